@@ -1,0 +1,481 @@
+//! One epoch, from weights and stake to new stake.
+
+use rayon::prelude::*;
+
+use super::clip::{Clipped, Opinions, clip};
+use super::connectivity::Links;
+use super::walk::Walker;
+use super::{Config, Error, OPINIONS_DEFAULT, Rule, Walk, Weights};
+
+/// What an epoch comes to. Vectors have one entry per peer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Epoch {
+    /// Standing `s_i = a_i S_i / sum S`, in `[0, 1]`.
+    pub standing: Vec<f64>,
+    /// Ranks `R = W^T s` (Eq. 1).
+    pub ranks: Vec<f64>,
+    /// Trust `T = sigmoid(temperature * x)`, in `[0, 1]`.
+    pub trust: Vec<f64>,
+    /// Incentive, by the configured rule; not normalised.
+    pub incentive: Vec<f64>,
+    /// Loss `L = -R . (T - 1/2)`.
+    pub loss: f64,
+    /// The derivative of the loss in each scaling factor.
+    pub gradient: Vec<f64>,
+    /// The scaling `A` for the next epoch: the one given, or a step down the gradient from it.
+    pub scaling: Vec<f64>,
+    /// What was minted, in the unit of the stake.
+    pub minted: f64,
+    /// Stake after minting, in the unit of the stake.
+    pub stake: Vec<f64>,
+    /// What one unit of a peer's emission pays to others.
+    pub payouts: Payouts,
+}
+
+/// What one unit of emission of a peer pays to each other peer; at most one in all, the rest is
+/// not minted.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Payouts {
+    /// Under [`Rule::Paper`]: `w_ij T_j`.
+    Trusted,
+    /// Under [`Rule::Median`]: `min(w_ij, q_j)`.
+    Clipped {
+        /// The ceilings `q_j`.
+        ceiling: Vec<f64>,
+    },
+    /// Under [`Rule::ConnectedMedian`]: `min(V_ij, q_j)`, for those whose opinions count.
+    Walked {
+        /// The ceilings `q_j`.
+        ceiling: Vec<f64>,
+        /// Whose opinions count, rising.
+        holders: Vec<u32>,
+        /// Row `r`, that of peer `holders[r]`, begins at `offsets[r]`.
+        offsets: Vec<usize>,
+        /// Who is paid, rising within a row; only those with `q_j > 0`.
+        columns: Vec<u32>,
+        /// What they are paid.
+        values: Vec<f64>,
+    },
+}
+
+impl Payouts {
+    /// The ceilings `q_j`; none under [`Rule::Paper`].
+    pub fn ceiling(&self) -> Option<&[f64]> {
+        match self {
+            Self::Trusted => None,
+            Self::Clipped { ceiling } | Self::Walked { ceiling, .. } => Some(ceiling),
+        }
+    }
+}
+
+/// `(peer, share)` for each peer that one unit of emission pays, by rising index. Shares may be 0.
+#[derive(Debug, Clone)]
+pub struct PayoutRow<'a> {
+    columns: &'a [u32],
+    values: &'a [f64],
+    at: usize,
+    limit: Limit<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Limit<'a> {
+    Times(&'a [f64]),
+    AtMost(&'a [f64]),
+    Done,
+}
+
+impl Iterator for PayoutRow<'_> {
+    type Item = (usize, f64);
+
+    fn next(&mut self) -> Option<(usize, f64)> {
+        let column = *self.columns.get(self.at)? as usize;
+        let value = self.values[self.at];
+        self.at += 1;
+        let share = match self.limit {
+            Limit::Times(trust) => value * trust[column],
+            Limit::AtMost(ceiling) => value.min(ceiling[column]),
+            Limit::Done => value,
+        };
+        Some((column, share))
+    }
+}
+
+impl Epoch {
+    /// What one unit of emission of peer `i` pays, given the weights of this epoch. Under
+    /// [`Rule::ConnectedMedian`] a peer whose opinion was not computed pays nobody.
+    ///
+    /// # Panics
+    /// If `weights` is of another size, or `i` is not below its number of peers.
+    pub fn payout_row<'a>(&'a self, weights: &'a Weights, i: usize) -> PayoutRow<'a> {
+        assert_eq!(
+            weights.peers(),
+            self.ranks.len(),
+            "the weights of another epoch"
+        );
+        let (columns, values) = weights.row(i);
+        match &self.payouts {
+            Payouts::Trusted => PayoutRow {
+                columns,
+                values,
+                at: 0,
+                limit: Limit::Times(&self.trust),
+            },
+            Payouts::Clipped { ceiling } => PayoutRow {
+                columns,
+                values,
+                at: 0,
+                limit: Limit::AtMost(ceiling),
+            },
+            Payouts::Walked {
+                holders,
+                offsets,
+                columns,
+                values,
+                ..
+            } => {
+                let range = match holders.binary_search(&(i as u32)) {
+                    Ok(r) => offsets[r]..offsets[r + 1],
+                    Err(_) => 0..0,
+                };
+                let (columns, values) = (&columns[range.clone()], &values[range]);
+                PayoutRow {
+                    columns,
+                    values,
+                    at: 0,
+                    limit: Limit::Done,
+                }
+            }
+        }
+    }
+}
+
+/// One epoch of the market.
+///
+/// `stake` is in any unit; `scaling` is each peer's `a_i`, 1 for all if `None`. While the loss is
+/// not negative, [`Rule::Paper`] steps the scaling down the gradient, and mints nothing unless
+/// `config.gated` is off. The other rules mint in every epoch and leave the scaling alone: their
+/// loss is only reported, and stepping it in a graph too sparse for the paper's cutoff would
+/// scale everybody to nothing.
+///
+/// # Errors
+/// [`Error::Parameter`], [`Error::Length`], [`Error::EntryInvalid`], [`Error::NoStake`].
+pub fn epoch(
+    weights: &Weights,
+    stake: &[f64],
+    scaling: Option<&[f64]>,
+    config: &Config,
+) -> Result<Epoch, Error> {
+    config.check()?;
+    let ones;
+    let scaling = match scaling {
+        Some(scaling) => scaling,
+        None => {
+            ones = vec![1.0; weights.peers()];
+            &ones
+        }
+    };
+    let total = check_vectors(weights, stake, scaling)?;
+    let standing: Vec<f64> = scaling
+        .iter()
+        .zip(stake)
+        .map(|(&a, &s)| a * (s / total))
+        .collect();
+
+    let links = Links::find(weights, &standing, &config.connectivity);
+    let ranks = ranks(weights, &standing);
+    let trust = trust(&links, &standing, config.connectivity.temperature);
+    let loss = -dot(&ranks, trust.iter().map(|t| t - 0.5));
+    let temperature = config.connectivity.temperature;
+    let gradient = gradient(weights, &links, &ranks, &trust, stake, total, temperature);
+
+    let (incentive, payouts) = match config.rule {
+        Rule::Paper => {
+            let incentive = ranks.iter().zip(&trust).map(|(r, t)| r * t).collect();
+            (incentive, Payouts::Trusted)
+        }
+        Rule::Median => median(weights, &standing),
+        Rule::ConnectedMedian {
+            walk,
+            opinions,
+            truncation,
+        } => {
+            let count = opinions.unwrap_or(OPINIONS_DEFAULT).min(weights.peers());
+            connected_median(weights, &standing, walk, count, truncation)
+        }
+    };
+    let open = loss < 0.0;
+    let steps = config.rule == Rule::Paper && !open;
+    let scaling = if steps {
+        let step = |(a, g): (&f64, &f64)| (a - config.learning_rate * g).clamp(0.0, 1.0);
+        scaling.iter().zip(&gradient).map(step).collect()
+    } else {
+        scaling.to_vec()
+    };
+    let mints = open || config.rule != Rule::Paper || !config.gated;
+    let (stake, minted) = mint(
+        stake,
+        total,
+        &incentive,
+        if mints { config.inflation } else { 0.0 },
+    );
+    Ok(Epoch {
+        standing,
+        ranks,
+        trust,
+        incentive,
+        loss,
+        gradient,
+        scaling,
+        minted,
+        stake,
+        payouts,
+    })
+}
+
+/// Checks lengths and ranges; returns the sum of all stake.
+fn check_vectors(weights: &Weights, stake: &[f64], scaling: &[f64]) -> Result<f64, Error> {
+    let expected = weights.peers();
+    for (what, vector) in [("the stake", stake), ("the scaling", scaling)] {
+        if vector.len() != expected {
+            return Err(Error::Length {
+                what,
+                found: vector.len(),
+                expected,
+            });
+        }
+    }
+    for (peer, &value) in stake.iter().enumerate() {
+        if !(value.is_finite() && value >= 0.0) {
+            let range = "at 0 or above, and be finite";
+            return Err(Error::EntryInvalid {
+                what: "the stake",
+                peer,
+                value,
+                range,
+            });
+        }
+    }
+    for (peer, &value) in scaling.iter().enumerate() {
+        if !(0.0..=1.0).contains(&value) {
+            let range = "between 0 and 1";
+            return Err(Error::EntryInvalid {
+                what: "the scaling",
+                peer,
+                value,
+                range,
+            });
+        }
+    }
+    let total: f64 = stake.iter().sum();
+    if total > 0.0 && total.is_finite() {
+        Ok(total)
+    } else {
+        Err(Error::NoStake)
+    }
+}
+
+/// `R = W^T s` (Eq. 1).
+fn ranks(weights: &Weights, standing: &[f64]) -> Vec<f64> {
+    let mut ranks = vec![0.0; weights.peers()];
+    for (i, &s) in standing.iter().enumerate() {
+        if s > 0.0 {
+            let (columns, values) = weights.row(i);
+            for (&j, &w) in columns.iter().zip(values) {
+                ranks[j as usize] += s * w;
+            }
+        }
+    }
+    ranks
+}
+
+/// `T = sigmoid(temperature * x)` with `x = C^T s = 2 reach - sum s`.
+fn trust(links: &Links, standing: &[f64], temperature: f64) -> Vec<f64> {
+    let mut reach = vec![0.0; standing.len()];
+    for (i, &s) in standing.iter().enumerate() {
+        for &j in links.of(i) {
+            reach[j as usize] += s;
+        }
+    }
+    let all: f64 = standing.iter().sum();
+    reach
+        .iter()
+        .map(|&reach| sigmoid(temperature * (2.0 * reach - all)))
+        .collect()
+}
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + libm::exp(-x))
+}
+
+fn dot(left: &[f64], right: impl Iterator<Item = f64>) -> f64 {
+    left.iter().zip(right).map(|(l, r)| l * r).sum()
+}
+
+/// `dL/da_i = -(S_i / |S|) [sum_k w_ik (T_k - 1/2) + sum_k c_ik R_k t T_k (1 - T_k)]`, `t` the
+/// temperature: the derivative of the loss (the paper's Figure 7 prints other signs).
+fn gradient(
+    weights: &Weights,
+    links: &Links,
+    ranks: &[f64],
+    trust: &[f64],
+    stake: &[f64],
+    total: f64,
+    temperature: f64,
+) -> Vec<f64> {
+    let slope: Vec<f64> = ranks
+        .iter()
+        .zip(trust)
+        .map(|(r, t)| r * temperature * t * (1.0 - t))
+        .collect();
+    let all: f64 = slope.iter().sum();
+    (0..weights.peers())
+        .into_par_iter()
+        .with_min_len(256)
+        .map(|i| {
+            let (columns, values) = weights.row(i);
+            let mut sum = 0.0;
+            for (&k, &w) in columns.iter().zip(values) {
+                sum += w * (trust[k as usize] - 0.5);
+            }
+            let mut linked = 0.0;
+            for &k in links.of(i) {
+                linked += slope[k as usize];
+            }
+            -(stake[i] / total) * (sum + 2.0 * linked - all)
+        })
+        .collect()
+}
+
+fn median(weights: &Weights, standing: &[f64]) -> (Vec<f64>, Payouts) {
+    let opinions = Opinions {
+        offsets: weights.offsets(),
+        columns: weights.columns(),
+        values: weights.values(),
+        standing,
+    };
+    let Clipped { ceiling, incentive } = clip(&opinions, weights.peers());
+    (incentive, Payouts::Clipped { ceiling })
+}
+
+fn connected_median(
+    weights: &Weights,
+    standing: &[f64],
+    walk: Walk,
+    count: usize,
+    truncation: f64,
+) -> (Vec<f64>, Payouts) {
+    let holders = holders(standing, count);
+    let factors = factors(walk);
+    let rows: Vec<Vec<(u32, f64)>> = holders
+        .par_iter()
+        .map_init(
+            || Walker::new(weights, truncation),
+            |walker, &peer| {
+                let mut row = Vec::new();
+                walker.walk(peer as usize, &factors, |target, visits| {
+                    row.push((target, visits))
+                });
+                row.sort_unstable_by_key(|entry| entry.0);
+                row
+            },
+        )
+        .collect();
+    let mut offsets = vec![0];
+    let count = rows.iter().map(Vec::len).sum();
+    let (mut columns, mut values) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    for row in rows {
+        columns.extend(row.iter().map(|entry| entry.0));
+        values.extend(row.iter().map(|entry| entry.1));
+        offsets.push(columns.len());
+    }
+    let of_holders: Vec<f64> = holders
+        .iter()
+        .map(|&peer| standing[peer as usize])
+        .collect();
+    let opinions = Opinions {
+        offsets: &offsets,
+        columns: &columns,
+        values: &values,
+        standing: &of_holders,
+    };
+    let Clipped { ceiling, incentive } = clip(&opinions, weights.peers());
+    // What is clipped to nothing is not kept.
+    let mut kept = 0;
+    let mut start = 0;
+    for r in 0..holders.len() {
+        let end = offsets[r + 1];
+        for at in start..end {
+            let limit = ceiling[columns[at] as usize];
+            if limit > 0.0 {
+                columns[kept] = columns[at];
+                values[kept] = values[at].min(limit);
+                kept += 1;
+            }
+        }
+        offsets[r + 1] = kept;
+        start = end;
+    }
+    columns.truncate(kept);
+    values.truncate(kept);
+    (
+        incentive,
+        Payouts::Walked {
+            ceiling,
+            holders,
+            offsets,
+            columns,
+            values,
+        },
+    )
+}
+
+/// The `count` peers of most standing above zero, ties to the lower index, by rising index.
+fn holders(standing: &[f64], count: usize) -> Vec<u32> {
+    let mut peers: Vec<u32> = (0..standing.len() as u32)
+        .filter(|&peer| standing[peer as usize] > 0.0)
+        .collect();
+    if peers.len() > count {
+        peers.select_nth_unstable_by(count - 1, |&a, &b| {
+            standing[b as usize]
+                .total_cmp(&standing[a as usize])
+                .then(a.cmp(&b))
+        });
+        peers.truncate(count);
+        peers.sort_unstable();
+    }
+    peers
+}
+
+/// How a visit in step `k` counts, at index `k - 1`.
+fn factors(walk: Walk) -> Vec<f64> {
+    match walk {
+        Walk::Depth(steps) => vec![1.0 / f64::from(steps); steps as usize],
+        Walk::Restart(restart) => {
+            // Until what is left of the walk, `(1 - a)^k`, is below the rounding of its sum.
+            let mut factors = Vec::new();
+            let mut left = 1.0;
+            while left > 1e-17 {
+                factors.push(restart * left);
+                left *= 1.0 - restart;
+            }
+            factors
+        }
+    }
+}
+
+/// New stake and what was minted: `inflation` of all stake in proportion to incentive.
+fn mint(stake: &[f64], total: f64, incentive: &[f64], inflation: f64) -> (Vec<f64>, f64) {
+    let all: f64 = incentive.iter().sum();
+    let minted = inflation * total;
+    if all <= 0.0 || minted <= 0.0 {
+        return (stake.to_vec(), 0.0);
+    }
+    (
+        stake
+            .iter()
+            .zip(incentive)
+            .map(|(s, i)| s + minted * (i / all))
+            .collect(),
+        minted,
+    )
+}
