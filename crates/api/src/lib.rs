@@ -1,0 +1,46 @@
+//! The JSON that a Muster node speaks, and a client for it.
+//!
+//! This is the one crate that knows how the ledger looks as JSON: amounts are decimal strings of
+//! grains (a `u64` does not fit a JavaScript number), keys are SS58 addresses, digests are
+//! hexadecimal, errors are RFC 9457 problem documents.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), muster_api::ClientError> {
+//! let client = muster_api::Client::new(vec!["http://127.0.0.1:7700".to_string()])?;
+//! let status = client.status().await?;
+//! println!("height {}", status.height);
+//! # Ok(())
+//! # }
+//! ```
+
+mod action;
+mod chain;
+mod client;
+mod event;
+mod governance;
+mod market;
+mod problem;
+mod scalar;
+mod sse;
+mod status;
+mod telemetry;
+mod views;
+mod vote;
+
+pub use action::{Action, modality_name, row_to_json};
+pub use chain::{
+    Accepted, Account, BatchAccepted, Block, BlockSummary, Blocks, Certificate, CommitSignature,
+    Delegation, Proof, Receipt, Transaction, TransactionState, Unbonding,
+};
+pub use client::{Client, ClientError};
+pub use event::{Event, EventBody};
+pub use governance::{CastVote, Parameters, Proposal, Proposals};
+pub use market::{
+    Earned, Endpoint, History, HistoryEpoch, HistoryPeer, Market, Peer, Peers, Weights,
+};
+pub use problem::{PROBLEM_JSON, Problem};
+pub use scalar::{Address, Amount, Digest, HexBytes, ScalarError, SignatureHex};
+pub use status::{Committee, Equivocation, MempoolStatus, Status, Supply, ValidatorStatus};
+pub use telemetry::{NAME_BYTES_MAX, Telemetry, TelemetryError, TelemetryReport};
+pub use views::rule_name;
+pub use vote::{CertificateError, VOTE_DOMAIN, VoteKind, vote_bytes};

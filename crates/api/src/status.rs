@@ -1,0 +1,102 @@
+//! What a node knows about itself and the chain as a whole.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::scalar::{Address, Amount, Digest};
+
+/// `GET /v1/status`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    /// The node's own name.
+    pub name: String,
+    /// Version of the program.
+    pub version: String,
+    /// Name of the network, from its genesis.
+    pub network: String,
+    /// Identity of the chain: digest of its genesis.
+    pub chain: Digest,
+    /// Height of the last decided block; 0 before the first.
+    pub height: u64,
+    /// Time of the last decided block, milliseconds since 1970 (UTC).
+    pub time_ms: u64,
+    /// Hash of the last decided block.
+    pub block: Digest,
+    /// Root of the state after the last decided block.
+    pub state_root: Digest,
+    /// Number of the last closed market epoch.
+    pub epoch: u64,
+    /// Blocks in an epoch.
+    pub epoch_blocks: u64,
+    /// Intended time between blocks, milliseconds.
+    pub block_time_ms: u64,
+    /// Blocks a second, measured over the last 32 blocks; 0 before the second block.
+    pub blocks_per_second: f64,
+    /// The validators of the next height.
+    pub validators: Vec<ValidatorStatus>,
+    /// Number of registered peers.
+    pub peers: u64,
+    /// Number of transactions decided since genesis.
+    pub transactions: u64,
+    /// The waiting transactions of this node.
+    pub mempool: MempoolStatus,
+    /// The money supply.
+    pub supply: Supply,
+    /// Validators that this node saw sign two conflicting messages, since it started.
+    /// Reported only: nothing on the ledger acts on it yet.
+    pub equivocations: Vec<Equivocation>,
+}
+
+/// One member of the committee.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ValidatorStatus {
+    /// Name from genesis.
+    pub name: String,
+    /// Its consensus key.
+    pub address: Address,
+    /// Whether it signed one of the last blocks that this node saw; absent before the first block.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub online: Option<bool>,
+}
+
+/// Transactions that wait in a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MempoolStatus {
+    /// How many.
+    pub transactions: u64,
+    /// Their encoded size in bytes.
+    pub bytes: u64,
+}
+
+/// `GET /v1/supply`: `genesis + minted - burned = total`, checked in every block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Supply {
+    /// Grains that existed at genesis.
+    pub genesis: Amount,
+    /// Grains minted since.
+    pub minted: Amount,
+    /// Grains burned since.
+    pub burned: Amount,
+    /// Grains in all balances, stakes, escrows and pools.
+    pub total: Amount,
+}
+
+/// A validator that signed two conflicting messages of one round.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Equivocation {
+    /// The validator.
+    pub address: Address,
+    /// The height at which it did.
+    pub height: u64,
+    /// "vote" or "proposal".
+    pub kind: String,
+}
+
+/// `GET /v1/committee`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Committee {
+    /// The height that this committee decides: the one after the last decided.
+    pub height: u64,
+    /// Its members, in canonical order.
+    pub validators: Vec<ValidatorStatus>,
+}
