@@ -1,0 +1,150 @@
+//! What a peer does for others: answering, and training on the gradients that come back.
+//!
+//! The graph of an answer is kept by request until its gradient arrives or newer requests push it
+//! out. Strangers' gradients are an attack surface, so each passes five bounds: shape and
+//! finiteness; the norm; the sender's standing, which scales the step itself (scaling the gradient
+//! would be undone by the optimiser's normalisation); a budget between two own steps; and a probe
+//! on held-out text, which takes back any update that hurts by more than
+//! [`HARM_PER_UPDATE_MAX`] and drops senders who hurt on average.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use burn::tensor::Tensor;
+
+use crate::estimate::{Estimate, Moments};
+use crate::gate::PeerIndex;
+use crate::model::Leaves;
+use crate::tensor::Shape;
+
+/// An update from a received gradient that raises the probe's loss by more than this, in nats per
+/// byte, is taken back.
+pub const HARM_PER_UPDATE_MAX: f64 = 0.02;
+
+/// A sender whose updates, since it was last trusted, raised the probe's loss by more than this
+/// on balance, in nats per byte, is dropped.
+pub const HARM_PER_SENDER_MAX: f64 = 0.10;
+
+/// Who asked, and under which number. Numbers need to be unique per sender only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestKey {
+    /// Who asked.
+    pub sender: PeerIndex,
+    /// Its number for the request.
+    pub request: u64,
+}
+
+/// The graph of an answer, kept until its gradient arrives.
+pub(crate) struct Retained {
+    pub key: RequestKey,
+    pub output: Tensor<2>,
+    pub weights: Leaves,
+    pub shape: Shape,
+}
+
+/// Requests in order of arrival, at most as many as allowed.
+pub(crate) struct RetainedRequests {
+    requests: VecDeque<Retained>,
+    most: usize,
+}
+
+impl RetainedRequests {
+    pub fn new(most: usize) -> Self {
+        Self {
+            requests: VecDeque::new(),
+            most,
+        }
+    }
+
+    /// Keeps a request; the same key replaces the earlier one, and the oldest makes room.
+    pub fn keep(&mut self, retained: Retained) {
+        self.requests.retain(|other| other.key != retained.key);
+        self.requests.push_back(retained);
+        while self.requests.len() > self.most {
+            self.requests.pop_front();
+        }
+    }
+
+    /// Takes a request out: one gradient per answer.
+    pub fn take(&mut self, key: RequestKey) -> Option<Retained> {
+        let place = self
+            .requests
+            .iter()
+            .position(|retained| retained.key == key)?;
+        self.requests.remove(place)
+    }
+
+    pub fn len(&self) -> usize {
+        self.requests.len()
+    }
+}
+
+/// What the gradients of one sender did.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SenderRecord {
+    /// Who sent them.
+    pub sender: PeerIndex,
+    /// Change of the probe's loss per update in nats per byte; positive is harm. Updates that were
+    /// taken back count with the harm they would have done.
+    pub change: Estimate,
+    /// Harm on balance, never below zero, in nats per byte.
+    pub harm: f64,
+    /// Updates taken back.
+    pub reverted: u64,
+    /// Whether further gradients are declined.
+    pub dropped: bool,
+}
+
+/// Books on all senders.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct SenderLedger {
+    pub entries: BTreeMap<PeerIndex, SenderEntry>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct SenderEntry {
+    pub change: Moments,
+    pub harm: f64,
+    pub reverted: u64,
+    pub dropped: bool,
+}
+
+impl SenderLedger {
+    pub fn is_dropped(&self, sender: PeerIndex) -> bool {
+        self.entries.get(&sender).is_some_and(|entry| entry.dropped)
+    }
+
+    /// Books a change of the probe's loss and says whether the update must be taken back.
+    ///
+    /// Harm that is repaired counts off, down to zero: an honest sender's updates go up and down.
+    pub fn book(&mut self, sender: PeerIndex, change: f64) -> bool {
+        let entry = self.entries.entry(sender).or_default();
+        let revert = change > HARM_PER_UPDATE_MAX;
+        entry.change.add(change);
+        entry.harm = (entry.harm + change).max(0.0);
+        entry.reverted += u64::from(revert);
+        entry.dropped |= entry.harm > HARM_PER_SENDER_MAX;
+        revert
+    }
+
+    pub fn records(&self) -> Vec<SenderRecord> {
+        let record = |(&sender, entry): (&PeerIndex, &SenderEntry)| SenderRecord {
+            sender,
+            change: entry.change.estimate(),
+            harm: entry.harm,
+            reverted: entry.reverted,
+            dropped: entry.dropped,
+        };
+        self.entries.iter().map(record).collect()
+    }
+}
+
+/// What became of a received gradient.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Received {
+    /// Norm of the gradient with respect to the weights, before clipping.
+    pub norm: f64,
+    /// Change of the probe's loss in nats per byte.
+    pub change: f64,
+    /// Whether the update was taken back because it hurt too much.
+    pub reverted: bool,
+}
