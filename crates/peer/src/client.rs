@@ -1,0 +1,319 @@
+//! Asking other peers: a bounded cache of authenticated connections, signed requests, checked
+//! answers.
+
+use crate::counters::Counters;
+use crate::envelope::{EnvelopeError, Tag, now_ms, open_response, seal_request};
+use crate::evidence::{Evidence, EvidenceRing};
+use crate::identity::{Identity, IdentityError};
+use crate::limits::Limits;
+use crate::listen::{CONNECTION_WINDOW, FRAME, STREAM_WINDOW};
+use crate::message::Message;
+use crate::proto::peer_client::PeerClient;
+use crate::proto::{
+    AskRequest, AskResponse, BackwardRequest, BackwardResponse, DescribeRequest, DescribeResponse,
+    ForwardRequest, ForwardResponse, Tensor,
+};
+use crate::replay::RequestId;
+use crate::tensor::{WireError, to_activations};
+use bytes::Bytes;
+use hyper_util::rt::TokioIo;
+use muster_learning::Activations;
+use muster_ledger::crypto::{Hash, PublicKey};
+use rustls::pki_types::ServerName;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tonic::codegen::http::Uri;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Response, Status, Streaming};
+
+/// Most connections kept open; the one unused for longest makes room.
+const CHANNELS_MAX: usize = 64;
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Why a call brought no usable answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The endpoint is not `https://host:port`.
+    #[error("{0:?} is not an endpoint: expected https://host:port")]
+    Endpoint(String),
+    /// Our own identity cannot be used.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// No randomness for a request id.
+    #[error("the system gives no randomness: {0}")]
+    Randomness(getrandom::Error),
+    /// The peer refused, or could not be reached.
+    #[error("{}: {}", .0.code(), .0.message())]
+    Status(Box<Status>),
+    /// The answer's envelope is missing or wrong.
+    #[error("the answer is refused: {0}")]
+    Envelope(#[from] EnvelopeError),
+    /// The answer's tensor is malformed.
+    #[error("the answer is refused: {0}")]
+    Tensor(#[from] WireError),
+    /// Nothing came in time.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+}
+
+impl From<Status> for CallError {
+    fn from(status: Status) -> Self {
+        CallError::Status(Box::new(status))
+    }
+}
+
+/// Whom to call, and on which ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Callee {
+    /// Hot key that the peer must prove to hold.
+    pub key: PublicKey,
+    /// `https://host:port` from the ledger.
+    pub endpoint: String,
+    /// Identity of the ledger.
+    pub chain: Hash,
+}
+
+struct Cached {
+    endpoint: String,
+    channel: Channel,
+    used: Instant,
+}
+
+/// Calls other peers as one identity.
+pub struct Caller {
+    identity: Arc<Identity>,
+    limits: Limits,
+    counters: Arc<Counters>,
+    evidence: Arc<Mutex<EvidenceRing>>,
+    channels: Mutex<HashMap<PublicKey, Cached>>,
+}
+
+impl Caller {
+    /// A caller without connections.
+    #[must_use]
+    pub fn new(
+        identity: Arc<Identity>,
+        limits: Limits,
+        counters: Arc<Counters>,
+        evidence: Arc<Mutex<EvidenceRing>>,
+    ) -> Self {
+        Self {
+            identity,
+            limits,
+            counters,
+            evidence,
+            channels: Mutex::default(),
+        }
+    }
+
+    /// What a peer offers.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn describe(
+        &self,
+        callee: &Callee,
+        timeout: Duration,
+    ) -> Result<DescribeResponse, CallError> {
+        let (request, tag) = self.seal(DescribeRequest::default(), callee, timeout)?;
+        let mut client = self.client(callee)?;
+        self.finish::<DescribeResponse>(callee, &tag, timeout, client.describe(request))
+            .await
+    }
+
+    /// A forward pass of a peer's model; gives the request's id for a later [`Self::backward`].
+    ///
+    /// # Errors
+    /// [`CallError`]; the answer is signed, finite, and a tensor, but its shape is the caller's to
+    /// check.
+    pub async fn forward(
+        &self,
+        callee: &Callee,
+        input: Tensor,
+        keep: bool,
+        timeout: Duration,
+    ) -> Result<(RequestId, Activations), CallError> {
+        let message = ForwardRequest {
+            envelope: None,
+            input: Some(input),
+            keep,
+        };
+        let (request, tag) = self.seal(message, callee, timeout)?;
+        let mut client = self.client(callee)?;
+        let response: ForwardResponse = self
+            .finish(callee, &tag, timeout, client.forward(request))
+            .await?;
+        Ok((tag.id, to_activations(response.output)?))
+    }
+
+    /// Sends the gradient of our loss with respect to an earlier answer; says whether the peer
+    /// trained on it.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn backward(
+        &self,
+        callee: &Callee,
+        forward_id: RequestId,
+        gradient: Tensor,
+        timeout: Duration,
+    ) -> Result<bool, CallError> {
+        let message = BackwardRequest {
+            envelope: None,
+            forward_id: Bytes::copy_from_slice(&forward_id),
+            gradient: Some(gradient),
+        };
+        let (request, tag) = self.seal(message, callee, timeout)?;
+        let mut client = self.client(callee)?;
+        let response: BackwardResponse = self
+            .finish(callee, &tag, timeout, client.backward(request))
+            .await?;
+        Ok(response.applied)
+    }
+
+    /// Asks for a continuation; every response of the stream must pass [`Self::check`].
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn ask(
+        &self,
+        callee: &Callee,
+        message: AskRequest,
+        timeout: Duration,
+    ) -> Result<(Tag, Streaming<AskResponse>), CallError> {
+        let (request, tag) = self.seal(message, callee, timeout)?;
+        let mut client = self.client(callee)?;
+        self.counters.count_asked();
+        let response = tokio::time::timeout(timeout, client.ask(request))
+            .await
+            .map_err(|_| CallError::Timeout(timeout))??;
+        Ok((tag, response.into_inner()))
+    }
+
+    /// Checks and remembers a response to the request `tag`.
+    ///
+    /// # Errors
+    /// [`CallError::Envelope`].
+    pub fn check<M: Message>(
+        &self,
+        response: &M,
+        tag: &Tag,
+        chain: &Hash,
+    ) -> Result<(), CallError> {
+        let sealed = open_response(response, tag, chain, now_ms(), self.limits.clock_skew_max)?;
+        self.evidence
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Evidence::new(tag, &sealed));
+        Ok(())
+    }
+
+    fn seal<M: Message>(
+        &self,
+        mut message: M,
+        callee: &Callee,
+        timeout: Duration,
+    ) -> Result<(Request<M>, Tag), CallError> {
+        let mut id = RequestId::default();
+        getrandom::fill(&mut id).map_err(CallError::Randomness)?;
+        let tag = seal_request(
+            &mut message,
+            &self.identity,
+            &callee.chain,
+            callee.key,
+            id,
+            now_ms(),
+        );
+        let mut request = Request::new(message);
+        request.set_timeout(timeout);
+        Ok((request, tag))
+    }
+
+    async fn finish<M: Message>(
+        &self,
+        callee: &Callee,
+        tag: &Tag,
+        timeout: Duration,
+        call: impl Future<Output = Result<Response<M>, Status>>,
+    ) -> Result<M, CallError> {
+        self.counters.count_asked();
+        let result = match tokio::time::timeout(timeout, call).await {
+            Err(_) => Err(CallError::Timeout(timeout)),
+            Ok(Err(status)) => Err(status.into()),
+            Ok(Ok(response)) => {
+                let response = response.into_inner();
+                self.check(&response, tag, &callee.chain).map(|()| response)
+            }
+        };
+        if result.is_err() {
+            self.counters.count_unanswered();
+        }
+        result
+    }
+
+    fn client(&self, callee: &Callee) -> Result<PeerClient<Channel>, CallError> {
+        let channel = self.channel(callee)?;
+        Ok(PeerClient::new(channel)
+            .max_decoding_message_size(self.limits.message_bytes_max)
+            .max_encoding_message_size(self.limits.message_bytes_max))
+    }
+
+    fn channel(&self, callee: &Callee) -> Result<Channel, CallError> {
+        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cached) = channels.get_mut(&callee.key)
+            && cached.endpoint == callee.endpoint
+        {
+            cached.used = Instant::now();
+            return Ok(cached.channel.clone());
+        }
+        if channels.len() >= CHANNELS_MAX
+            && let Some((&oldest, _)) = channels.iter().min_by_key(|(_, cached)| cached.used)
+        {
+            channels.remove(&oldest);
+        }
+        let channel = connect(&self.identity, callee)?;
+        let endpoint = callee.endpoint.clone();
+        let cached = Cached {
+            endpoint,
+            channel: channel.clone(),
+            used: Instant::now(),
+        };
+        channels.insert(callee.key, cached);
+        Ok(channel)
+    }
+}
+
+/// A channel that connects when first used, and again when it broke.
+fn connect(identity: &Identity, callee: &Callee) -> Result<Channel, CallError> {
+    let bad = || CallError::Endpoint(callee.endpoint.clone());
+    let address = callee.endpoint.strip_prefix("https://").ok_or_else(bad)?;
+    // TLS happens in our connector, below what tonic sees.
+    let uri: Uri = format!("http://{address}").parse().map_err(|_| bad())?;
+    let host = uri.host().ok_or_else(bad)?.to_string();
+    let port = uri.port_u16().ok_or_else(bad)?;
+    let bare = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_string();
+    let name = ServerName::try_from(bare.clone()).map_err(|_| bad())?;
+    let connector = TlsConnector::from(Arc::new(identity.client_config(callee.key)?));
+    let dial = tower::service_fn(move |_: Uri| {
+        let (connector, name, host) = (connector.clone(), name.clone(), bare.clone());
+        async move {
+            let stream = TcpStream::connect((host.as_str(), port)).await?;
+            stream.set_nodelay(true)?;
+            Ok::<_, std::io::Error>(TokioIo::new(connector.connect(name, stream).await?))
+        }
+    });
+    Ok(Endpoint::from(uri)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME)
+        .http2_max_header_list_size(8 << 10)
+        .connect_with_connector_lazy(dial))
+}

@@ -1,0 +1,209 @@
+//! The door between the network and the model: requests in order of standing, and events.
+//!
+//! The model lives on one thread of its own; requests arrive on others. The inbox is bounded, and
+//! whoever waits for an answer hears in words when there will be none.
+
+use crate::admission::ReservationSlot;
+use crate::counters::{Reason, Refusal};
+use crate::envelope::Tag;
+use crate::limits::Limits;
+use crate::queue::{Popped, Queue};
+use crate::replay::RequestId;
+use muster_learning::{Activations, Tokens};
+use muster_ledger::crypto::PublicKey;
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+
+/// What a caller wants of the model.
+#[derive(Debug)]
+pub enum Work {
+    /// A forward pass; `keep` if a gradient may follow.
+    Forward {
+        /// Checked token ids.
+        tokens: Tokens,
+        /// Whether to keep what a later gradient needs.
+        keep: bool,
+    },
+    /// The gradient of an earlier answer.
+    Backward {
+        /// Request id of that answer.
+        forward_id: RequestId,
+        /// dL/d(output), every value finite.
+        gradient: Activations,
+    },
+    /// A continuation of a text.
+    Ask {
+        /// The text.
+        text: Vec<u8>,
+        /// Bytes to generate.
+        bytes: usize,
+        /// Seed of the sampling, 0 for the most likely byte.
+        seed: u64,
+        /// Where the pieces go.
+        pieces: mpsc::Sender<Result<Piece, Refusal>>,
+    },
+}
+
+/// A piece of a continuation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Piece {
+    /// Next bytes of the network's continuation.
+    pub network: Vec<u8>,
+    /// Next bytes of the student's continuation.
+    pub student: Vec<u8>,
+    /// Keys of the peers asked for this piece.
+    pub asked: Vec<PublicKey>,
+    /// Requests made for this piece.
+    pub requests: u32,
+}
+
+/// What the model answers.
+#[derive(Debug)]
+pub enum Answer {
+    /// To a forward pass.
+    Output(Activations),
+    /// To a gradient: whether it was trained on.
+    Applied(bool),
+    /// To a bought continuation, which went out in pieces.
+    Told,
+}
+
+/// One request that waits for the model.
+pub struct Job {
+    /// Who asks, and the request's id.
+    pub tag: Tag,
+    /// What for.
+    pub work: Work,
+    /// The asker's part of all standing with this peer, in [0, 1].
+    pub standing_share: f64,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Result<Answer, Refusal>>,
+    /// Keeps the request's bytes reserved until it is done with.
+    pub reservation: ReservationSlot,
+}
+
+/// What else the model's thread waits for: `E`, such as answers of other peers.
+struct Inner<E> {
+    queue: Queue<PublicKey, Job>,
+    events: VecDeque<E>,
+    closed: bool,
+}
+
+/// Requests and events for the model's thread.
+pub struct Inbox<E> {
+    inner: Mutex<Inner<E>>,
+    arrived: Condvar,
+}
+
+/// What comes out of the inbox.
+pub enum Received<E> {
+    /// A request to answer.
+    Job(Box<Job>),
+    /// An event.
+    Event(E),
+    /// Nothing within the time.
+    Nothing,
+    /// The peer is stopping.
+    Closed,
+}
+
+impl<E> Inbox<E> {
+    /// An empty inbox.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        let queue = Queue::new(
+            limits.queue_max,
+            limits.sender_queue_max,
+            limits.floor_every,
+        );
+        Self {
+            inner: Mutex::new(Inner {
+                queue,
+                events: VecDeque::new(),
+                closed: false,
+            }),
+            arrived: Condvar::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner<E>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a request by its standing.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if there is no room, or if the peer is stopping.
+    pub fn push(&self, job: Job, standing: f64, deadline: Instant) -> Result<(), Refusal> {
+        let mut inner = self.lock();
+        if inner.closed {
+            return Err(Refusal::new(Reason::Unavailable, "this peer is stopping"));
+        }
+        match inner.queue.push(job.tag.asker, standing, deadline, job) {
+            Ok(displaced) => {
+                drop(inner);
+                self.arrived.notify_one();
+                if let Some(job) = displaced {
+                    let shed = crate::queue::Shed::Displaced;
+                    let _ = job.reply.send(Err(Refusal::new(Reason::Load, shed)));
+                }
+                Ok(())
+            }
+            Err((_, shed)) => Err(Refusal::new(Reason::Load, shed)),
+        }
+    }
+
+    /// Delivers an event. Events are our own and few; they are never shed.
+    pub fn notify(&self, event: E) {
+        self.lock().events.push_back(event);
+        self.arrived.notify_one();
+    }
+
+    /// Lets nothing more in and wakes the model's thread.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_all();
+    }
+
+    /// Waits up to `timeout` for an event or, if `jobs`, a request; events come first.
+    pub fn receive(&self, timeout: Duration, jobs: bool) -> Received<E> {
+        let until = Instant::now() + timeout;
+        let mut inner = self.lock();
+        loop {
+            if inner.closed {
+                return Received::Closed;
+            }
+            if let Some(event) = inner.events.pop_front() {
+                return Received::Event(event);
+            }
+            let now = Instant::now();
+            while jobs && let Some(popped) = inner.queue.pop(now) {
+                match popped {
+                    // Nobody waits for it any more.
+                    Popped::Item(job) if job.reply.is_closed() => {}
+                    Popped::Item(job) => return Received::Job(Box::new(job)),
+                    Popped::Expired(job) => {
+                        let message = "the deadline passed while the request waited";
+                        let _ = job.reply.send(Err(Refusal::new(Reason::Deadline, message)));
+                    }
+                }
+            }
+            if now >= until {
+                return Received::Nothing;
+            }
+            inner = self
+                .arrived
+                .wait_timeout(inner, until - now)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// Requests that wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.lock().queue.len()
+    }
+}
