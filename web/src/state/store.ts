@@ -1,0 +1,84 @@
+/** Everything the page knows, in one place; views are told when some of it changed. */
+
+import type {
+  BlockSummary,
+  HistoryEpoch,
+  LedgerEvent,
+  Market,
+  Peer,
+  Status,
+  Transaction,
+} from "../api/types.ts";
+import type { LossSample } from "./losses.ts";
+
+export type Connection =
+  | { kind: "connecting" }
+  /** Events arrive as they happen. */
+  | { kind: "live" }
+  /** No stream of events; the page asks again and again. */
+  | { kind: "polling"; reason: string }
+  /** No answer at all; the page goes on trying. */
+  | { kind: "unreachable"; reason: string; since_ms: number };
+
+export type Part = "status" | "blocks" | "peers" | "history" | "market";
+
+export interface State {
+  connection: Connection;
+  status: Status | undefined;
+  /** When the height last rose, by this device's clock; undefined before the first answer. */
+  advanced_ms: number | undefined;
+  /** Newest first. */
+  blocks: readonly BlockSummary[] | undefined;
+  /** Of the newest blocks, newest first; very full blocks are left out. */
+  transactions: readonly Transaction[] | undefined;
+  peers: readonly Peer[] | undefined;
+  market: Market | undefined;
+  /** Oldest first. */
+  history: readonly HistoryEpoch[] | undefined;
+  /** Newest first. */
+  events: readonly LedgerEvent[];
+  losses: readonly LossSample[];
+  /** Parts that the node refused or that were not understood, with the reason in words. */
+  failures: Partial<Record<Part, string>>;
+}
+
+export function emptyState(): State {
+  return {
+    connection: { kind: "connecting" },
+    status: undefined,
+    advanced_ms: undefined,
+    blocks: undefined,
+    transactions: undefined,
+    peers: undefined,
+    market: undefined,
+    history: undefined,
+    events: [],
+    losses: [],
+    failures: {},
+  };
+}
+
+export class Store {
+  #state = emptyState();
+  #views: ((state: State) => void)[] = [];
+  #told = true;
+
+  get state(): State {
+    return this.#state;
+  }
+
+  subscribe(view: (state: State) => void): void {
+    this.#views.push(view);
+  }
+
+  /** Takes the changes; the views hear of all those of one turn at once. */
+  update(changes: Partial<State>): void {
+    this.#state = { ...this.#state, ...changes };
+    if (!this.#told) return;
+    this.#told = false;
+    queueMicrotask(() => {
+      this.#told = true;
+      for (const view of this.#views) view(this.#state);
+    });
+  }
+}
