@@ -1,0 +1,481 @@
+//! Execution of blocks.
+//!
+//! A transaction that may not stand in a block (wrong nonce, expired, cannot pay its fee, a
+//! proof-of-work registration that fails) makes the block invalid. One whose action fails is
+//! included, pays its fee, and has its [`Rejection`] in the receipt. Fees are burned, tips go to
+//! the proposer.
+
+use std::collections::BTreeMap;
+
+use crate::actions;
+use crate::block::{Block, Header, committee_hash, transactions_root};
+use crate::crypto::{Hash, PublicKey};
+use crate::event::{Event, Receipt};
+use crate::money::Grains;
+use crate::state::{Clock, Key, Read, State, Value};
+use crate::transaction::{Action, Height, Payment, Rejection, SignedTransaction, Transaction};
+use crate::transition::Transition;
+
+/// Cost units of a block without transactions in an encoding: header and length of the list.
+const HEADER_BYTES: u64 = 32 + 8 + 8 + 32 * 5 + 4;
+
+/// What including a transaction takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// Burned for it.
+    pub fee: Grains,
+    /// Paid to the proposer.
+    pub tip: Grains,
+    /// The most work that it can cause, in cost units.
+    pub units: u64,
+    /// Its encoding, in bytes.
+    pub bytes: u64,
+}
+
+/// What came of a block.
+#[derive(Clone, Debug)]
+pub struct Execution {
+    /// The state after it.
+    pub state: State,
+    /// Exactly the entries that differ from the state before; `None` for removed ones.
+    pub changes: BTreeMap<Key, Option<Value>>,
+    /// What became of each transaction, in order.
+    pub receipts: Vec<Receipt>,
+    /// What happened, in order.
+    pub events: Vec<Event>,
+    /// Work that the transactions were charged with, in cost units.
+    pub cost: u64,
+}
+
+impl Execution {
+    /// The block of a proposal: `transactions` and this execution as [`propose`] gave them, and
+    /// the root that [`crate::tree::update`] gives for its changes.
+    pub fn block(
+        &self,
+        parent: &Header,
+        proposer: PublicKey,
+        transactions: Vec<SignedTransaction>,
+        state_root: Hash,
+    ) -> Block {
+        let clock = self.state.clock();
+        let header = Header {
+            chain: clock.chain,
+            height: clock.height,
+            time_ms: clock.time_ms,
+            previous: parent.hash(),
+            state_root,
+            transactions_root: transactions_root(&transactions),
+            next_committee: committee_hash(self.state.committee()),
+            proposer,
+        };
+        Block {
+            header,
+            transactions,
+        }
+    }
+}
+
+/// Why a block is invalid.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(
+    missing_docs,
+    reason = "the fields are the evidence that each sentence shows"
+)]
+pub enum BlockError {
+    #[error("the parent has height {parent}, the state {state}")]
+    Parent { parent: Height, state: Height },
+    #[error("the block is for chain {found}, this is chain {expected}")]
+    Chain { expected: Hash, found: Hash },
+    #[error("the block has height {found}, {expected} is next")]
+    Height { expected: Height, found: Height },
+    #[error("the block builds on {found}, the parent is {expected}")]
+    Previous { expected: Hash, found: Hash },
+    #[error("the block's time, {time_ms} ms, is not after its parent's, {parent_ms} ms")]
+    Time { time_ms: u64, parent_ms: u64 },
+    #[error("the block has {bytes} bytes, at most {bytes_max} are allowed")]
+    Bytes { bytes: u64, bytes_max: u64 },
+    #[error("the block has {count} transactions, at most {count_max} are allowed")]
+    Count { count: u64, count_max: u64 },
+    #[error("the block costs more than the {cost_max} units allowed, at transaction {index}")]
+    Cost { index: usize, cost_max: u64 },
+    #[error("the header's transactions root is {found}, the transactions give {expected}")]
+    TransactionsRoot { expected: Hash, found: Hash },
+    #[error("the header's next committee is {found}, the state gives {expected}")]
+    NextCommittee { expected: Hash, found: Hash },
+    #[error("a signature of transaction {index} does not match")]
+    Signature { index: usize },
+    #[error("transaction {index} may not stand in the block: {reason}")]
+    Transaction { index: usize, reason: Rejection },
+    #[error("money is not conserved: entries changed by {entries} grains, the supply by {supply}")]
+    Conservation { entries: i128, supply: i128 },
+    #[error("the end of the block failed: {reason}")]
+    End { reason: String },
+}
+
+/// Takes from `candidates`, in order, what may stand in the next block and fits, and executes it.
+/// Signatures and form are assumed checked ([`SignedTransaction::check_stateless`]).
+///
+/// # Errors
+/// [`BlockError::Parent`] and [`BlockError::Time`] where the inputs do not belong together;
+/// [`BlockError::Conservation`] and [`BlockError::End`] would be faults of this crate.
+pub fn propose(
+    state: &State,
+    parent: &Header,
+    time_ms: u64,
+    proposer: PublicKey,
+    candidates: impl Iterator<Item = SignedTransaction>,
+) -> Result<(Vec<SignedTransaction>, Execution), BlockError> {
+    let mut executor = Executor::begin(state, parent, time_ms, proposer)?;
+    let mut included = Vec::new();
+    for candidate in candidates {
+        if included.len() as u64 >= executor.count_max {
+            break;
+        }
+        match executor.include(&candidate) {
+            Ok(()) => included.push(candidate),
+            Err(_) => executor.transition.rollback(),
+        }
+    }
+    Ok((included, executor.end()?))
+}
+
+/// Executes a block in full: header, sizes, roots, signatures, every transaction, conservation.
+/// All but `header.state_root`, which is the caller's to compare with what
+/// [`crate::tree::update`] gives for the changes.
+pub fn execute(state: &State, parent: &Header, block: &Block) -> Result<Execution, BlockError> {
+    if let Some(index) = block.invalid_signature() {
+        return Err(BlockError::Signature { index });
+    }
+    execute_verified(state, parent, block)
+}
+
+/// As [`execute`], for a block whose signatures were all checked before.
+pub fn execute_verified(
+    state: &State,
+    parent: &Header,
+    block: &Block,
+) -> Result<Execution, BlockError> {
+    let header = &block.header;
+    check_header(state, parent, block)?;
+    let mut executor = Executor::begin(state, parent, header.time_ms, header.proposer)?;
+    let limits = state.limits();
+    for (index, transaction) in block.transactions.iter().enumerate() {
+        transaction
+            .check_form(&limits)
+            .and_then(|()| {
+                executor
+                    .include(transaction)
+                    .map_err(|refusal| match refusal {
+                        Refusal::Rejected(reason) => reason,
+                        Refusal::Full => Rejection::TooCostly {
+                            cost: executor.cost,
+                            cost_max: executor.cost_max,
+                        },
+                    })
+            })
+            .map_err(|reason| BlockError::Transaction { index, reason })?;
+    }
+    let execution = executor.end()?;
+    let expected = committee_hash(execution.state.committee());
+    if header.next_committee != expected {
+        return Err(BlockError::NextCommittee {
+            expected,
+            found: header.next_committee,
+        });
+    }
+    Ok(execution)
+}
+
+fn check_header(state: &State, parent: &Header, block: &Block) -> Result<(), BlockError> {
+    let header = &block.header;
+    let (expected, found) = (state.chain(), header.chain);
+    if expected != found {
+        return Err(BlockError::Chain { expected, found });
+    }
+    let (expected, found) = (parent.height.next(), header.height);
+    if expected != found {
+        return Err(BlockError::Height { expected, found });
+    }
+    let (expected, found) = (parent.hash(), header.previous);
+    if expected != found {
+        return Err(BlockError::Previous { expected, found });
+    }
+    let (count, count_max) = (
+        block.transactions.len() as u64,
+        state.parameters().block_transactions_max,
+    );
+    if count > count_max {
+        return Err(BlockError::Count { count, count_max });
+    }
+    let bytes = borsh::object_length(block).expect("no length exceeds u32") as u64;
+    let bytes_max = state.parameters().block_bytes_max;
+    if bytes > bytes_max {
+        return Err(BlockError::Bytes { bytes, bytes_max });
+    }
+    let (expected, found) = (
+        transactions_root(&block.transactions),
+        header.transactions_root,
+    );
+    if expected != found {
+        return Err(BlockError::TransactionsRoot { expected, found });
+    }
+    Ok(())
+}
+
+/// Whether a transaction may stand in the next block, for the mempool; signatures and form are
+/// assumed checked.
+pub fn check(state: &State, transaction: &SignedTransaction) -> Result<Cost, Rejection> {
+    check_after(
+        state,
+        transaction,
+        state.account(&transaction.transaction.signer).nonce,
+    )
+}
+
+/// As [`check`], when the signer's transactions up to `nonce` (exclusive) are waiting already.
+pub fn check_after(
+    state: &State,
+    transaction: &SignedTransaction,
+    nonce: u64,
+) -> Result<Cost, Rejection> {
+    let cost = cost(state, transaction)?;
+    let height = state.height().next();
+    check_admission(state, &transaction.transaction, height, nonce)?;
+    let available = funds(state, &transaction.transaction);
+    let needed = cost.fee.checked_add(cost.tip).ok_or(Rejection::Overflow)?;
+    if available < needed {
+        return Err(Rejection::CannotPay { needed, available });
+    }
+    Ok(cost)
+}
+
+/// Whether a transaction is a registration by work, which alone pays no fee.
+fn is_free(transaction: &Transaction) -> bool {
+    match &transaction.action {
+        Action::Register { registration } => {
+            matches!(registration.payment, Payment::Work { .. })
+        }
+        _ => false,
+    }
+}
+
+/// Expiry and nonce.
+fn check_admission(
+    state: &impl Read,
+    transaction: &Transaction,
+    height: Height,
+    expected: u64,
+) -> Result<(), Rejection> {
+    let expires = transaction.expires;
+    if expires < height {
+        return Err(Rejection::Expired { expires, height });
+    }
+    let expires_max = height.after(state.parameters().expiry_blocks_max);
+    if expires > expires_max {
+        return Err(Rejection::ExpiresTooLate {
+            expires,
+            expires_max,
+        });
+    }
+    let found = transaction.nonce;
+    match found.cmp(&expected) {
+        std::cmp::Ordering::Less => Err(Rejection::NonceUsed { expected, found }),
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(Rejection::NonceAhead { expected, found }),
+    }
+}
+
+/// Fee and worst-case cost of a transaction in this state.
+fn cost(state: &impl Read, transaction: &SignedTransaction) -> Result<Cost, Rejection> {
+    let parameters = state.parameters();
+    let bytes = transaction.encoded_len() as u64;
+    let action = &transaction.transaction.action;
+    let weights = match action {
+        Action::SetWeights { weights } | Action::RevealWeights { weights, .. } => {
+            weights.len() as u64
+        }
+        _ => 0,
+    };
+    let fee = if is_free(&transaction.transaction) {
+        Some(Grains::ZERO)
+    } else {
+        let by_bytes = parameters.fee_per_byte.checked_mul(bytes);
+        let by_weights = parameters.fee_per_weight.checked_mul(weights);
+        [Some(parameters.fee_flat), by_bytes, by_weights]
+            .into_iter()
+            .try_fold(Grains::ZERO, |sum, part| sum.checked_add(part?))
+    };
+    let units = actions::units(state, &transaction.transaction).saturating_add(bytes / 64);
+    let fee = fee.ok_or(Rejection::Overflow)?;
+    let cost_max = parameters.block_cost_max;
+    if units > cost_max {
+        return Err(Rejection::TooCostly {
+            cost: units,
+            cost_max,
+        });
+    }
+    Ok(Cost {
+        fee,
+        tip: transaction.transaction.tip,
+        units,
+        bytes,
+    })
+}
+
+/// What can pay for a transaction: the signer's balance and, for a peer's hot key acting for its
+/// peer, the share of its own emission that it gives to itself.
+fn funds(state: &impl Read, transaction: &Transaction) -> Grains {
+    let balance = state.account(&transaction.signer).balance;
+    balance
+        .checked_add(actions::self_share(state, transaction))
+        .unwrap_or(Grains(u64::MAX))
+}
+
+/// Why a transaction does not go into the block being built.
+enum Refusal {
+    /// It may not stand in it.
+    Rejected(Rejection),
+    /// It does not fit any more.
+    Full,
+}
+
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+/// A block in the making.
+struct Executor {
+    transition: Transition,
+    height: Height,
+    proposer: PublicKey,
+    previous: Hash,
+    receipts: Vec<Receipt>,
+    cost: u64,
+    bytes: u64,
+    cost_max: u64,
+    bytes_max: u64,
+    count_max: u64,
+}
+
+impl Executor {
+    /// Moves the clock and does what falls due at the start of the block.
+    fn begin(
+        state: &State,
+        parent: &Header,
+        time_ms: u64,
+        proposer: PublicKey,
+    ) -> Result<Self, BlockError> {
+        if parent.height != state.height() {
+            return Err(BlockError::Parent {
+                parent: parent.height,
+                state: state.height(),
+            });
+        }
+        if time_ms <= parent.time_ms {
+            return Err(BlockError::Time {
+                time_ms,
+                parent_ms: parent.time_ms,
+            });
+        }
+        let parameters = state.parameters();
+        let height = parent.height.next();
+        let mut executor = Self {
+            transition: Transition::new(state),
+            height,
+            proposer,
+            previous: parent.hash(),
+            receipts: Vec::new(),
+            cost: 0,
+            bytes: HEADER_BYTES,
+            cost_max: parameters.block_cost_max,
+            bytes_max: parameters.block_bytes_max,
+            count_max: parameters.block_transactions_max,
+        };
+        let clock = Clock {
+            height,
+            time_ms,
+            ..*state.clock()
+        };
+        executor.transition.put(Key::Clock, Value::Clock(clock));
+        executor.transition.commit();
+        Ok(executor)
+    }
+
+    /// Executes one transaction; on refusal the caller rolls back or gives up the block.
+    fn include(&mut self, signed: &SignedTransaction) -> Result<(), Refusal> {
+        let transaction = &signed.transaction;
+        let expected = self.transition.account(&transaction.signer).nonce;
+        check_admission(&self.transition, transaction, self.height, expected)?;
+        let cost = cost(&self.transition, signed)?;
+        let units = self.cost.saturating_add(cost.units);
+        let bytes = self.bytes.saturating_add(cost.bytes);
+        if units > self.cost_max || bytes > self.bytes_max {
+            return Err(Refusal::Full);
+        }
+        self.pay(transaction, &cost)?;
+        let free = is_free(transaction);
+        if !free {
+            self.transition.commit();
+        }
+        let result = actions::act(&mut self.transition, transaction);
+        match &result {
+            Ok(()) => self.transition.commit(),
+            // Work is the only price of a free transaction: without it there is none to include.
+            Err(reason) if free => return Err(Refusal::Rejected(reason.clone())),
+            Err(_) => self.transition.rollback(),
+        }
+        self.cost = units;
+        self.bytes = bytes;
+        self.receipts.push(Receipt {
+            hash: signed.hash(),
+            fee: cost.fee,
+            tip: cost.tip,
+            result,
+        });
+        Ok(())
+    }
+
+    /// Takes fee and tip, and counts the nonce. A hot key that acts for its peer emits first,
+    /// whatever becomes of the rest, so that the peer's own share can pay.
+    fn pay(&mut self, transaction: &Transaction, cost: &Cost) -> Result<(), Rejection> {
+        let transition = &mut self.transition;
+        let needed = cost.fee.checked_add(cost.tip).ok_or(Rejection::Overflow)?;
+        let available = funds(transition, transaction);
+        if available < needed {
+            return Err(Rejection::CannotPay { needed, available });
+        }
+        let rest = actions::emit(transition, transaction, needed)?;
+        let mut account = transition.account(&transaction.signer);
+        account.balance = account
+            .balance
+            .checked_sub(rest)
+            .ok_or(Rejection::CannotPay {
+                needed: rest,
+                available: account.balance,
+            })?;
+        account.nonce = account.nonce.checked_add(1).ok_or(Rejection::Overflow)?;
+        transition.put_account(&transaction.signer, account);
+        transition.burn(cost.fee)?;
+        transition.credit(&self.proposer, cost.tip)
+    }
+
+    /// Does what the end of the block brings, and checks that money was conserved.
+    fn end(mut self) -> Result<Execution, BlockError> {
+        let mut counters = self.transition.counters();
+        counters.transactions = counters
+            .transactions
+            .saturating_add(self.receipts.len() as u64);
+        self.transition.put_counters(counters);
+        let _ = self.previous;
+        let (state, changes, events) = self.transition.finish();
+        Ok(Execution {
+            state,
+            changes,
+            receipts: self.receipts,
+            events,
+            cost: self.cost,
+        })
+    }
+}

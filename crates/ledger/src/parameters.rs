@@ -1,0 +1,384 @@
+//! The numbers that the network runs by. They stand in the state, start from the genesis and
+//! change by vote; genesis and vote pass the same checks.
+
+use std::fmt;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use serde::{Deserialize, Serialize};
+
+use crate::encoding::read_text;
+use crate::money::{BILLION, Grains};
+use crate::transaction::Rejection;
+
+/// Longest name of a parameter, in bytes.
+const NAME_BYTES_MAX: usize = 64;
+
+/// How the market turns weights into incentive.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum MarketRule {
+    /// Ranks times trust, as in the first paper; mints only while the loss is negative.
+    Paper,
+    /// Weights clipped at the stake-weighted median of each column.
+    Median,
+    /// Expected visits of walks along the weights, clipped at their stake-weighted median.
+    ConnectedMedian,
+}
+
+/// A type that a parameter may have; every one is a number to the vote.
+trait Setting: Copy {
+    fn to_number(self) -> u64;
+    fn from_number(number: u64) -> Option<Self>;
+}
+
+impl Setting for u64 {
+    fn to_number(self) -> u64 {
+        self
+    }
+
+    fn from_number(number: u64) -> Option<Self> {
+        Some(number)
+    }
+}
+
+impl Setting for Grains {
+    fn to_number(self) -> u64 {
+        self.0
+    }
+
+    fn from_number(number: u64) -> Option<Self> {
+        Some(Self(number))
+    }
+}
+
+impl Setting for bool {
+    fn to_number(self) -> u64 {
+        u64::from(self)
+    }
+
+    fn from_number(number: u64) -> Option<Self> {
+        [false, true].get(usize::try_from(number).ok()?).copied()
+    }
+}
+
+impl Setting for MarketRule {
+    fn to_number(self) -> u64 {
+        self as u64
+    }
+
+    fn from_number(number: u64) -> Option<Self> {
+        [Self::Paper, Self::Median, Self::ConnectedMedian]
+            .get(usize::try_from(number).ok()?)
+            .copied()
+    }
+}
+
+/// What there is to know about one parameter.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Its name, as in the genesis and in proposals.
+    pub name: &'static str,
+    /// What it is, in words.
+    pub about: &'static str,
+    /// Its least value, as a number.
+    pub min: u64,
+    /// Its largest value, as a number.
+    pub max: u64,
+    get: fn(&Parameters) -> u64,
+    set: fn(&mut Parameters, u64) -> Option<()>,
+}
+
+impl Field {
+    /// The parameter's value, as a number.
+    pub fn get(&self, parameters: &Parameters) -> u64 {
+        (self.get)(parameters)
+    }
+}
+
+/// Declares each parameter once: its words, name, type, default and range.
+macro_rules! parameters {
+    ($( #[doc = $about:literal] $name:ident: $kind:ty = $default:expr, $min:expr, $max:expr; )*) => {
+        /// The numbers that the network runs by. `ppb` is parts per billion.
+        #[derive(
+            Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
+        )]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Parameters {
+            $( #[doc = $about] pub $name: $kind, )*
+        }
+
+        /// A small network: a block a second, an epoch every ten blocks.
+        impl Default for Parameters {
+            fn default() -> Self {
+                Self { $( $name: $default, )* }
+            }
+        }
+
+        /// Every parameter, in the order of its encoding.
+        pub const FIELDS: &[Field] = &[ $( Field {
+            name: stringify!($name),
+            about: $about,
+            min: $min,
+            max: $max,
+            get: |parameters| Setting::to_number(parameters.$name),
+            set: |parameters, number| {
+                parameters.$name = Setting::from_number(number)?;
+                Some(())
+            },
+        }, )* ];
+    };
+}
+
+parameters! {
+    /// Target time between blocks, in milliseconds.
+    block_time_ms: u64 = 1_000, 10, 600_000;
+    /// How long validators wait for a proposal, in milliseconds.
+    timeout_propose_ms: u64 = 2_000, 10, 600_000;
+    /// How long validators wait for prevotes after enough have come, in milliseconds.
+    timeout_prevote_ms: u64 = 1_000, 10, 600_000;
+    /// How long validators wait for precommits after enough have come, in milliseconds.
+    timeout_precommit_ms: u64 = 1_000, 10, 600_000;
+    /// Blocks of an epoch.
+    epoch_blocks: u64 = 10, 1, 1_000_000;
+    /// Longest encoding of a block, in bytes.
+    block_bytes_max: u64 = 4 << 20, 4_096, 64 << 20;
+    /// Most transactions of a block.
+    block_transactions_max: u64 = 20_000, 1, 1_000_000;
+    /// Most work of a block, in cost units (about a microsecond each).
+    block_cost_max: u64 = 1_000_000, 10_000, 1_000_000_000;
+    /// Longest encoding of a transaction, in bytes.
+    transaction_bytes_max: u64 = 16_384, 1_024, 1 << 20;
+    /// How far ahead a transaction may expire, in blocks.
+    expiry_blocks_max: u64 = 1_000, 1, 1_000_000;
+    /// Fee of every transaction, in grains.
+    fee_flat: Grains = Grains(100_000), 0, 1_000_000_000_000;
+    /// Fee per byte of a transaction, in grains.
+    fee_per_byte: Grains = Grains(1_000), 0, 1_000_000_000;
+    /// Fee per weight of a row, in grains.
+    fee_per_weight: Grains = Grains(1_000), 0, 1_000_000_000;
+    /// How the market turns weights into incentive: 0 paper, 1 median, 2 connected-median.
+    market_rule: MarketRule = MarketRule::ConnectedMedian, 0, 2;
+    /// Steps of the walks that say who is connected.
+    market_depth: u64 = 3, 1, 16;
+    /// Expected visits above which a peer counts as connected, ppb.
+    market_cutoff_ppb: u64 = 31_250_000, 1_000, BILLION;
+    /// Steepness of trust as a function of connected stake (the paper's 10), in thousandths.
+    market_temperature_milli: u64 = 10_000, 1, 1_000_000;
+    /// Rate of the gradient step of the scaling, ppb.
+    market_scaling_rate_ppb: u64 = 100_000_000, 0, 100 * BILLION;
+    /// Peers of highest stake whose walks count under connected-median.
+    market_opinions_max: u64 = 1_024, 1, 65_536;
+    /// Whether walks under connected-median restart instead of ending after the depth.
+    market_restart: bool = true, 0, 1;
+    /// Probability that such a walk restarts at each step, ppb.
+    market_restart_ppb: u64 = 300_000_000, 10_000_000, 990_000_000;
+    /// Stake-weighted share of opinions that must agree under the median rules, ppb.
+    market_majority_ppb: u64 = 500_000_000, 100_000_000, 900_000_000;
+    /// Most entries of a peer's payout row; smaller ones are withheld.
+    payouts_max: u64 = 256, 1, 65_536;
+    /// Issue of an epoch as a part of all stake, before halvings, ppb (the paper's tau).
+    inflation_ppb: u64 = 10_000_000, 0, BILLION;
+    /// The most that is ever minted; the issue halves each time half of what was left is reached.
+    issuance_max: Grains = Grains(10_000_000_000_000_000), 0, 9_000_000_000_000_000_000;
+    /// Epochs of unpaid accrual that a peer keeps; beyond that nothing accrues until it emits.
+    accrual_epochs_max: u64 = 100, 1, 1_000_000;
+    /// Part of what a peer earns that goes to its cold key before the delegators share, ppb.
+    commission_ppb: u64 = 100_000_000, 0, BILLION;
+    /// Least amount to stake at once, in grains.
+    stake_min: Grains = Grains(1_000_000), 1, 1_000_000_000_000;
+    /// Blocks between unstaking and the arrival of the money.
+    unbonding_blocks: u64 = 50, 1, 10_000_000;
+    /// Most peers.
+    peers_max: u64 = 1_024, 1, 16_777_216;
+    /// Epochs during which a new peer is not displaced.
+    immunity_epochs: u64 = 10, 0, 1_000_000;
+    /// Most weights of a row.
+    row_length_max: u64 = 1_024, 1, 65_536;
+    /// Least number of blocks between two settings of a peer's weights.
+    weights_interval_blocks: u64 = 5, 0, 1_000_000;
+    /// Whether weights must be committed, then revealed.
+    weights_commit_required: bool = false, 0, 1;
+    /// Registrations of an epoch that price and difficulty are steered to, each.
+    registrations_target: u64 = 4, 1, 65_536;
+    /// Most registrations of an epoch.
+    registrations_max: u64 = 64, 1, 65_536;
+    /// Price of a registration at the start, in grains.
+    registration_price: Grains = Grains(1_000_000_000), 1, 1_000_000_000_000_000;
+    /// Least price of a registration, in grains.
+    registration_price_min: Grains = Grains(100_000_000), 1, 1_000_000_000_000_000;
+    /// Difficulty of registration work at the start, in expected hashes.
+    registration_difficulty: u64 = 1 << 20, 1, 1 << 60;
+    /// Least difficulty of registration work, in expected hashes.
+    registration_difficulty_min: u64 = 1 << 16, 1, 1 << 60;
+    /// Epochs for which a proposal stays open.
+    proposal_epochs: u64 = 100, 1, 1_000_000;
+    /// Most open proposals.
+    proposals_max: u64 = 16, 1, 1_024;
+    /// Most votes on a proposal.
+    votes_max: u64 = 4_096, 1, 65_536;
+    /// Most validators of a committee.
+    committee_max: u64 = 64, 1, 1_024;
+}
+
+/// Why parameters are not possible.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParameterError {
+    /// No parameter has this name.
+    #[error("there is no parameter \"{0}\"")]
+    Unknown(String),
+    /// Outside its range.
+    #[error("{name} is {value}, it must be from {min} to {max}")]
+    Range {
+        /// The parameter.
+        name: &'static str,
+        /// Its value.
+        value: u64,
+        /// Its least value.
+        min: u64,
+        /// Its largest value.
+        max: u64,
+    },
+    /// Two parameters contradict each other.
+    #[error("{lesser} ({value}) exceeds {greater} ({limit})")]
+    Order {
+        /// The one that must not be larger.
+        lesser: &'static str,
+        /// Its value.
+        value: u64,
+        /// The one that must not be smaller.
+        greater: &'static str,
+        /// Its value.
+        limit: u64,
+    },
+}
+
+impl Parameters {
+    /// Checks every range, and the pairs that depend on each other.
+    pub fn validate(&self) -> Result<(), ParameterError> {
+        for field in FIELDS {
+            let value = field.get(self);
+            if value < field.min || value > field.max {
+                let Field { name, min, max, .. } = *field;
+                return Err(ParameterError::Range {
+                    name,
+                    value,
+                    min,
+                    max,
+                });
+            }
+        }
+        let pairs = [
+            (
+                "transaction_bytes_max",
+                self.transaction_bytes_max,
+                "block_bytes_max",
+                self.block_bytes_max,
+            ),
+            (
+                "registration_price_min",
+                self.registration_price_min.0,
+                "registration_price",
+                self.registration_price.0,
+            ),
+            (
+                "registration_difficulty_min",
+                self.registration_difficulty_min,
+                "registration_difficulty",
+                self.registration_difficulty,
+            ),
+        ];
+        for (lesser, value, greater, limit) in pairs {
+            if value > limit {
+                return Err(ParameterError::Order {
+                    lesser,
+                    value,
+                    greater,
+                    limit,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// These parameters with one changed; checked like a genesis.
+    ///
+    /// ```
+    /// use muster_ledger::parameters::{ParameterChange, Parameters};
+    /// let change = ParameterChange { name: "epoch_blocks".into(), value: 20 };
+    /// assert_eq!(Parameters::default().changed(&change).unwrap().epoch_blocks, 20);
+    /// let change = ParameterChange { name: "epoch_blocks".into(), value: 0 };
+    /// let error = Parameters::default().changed(&change).unwrap_err();
+    /// assert_eq!(error.to_string(), "epoch_blocks is 0, it must be from 1 to 1000000");
+    /// ```
+    pub fn changed(&self, change: &ParameterChange) -> Result<Self, ParameterError> {
+        let field = FIELDS
+            .iter()
+            .find(|field| field.name == change.name)
+            .ok_or_else(|| ParameterError::Unknown(change.name.clone()))?;
+        let Field { name, min, max, .. } = *field;
+        let range = ParameterError::Range {
+            name,
+            value: change.value,
+            min,
+            max,
+        };
+        let mut changed = self.clone();
+        (field.set)(&mut changed, change.value).ok_or(range)?;
+        changed.validate()?;
+        Ok(changed)
+    }
+}
+
+/// A proposed value for one parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, BorshSerialize, Serialize, Deserialize)]
+pub struct ParameterChange {
+    /// The parameter's name, one of [`FIELDS`].
+    pub name: String,
+    /// The value as a number: grains for money, 0 or 1 for switches, the rule's number.
+    pub value: u64,
+}
+
+impl BorshDeserialize for ParameterChange {
+    fn deserialize_reader<R: std::io::Read>(reader: &mut R) -> std::io::Result<Self> {
+        let name = read_text(reader, NAME_BYTES_MAX)?;
+        Ok(Self {
+            name,
+            value: u64::deserialize_reader(reader)?,
+        })
+    }
+}
+
+impl ParameterChange {
+    /// Whether it is possible on its own, before the other parameters are looked at.
+    pub fn check_form(&self) -> Result<(), Rejection> {
+        let rejected = |error: ParameterError| Rejection::Parameter {
+            reason: error.to_string(),
+        };
+        let field = FIELDS
+            .iter()
+            .find(|field| field.name == self.name)
+            .ok_or_else(|| {
+                rejected(ParameterError::Unknown(
+                    self.name.chars().take(NAME_BYTES_MAX).collect(),
+                ))
+            })?;
+        if self.value < field.min || self.value > field.max {
+            let Field { name, min, max, .. } = *field;
+            return Err(rejected(ParameterError::Range {
+                name,
+                value: self.value,
+                min,
+                max,
+            }));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for ParameterChange {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} = {}", self.name, self.value)
+    }
+}

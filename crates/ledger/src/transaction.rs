@@ -1,0 +1,673 @@
+//! What people and peers may ask of the ledger: transactions, and what can be said about one
+//! without any state.
+
+use std::fmt;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use serde::{Deserialize, Serialize};
+
+use crate::crypto::{Claim, Hash, PublicKey, SecretKey, Signature, hash};
+use crate::encoding::{DecodeError, decode, encode, read_text};
+use crate::money::{BILLION, Grains};
+use crate::parameters::{ParameterChange, Parameters};
+
+/// Longest address of an endpoint, in bytes.
+pub const URL_BYTES_MAX: usize = 128;
+/// Longest encoding of a signed transaction that any decoder accepts, whatever the parameters.
+pub const TRANSACTION_BYTES_MAX: usize = 1 << 20;
+
+/// The domain under which transactions are signed.
+const DOMAIN: &str = "transaction";
+/// The domain under which a hot key agrees to its registration.
+const REGISTRATION_DOMAIN: &str = "registration";
+/// The domain of registration work.
+const WORK_DOMAIN: &str = "registration work";
+
+/// A block's position; the genesis has height 0, the first block 1.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    BorshSerialize,
+    BorshDeserialize,
+    Serialize,
+    Deserialize,
+)]
+pub struct Height(pub u64);
+
+impl Height {
+    /// The height after this one.
+    pub fn next(self) -> Self {
+        Self(self.0.checked_add(1).expect("heights do not reach 2^64"))
+    }
+
+    /// This height moved on by a number of blocks, at most the largest height.
+    pub fn after(self, blocks: u64) -> Self {
+        Self(self.0.saturating_add(blocks))
+    }
+}
+
+impl fmt::Display for Height {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// A peer's number, given at registration and never used again for another.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    BorshSerialize,
+    BorshDeserialize,
+    Serialize,
+    Deserialize,
+)]
+pub struct PeerId(pub u32);
+
+impl fmt::Display for PeerId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// A part of a whole in parts per billion, at most 10^9.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    BorshSerialize,
+    BorshDeserialize,
+    Serialize,
+    Deserialize,
+)]
+pub struct Share(pub u32);
+
+impl Share {
+    /// The whole.
+    pub const ONE: Self = Self(1_000_000_000);
+
+    /// The nearest share to a number between 0 and 1; `None` outside and for NaN.
+    pub fn from_f64(value: f64) -> Option<Self> {
+        // The comparison is false for NaN; the product is at most 10^9, so the conversion is exact.
+        (0.0..=1.0)
+            .contains(&value)
+            .then(|| Self((value * BILLION as f64).round() as u32))
+    }
+
+    /// As a number between 0 and 1.
+    pub fn to_f64(self) -> f64 {
+        f64::from(self.0) / BILLION as f64
+    }
+}
+
+/// A row of weights: peers in rising order, each once, shares that sum to at most the whole.
+pub type Row = Vec<(PeerId, Share)>;
+
+/// What a peer's model takes in.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    BorshSerialize,
+    BorshDeserialize,
+    Serialize,
+    Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Modality {
+    /// Token ids, `[batch, sequence]`.
+    Text,
+    /// Pixels, `[batch, sequence, channels, rows, columns]`.
+    Image,
+    /// Vectors, `[batch, sequence, dimension]`.
+    Tensor,
+}
+
+/// Where a peer answers, and to what.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, BorshSerialize, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// `https://host:port`, at most [`URL_BYTES_MAX`] bytes.
+    pub url: String,
+    /// What the peer's model takes in.
+    pub modality: Modality,
+}
+
+impl BorshDeserialize for Endpoint {
+    fn deserialize_reader<R: std::io::Read>(reader: &mut R) -> std::io::Result<Self> {
+        let url = read_text(reader, URL_BYTES_MAX)?;
+        Ok(Self {
+            url,
+            modality: Modality::deserialize_reader(reader)?,
+        })
+    }
+}
+
+impl Endpoint {
+    /// Checks the address: `https://`, a host of letters, digits, points and hyphens (or an IPv6
+    /// address in brackets), a port, nothing else.
+    pub fn check(&self) -> Result<(), Rejection> {
+        let error = || Rejection::Endpoint;
+        if self.url.len() > URL_BYTES_MAX {
+            return Err(error());
+        }
+        let rest = self.url.strip_prefix("https://").ok_or_else(error)?;
+        let (host, port) = rest.rsplit_once(':').ok_or_else(error)?;
+        let named = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-';
+        let bracketed = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        let host_good = match bracketed {
+            Some(inner) => inner.parse::<std::net::Ipv6Addr>().is_ok(),
+            None => !host.is_empty() && host.bytes().all(named),
+        };
+        let port_good = port.bytes().all(|byte| byte.is_ascii_digit())
+            && !port.starts_with('0')
+            && port.parse::<u16>().is_ok();
+        if host_good && port_good {
+            Ok(())
+        } else {
+            Err(error())
+        }
+    }
+}
+
+/// How a registration is paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Payment {
+    /// Proof of work: a number for which [`work_hash`] meets the difficulty. Costs no money; the
+    /// signer needs no account.
+    Work {
+        /// The number found.
+        nonce: u64,
+    },
+    /// The current price is burned by the signer: the cold key itself, or a sponsor.
+    Burn {
+        /// The most that the signer is willing to burn.
+        price_max: Grains,
+    },
+}
+
+/// A request for a place in the market.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Registration {
+    /// The key that will sign for the peer; must not stand for a peer already.
+    pub hot: PublicKey,
+    /// The key that will own the peer; may be the same.
+    pub cold: PublicKey,
+    /// Where the peer answers.
+    pub endpoint: Endpoint,
+    /// How it is paid for.
+    pub payment: Payment,
+    /// The hot key's agreement, made by [`Registration::agree`].
+    pub hot_signature: Signature,
+}
+
+impl Registration {
+    /// The bytes that the hot key signs: everything but its signature, and the chain.
+    fn agreement(&self, chain: &Hash) -> Vec<u8> {
+        encode(&(chain, &self.hot, &self.cold, &self.endpoint, &self.payment))
+    }
+
+    /// A registration that the hot key agrees to.
+    pub fn agree(
+        chain: &Hash,
+        hot: &SecretKey,
+        cold: PublicKey,
+        endpoint: Endpoint,
+        payment: Payment,
+    ) -> Self {
+        let hot_signature = Signature([0; 64]);
+        let mut registration = Self {
+            hot: hot.public(),
+            cold,
+            endpoint,
+            payment,
+            hot_signature,
+        };
+        registration.hot_signature = hot.sign(REGISTRATION_DOMAIN, &registration.agreement(chain));
+        registration
+    }
+}
+
+/// The hash that registration work must bring below the target: over the chain, a recent
+/// challenge, both keys and the number tried.
+pub fn work_hash(
+    chain: &Hash,
+    challenge: &Hash,
+    hot: &PublicKey,
+    cold: &PublicKey,
+    nonce: u64,
+) -> Hash {
+    hash(
+        WORK_DOMAIN,
+        &[
+            &chain.0,
+            &challenge.0,
+            &hot.0,
+            &cold.0,
+            &nonce.to_le_bytes(),
+        ],
+    )
+}
+
+/// Whether a hash is worth `difficulty` tries on average: its first 16 bytes, big-endian, are at
+/// most `2^128 / difficulty`.
+pub fn meets_difficulty(work: &Hash, difficulty: u64) -> bool {
+    let mut head = [0; 16];
+    head.copy_from_slice(&work.0[..16]);
+    u128::from_be_bytes(head) <= u128::MAX / u128::from(difficulty.max(1))
+}
+
+/// Searches for registration work from `start`, at most `tries` numbers.
+pub fn find_work(
+    chain: &Hash,
+    challenge: &Hash,
+    hot: &PublicKey,
+    cold: &PublicKey,
+    difficulty: u64,
+    start: u64,
+    tries: u64,
+) -> Option<u64> {
+    (start..start.saturating_add(tries))
+        .find(|nonce| meets_difficulty(&work_hash(chain, challenge, hot, cold, *nonce), difficulty))
+}
+
+/// What a transaction does.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Action {
+    /// Moves money from the signer to another account.
+    Transfer {
+        /// Who receives it.
+        to: PublicKey,
+        /// How much.
+        amount: Grains,
+    },
+    /// Puts money behind a peer, one's own or another's (delegation), for shares of its pool.
+    Stake {
+        /// The peer.
+        peer: PeerId,
+        /// How much.
+        amount: Grains,
+    },
+    /// Takes stake back; the money arrives after the unbonding delay.
+    Unstake {
+        /// The peer.
+        peer: PeerId,
+        /// How much, of what the signer's shares are worth now.
+        amount: Grains,
+    },
+    /// Registers a peer.
+    Register {
+        /// The request.
+        registration: Registration,
+    },
+    /// Says where the peer of this hot key answers.
+    SetEndpoint {
+        /// The new endpoint.
+        endpoint: Endpoint,
+    },
+    /// Commits to weights without showing them; they are revealed in the next epoch.
+    CommitWeights {
+        /// [`weights_commitment`] of the peer, the row and a salt.
+        commitment: Hash,
+    },
+    /// Shows the weights committed to in the previous epoch, and sets them.
+    RevealWeights {
+        /// The row.
+        weights: Row,
+        /// The salt of the commitment.
+        salt: [u8; 32],
+    },
+    /// Sets the weights of the peer of this hot key.
+    SetWeights {
+        /// The row.
+        weights: Row,
+    },
+    /// Pays out what the peer of this hot key has accrued, without changing its weights.
+    Emit,
+    /// Proposes to change a parameter; counts as the signer's approval.
+    Propose {
+        /// The change.
+        change: ParameterChange,
+    },
+    /// Approves or rejects a proposal; counts with the signer's stake at the end of the epoch.
+    Vote {
+        /// The proposal's number.
+        proposal: u64,
+        /// Whether the signer wants it.
+        approve: bool,
+    },
+}
+
+/// The commitment to a row: bound to the chain, the peer and a salt, so that nobody can copy
+/// another's commitment.
+pub fn weights_commitment(chain: &Hash, hot: &PublicKey, weights: &Row, salt: &[u8; 32]) -> Hash {
+    hash(
+        "weights commitment",
+        &[&chain.0, &hot.0, &encode(weights), salt],
+    )
+}
+
+/// What is signed.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Transaction {
+    /// The chain that it is meant for ([`crate::genesis::Genesis::chain_id`]).
+    pub chain: Hash,
+    /// Who signs and pays.
+    pub signer: PublicKey,
+    /// How many transactions of the signer were included before this one.
+    pub nonce: u64,
+    /// The last height at which it may be included.
+    pub expires: Height,
+    /// Paid to the proposer on top of the fee, for earlier inclusion.
+    pub tip: Grains,
+    /// What it does.
+    pub action: Action,
+}
+
+/// A transaction with its signature.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct SignedTransaction {
+    /// What is signed.
+    pub transaction: Transaction,
+    /// The signer's signature over the transaction's encoding.
+    pub signature: Signature,
+}
+
+/// What a transaction may not exceed whatever the state; taken from the parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The chain that transactions must name.
+    pub chain: Hash,
+    /// Longest encoding of a signed transaction, in bytes.
+    pub transaction_bytes_max: usize,
+    /// Most entries of a row of weights.
+    pub row_length_max: usize,
+    /// Longest encoding of a block, in bytes.
+    pub block_bytes_max: usize,
+}
+
+impl Limits {
+    /// The limits that parameters set.
+    pub fn new(chain: Hash, parameters: &Parameters) -> Self {
+        let size = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+        Self {
+            chain,
+            transaction_bytes_max: size(parameters.transaction_bytes_max)
+                .min(TRANSACTION_BYTES_MAX),
+            row_length_max: size(parameters.row_length_max),
+            block_bytes_max: size(parameters.block_bytes_max),
+        }
+    }
+}
+
+impl SignedTransaction {
+    /// Signs a transaction.
+    ///
+    /// # Panics
+    /// Never; a key that is not the signer's gives a transaction that fails its check.
+    pub fn sign(transaction: Transaction, key: &SecretKey) -> Self {
+        let signature = key.sign(DOMAIN, &encode(&transaction));
+        Self {
+            transaction,
+            signature,
+        }
+    }
+
+    /// Its name: the hash of what is signed, so that signing twice gives one name.
+    pub fn hash(&self) -> Hash {
+        hash("transaction id", &[&encode(&self.transaction)])
+    }
+
+    /// Its canonical encoding.
+    pub fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// The length of its encoding, in bytes.
+    pub fn encoded_len(&self) -> usize {
+        borsh::object_length(self).expect("no length exceeds u32")
+    }
+
+    /// Reads one from bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        decode("transaction", bytes, TRANSACTION_BYTES_MAX)
+    }
+
+    /// Everything that can be said without state, signatures included.
+    pub fn check_stateless(&self, limits: &Limits) -> Result<(), Rejection> {
+        self.check_form(limits)?;
+        if self.claims().iter().all(Claim::verify) {
+            Ok(())
+        } else {
+            Err(Rejection::Signature)
+        }
+    }
+
+    /// The signatures that it carries, to be checked alone or in a batch with others'.
+    pub fn claims(&self) -> Vec<Claim> {
+        let transaction = &self.transaction;
+        let mut claims = vec![Claim::new(
+            transaction.signer,
+            DOMAIN,
+            &encode(transaction),
+            self.signature,
+        )];
+        if let Action::Register { registration } = &transaction.action {
+            let agreement = registration.agreement(&transaction.chain);
+            let signature = registration.hot_signature;
+            claims.push(Claim::new(
+                registration.hot,
+                REGISTRATION_DOMAIN,
+                &agreement,
+                signature,
+            ));
+        }
+        claims
+    }
+
+    /// Everything that can be said without state, but for the signatures: chain, size, ranges,
+    /// canonical keys, sorted rows.
+    pub fn check_form(&self, limits: &Limits) -> Result<(), Rejection> {
+        let transaction = &self.transaction;
+        if transaction.chain != limits.chain {
+            return Err(Rejection::Chain {
+                expected: limits.chain,
+                found: transaction.chain,
+            });
+        }
+        let bytes = self.encoded_len();
+        if bytes > limits.transaction_bytes_max {
+            let bytes_max = limits.transaction_bytes_max as u64;
+            return Err(Rejection::TooLong {
+                bytes: bytes as u64,
+                bytes_max,
+            });
+        }
+        check_key(&transaction.signer)?;
+        check_action(&transaction.action, &transaction.signer, limits)
+    }
+}
+
+fn check_key(key: &PublicKey) -> Result<(), Rejection> {
+    if key.is_canonical() {
+        Ok(())
+    } else {
+        Err(Rejection::Key { key: *key })
+    }
+}
+
+fn check_amount(amount: Grains) -> Result<(), Rejection> {
+    if amount.is_zero() {
+        Err(Rejection::Nothing)
+    } else {
+        Ok(())
+    }
+}
+
+fn check_action(action: &Action, signer: &PublicKey, limits: &Limits) -> Result<(), Rejection> {
+    match action {
+        Action::Transfer { to, amount } => {
+            check_key(to)?;
+            check_amount(*amount)
+        }
+        Action::Stake { amount, .. } | Action::Unstake { amount, .. } => check_amount(*amount),
+        Action::Register { registration } => {
+            check_key(&registration.hot)?;
+            check_key(&registration.cold)?;
+            registration.endpoint.check()?;
+            let own = *signer == registration.cold || *signer == registration.hot;
+            match registration.payment {
+                Payment::Work { .. } if !own => Err(Rejection::WorkSigner),
+                _ => Ok(()),
+            }
+        }
+        Action::SetEndpoint { endpoint } => endpoint.check(),
+        Action::RevealWeights { weights, .. } | Action::SetWeights { weights } => {
+            check_row(weights, limits.row_length_max)
+        }
+        Action::Propose { change } => change.check_form(),
+        Action::CommitWeights { .. } | Action::Emit | Action::Vote { .. } => Ok(()),
+    }
+}
+
+/// A row must be sorted by peer without duplicates, have no zero entries (leave them out: one
+/// row, one encoding), and sum to at most the whole.
+fn check_row(weights: &Row, row_length_max: usize) -> Result<(), Rejection> {
+    if weights.len() > row_length_max {
+        let (length, length_max) = (weights.len() as u64, row_length_max as u64);
+        return Err(Rejection::RowTooLong { length, length_max });
+    }
+    for pair in weights.windows(2) {
+        if pair[0].0 >= pair[1].0 {
+            return Err(Rejection::RowOrder { peer: pair[1].0 });
+        }
+    }
+    if let Some((peer, _)) = weights.iter().find(|(_, share)| share.0 == 0) {
+        return Err(Rejection::RowZero { peer: *peer });
+    }
+    let sum: u64 = weights.iter().map(|(_, share)| u64::from(share.0)).sum();
+    if sum > BILLION {
+        Err(Rejection::RowSum { sum })
+    } else {
+        Ok(())
+    }
+}
+
+/// Why a transaction is refused, or was included without effect.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, thiserror::Error)]
+#[allow(
+    missing_docs,
+    reason = "the fields are the evidence that each sentence shows"
+)]
+pub enum Rejection {
+    #[error("the transaction is for chain {found}, this is chain {expected}")]
+    Chain { expected: Hash, found: Hash },
+    #[error("the transaction has {bytes} bytes, at most {bytes_max} are allowed")]
+    TooLong { bytes: u64, bytes_max: u64 },
+    #[error("{key} is not the canonical encoding of an Ed25519 key")]
+    Key { key: PublicKey },
+    #[error("a signature does not match: sign the transaction with the key that it names")]
+    Signature,
+    #[error("the amount is zero")]
+    Nothing,
+    #[error("the endpoint is not https://host:port of at most 128 bytes")]
+    Endpoint,
+    #[error("proof-of-work registrations are signed by the peer's hot or cold key")]
+    WorkSigner,
+    #[error("the row has {length} weights, at most {length_max} are allowed")]
+    RowTooLong { length: u64, length_max: u64 },
+    #[error("the row is not sorted by peer without duplicates (at peer {peer})")]
+    RowOrder { peer: PeerId },
+    #[error("the row names peer {peer} with weight zero: leave it out")]
+    RowZero { peer: PeerId },
+    #[error("the row sums to {sum} parts per billion, at most 1000000000 are allowed")]
+    RowSum { sum: u64 },
+    #[error("the parameter change is not possible: {reason}")]
+    Parameter { reason: String },
+    #[error("the transaction expired at height {expires}, the next block is {height}")]
+    Expired { expires: Height, height: Height },
+    #[error("the transaction expires at height {expires}, at most {expires_max} is allowed now")]
+    ExpiresTooLate {
+        expires: Height,
+        expires_max: Height,
+    },
+    #[error("nonce {found} was used already, the next is {expected}")]
+    NonceUsed { expected: u64, found: u64 },
+    #[error("nonce {found} is ahead, the next is {expected}: send the ones before first")]
+    NonceAhead { expected: u64, found: u64 },
+    #[error("the fee and tip of {needed} exceed what can pay for them, {available}")]
+    CannotPay { needed: Grains, available: Grains },
+    #[error("the transaction costs {cost} units, a block holds {cost_max}")]
+    TooCostly { cost: u64, cost_max: u64 },
+    #[error("{needed} are needed, the account has {available}")]
+    Balance { needed: Grains, available: Grains },
+    #[error("the amount exceeds what can be counted")]
+    Overflow,
+    #[error("there is no peer {peer}")]
+    NoPeer { peer: PeerId },
+    #[error("{key} is not the hot key of a peer")]
+    NotAPeer { key: PublicKey },
+    #[error("the stake of {amount} is below the least stake, {minimum}")]
+    StakeTooSmall { amount: Grains, minimum: Grains },
+    #[error("{needed} are to be unstaked, the signer's stake with peer {peer} is {available}")]
+    Stake {
+        peer: PeerId,
+        needed: Grains,
+        available: Grains,
+    },
+    #[error("{key} is the hot key of peer {peer} already")]
+    HotKeyTaken { key: PublicKey, peer: PeerId },
+    #[error("the work does not meet difficulty {difficulty} for a recent challenge")]
+    Work { difficulty: u64 },
+    #[error("registration costs {price} now, more than the {price_max} offered")]
+    Price { price: Grains, price_max: Grains },
+    #[error("{count} peers registered in this epoch already, no more are let in until the next")]
+    RegistrationsFull { count: u64 },
+    #[error("all {peers} places are taken and every peer is still immune")]
+    NoPlace { peers: u64 },
+    #[error("weights were set at height {set}, they may be set again from height {from}")]
+    TooSoon { set: Height, from: Height },
+    #[error("there is no commitment to reveal")]
+    NoCommitment,
+    #[error(
+        "the commitment was made in epoch {committed}, it is revealed in the next, this is {epoch}"
+    )]
+    RevealWindow { committed: u64, epoch: u64 },
+    #[error("the weights and salt are not those committed to")]
+    RevealMismatch,
+    #[error("weights must be committed, then revealed, on this chain")]
+    CommitRequired,
+    #[error("the row names peer {peer}, which does not exist")]
+    RowPeer { peer: PeerId },
+    #[error("there is no open proposal {proposal}")]
+    NoProposal { proposal: u64 },
+    #[error("{count} proposals are open already")]
+    ProposalsFull { count: u64 },
+    #[error("only those with stake propose and vote: {key} has none")]
+    NoStake { key: PublicKey },
+    #[error("{count} votes were cast on proposal {proposal} already, no more are counted")]
+    VotesFull { proposal: u64, count: u64 },
+}

@@ -1,0 +1,148 @@
+//! A state being changed: an overlay over an immutable state, so that a failed action leaves no
+//! trace and the changes of a block are known exactly.
+
+use std::collections::BTreeMap;
+
+use crate::crypto::PublicKey;
+use crate::event::Event;
+use crate::money::Grains;
+use crate::state::{Account, Counters, Key, Read, State, Supply, Value};
+use crate::transaction::{PeerId, Rejection};
+
+pub(crate) type Changes = BTreeMap<Key, Option<Value>>;
+
+/// Three layers, read from the top: what the current action changed, what the block changed
+/// since the last [`Transition::flush`], the state with everything before.
+pub(crate) struct Transition {
+    origin: State,
+    state: State,
+    flushed: Changes,
+    block: Changes,
+    action: Changes,
+    events: Vec<Event>,
+    /// Events of the block that the current action may not take back.
+    events_kept: usize,
+}
+
+impl Read for Transition {
+    fn get(&self, key: &Key) -> Option<&Value> {
+        match self.action.get(key).or_else(|| self.block.get(key)) {
+            Some(value) => value.as_ref(),
+            None => self.state.get(key),
+        }
+    }
+}
+
+impl Transition {
+    pub(crate) fn new(state: &State) -> Self {
+        Self {
+            origin: state.clone(),
+            state: state.clone(),
+            flushed: Changes::new(),
+            block: Changes::new(),
+            action: Changes::new(),
+            events: Vec::new(),
+            events_kept: 0,
+        }
+    }
+
+    pub(crate) fn put(&mut self, key: Key, value: Value) {
+        self.action.insert(key, Some(value));
+    }
+
+    pub(crate) fn remove(&mut self, key: Key) {
+        self.action.insert(key, None);
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// Keeps what was changed since the last commit.
+    pub(crate) fn commit(&mut self) {
+        self.block.append(&mut self.action);
+        self.events_kept = self.events.len();
+    }
+
+    /// Forgets what was changed since the last commit.
+    pub(crate) fn rollback(&mut self) {
+        self.action.clear();
+        self.events.truncate(self.events_kept);
+    }
+
+    /// Moves all changes into the state below, for scans over it.
+    pub(crate) fn flush(&mut self) -> &State {
+        self.commit();
+        self.state.apply(self.block.iter());
+        self.flushed.append(&mut self.block);
+        &self.state
+    }
+
+    /// The state below, with everything up to the last flush.
+    pub(crate) fn base(&self) -> &State {
+        &self.state
+    }
+
+    /// The state after everything, its exact differences from the state before, and the events.
+    pub(crate) fn finish(mut self) -> (State, Changes, Vec<Event>) {
+        self.flush();
+        let origin = &self.origin;
+        let mut changes = self.flushed;
+        changes.retain(|key, value| origin.get(key) != value.as_ref());
+        (self.state, changes, self.events)
+    }
+
+    pub(crate) fn put_account(&mut self, key: &PublicKey, account: Account) {
+        self.put(Key::Account(*key), Value::Account(account));
+    }
+
+    pub(crate) fn put_supply(&mut self, supply: Supply) {
+        self.put(Key::Supply, Value::Supply(supply));
+    }
+
+    pub(crate) fn put_counters(&mut self, counters: Counters) {
+        self.put(Key::Counters, Value::Counters(counters));
+    }
+
+    /// Adds to an account. Fails only where a sum exceeds `u64`, which the supply forbids.
+    pub(crate) fn credit(&mut self, key: &PublicKey, amount: Grains) -> Result<(), Rejection> {
+        if amount.is_zero() {
+            return Ok(());
+        }
+        let mut account = self.account(key);
+        account.balance = account
+            .balance
+            .checked_add(amount)
+            .ok_or(Rejection::Overflow)?;
+        self.put_account(key, account);
+        Ok(())
+    }
+
+    /// Takes from an account what it has.
+    pub(crate) fn debit(&mut self, key: &PublicKey, amount: Grains) -> Result<(), Rejection> {
+        let mut account = self.account(key);
+        let available = account.balance;
+        account.balance = available.checked_sub(amount).ok_or(Rejection::Balance {
+            needed: amount,
+            available,
+        })?;
+        self.put_account(key, account);
+        Ok(())
+    }
+
+    /// Counts money as destroyed; the caller has taken it from an entry.
+    pub(crate) fn burn(&mut self, amount: Grains) -> Result<(), Rejection> {
+        let mut supply = self.supply();
+        supply.burned = supply
+            .burned
+            .checked_add(amount)
+            .ok_or(Rejection::Overflow)?;
+        self.put_supply(supply);
+        Ok(())
+    }
+
+    /// The hot key's peer.
+    pub(crate) fn own_peer(&self, hot: &PublicKey) -> Result<PeerId, Rejection> {
+        self.peer_id(hot).ok_or(Rejection::NotAPeer { key: *hot })
+    }
+}
