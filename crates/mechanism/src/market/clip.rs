@@ -1,10 +1,14 @@
 //! Clipping opinions at the median of standing.
+//!
+//! Columns are gathered a block at a time, in a tile that stays in the cache: every row's entries
+//! of a block lie together, because rows are sorted.
 
 use rayon::prelude::*;
 
 /// Opinions of some peers about all: compressed rows, with whose they are.
 pub(super) struct Opinions<'a> {
-    /// Row `r` is `columns[offsets[r]..offsets[r + 1]]`, and likewise `values`, all positive.
+    /// Row `r` is `columns[offsets[r]..offsets[r + 1]]`, rising, and likewise `values`, all
+    /// positive.
     pub(super) offsets: &'a [usize],
     pub(super) columns: &'a [u32],
     pub(super) values: &'a [f64],
@@ -18,85 +22,378 @@ pub(super) struct Clipped {
     pub(super) incentive: Vec<f64>,
 }
 
-/// Clips every column at the largest value that is reached by at least half of the standing.
-pub(super) fn clip(opinions: &Opinions<'_>, peers: usize) -> Clipped {
-    let votes = votes(opinions.standing);
-    let half = votes.iter().sum::<u64>().div_ceil(2);
-    let (starts, rows, values) = transpose(opinions, peers);
-    let (ceiling, incentive) = (0..peers)
-        .into_par_iter()
-        .map_init(Vec::new, |scratch, j| {
-            let column = starts[j]..starts[j + 1];
-            let (rows, values) = (&rows[column.clone()], &values[column]);
-            scratch.clear();
-            scratch.extend(
-                rows.iter()
-                    .zip(values)
-                    .map(|(&r, &v)| (v, votes[r as usize])),
-            );
-            let ceiling = weighted_median(scratch, half);
-            let mut incentive = 0.0;
-            if ceiling > 0.0 {
-                for (&r, &v) in rows.iter().zip(values) {
-                    incentive += opinions.standing[r as usize] * v.min(ceiling);
+/// Votes are standing as integers, so that "at least half" depends neither on the order of a sum
+/// nor on its rounding. The grid is 2^-60 of all standing.
+pub(super) struct Votes {
+    of: Vec<u64>,
+    half: u64,
+}
+
+impl Votes {
+    pub(super) fn new(standing: &[f64]) -> Self {
+        let total: f64 = standing.iter().sum();
+        let grid = (1_u64 << 60) as f64;
+        let of: Vec<u64> = standing
+            .iter()
+            .map(|&s| {
+                if total > 0.0 {
+                    (s / total * grid) as u64
+                } else {
+                    0
                 }
+            })
+            .collect();
+        let half = of.iter().sum::<u64>().div_ceil(2);
+        Self { of, half }
+    }
+
+    /// Which columns are held positive by enough votes to have a ceiling above zero.
+    pub(super) fn supported(&self, rows: &[(Vec<u32>, Vec<f64>)], peers: usize) -> Vec<bool> {
+        let mut support = vec![0_u64; peers];
+        for ((columns, _), &votes) in rows.iter().zip(&self.of) {
+            for &column in columns {
+                support[column as usize] += votes;
             }
-            (ceiling, incentive)
+        }
+        support
+            .iter()
+            .map(|&votes| votes > 0 && votes >= self.half)
+            .collect()
+    }
+}
+
+/// Entries of a block, so that its tile fits in the second-level cache.
+const BLOCK_ENTRIES: usize = 1 << 15;
+
+/// Entries of one row in one block below which the visit to the row costs more than they do.
+const SEGMENT_ENTRIES: usize = 16;
+
+/// Columns are cut into this many tasks.
+const TASKS: usize = 32;
+
+/// Clips every column at the largest value that is reached by at least half of the votes.
+pub(super) fn clip(opinions: &Opinions<'_>, peers: usize) -> Clipped {
+    let votes = Votes::new(opinions.standing);
+    let rows: Vec<u32> = (0..opinions.standing.len() as u32)
+        .filter(|&r| {
+            let r = r as usize;
+            votes.of[r] > 0 && opinions.offsets[r] < opinions.offsets[r + 1]
         })
-        .unzip();
+        .collect();
+    let mut ceiling = vec![0.0; peers];
+    let mut incentive = vec![0.0; peers];
+    if rows.is_empty() {
+        return Clipped { ceiling, incentive };
+    }
+    let entries = opinions.columns.len();
+    let blocks_max = (entries / (SEGMENT_ENTRIES * rows.len())).max(1);
+    let blocks = (entries / BLOCK_ENTRIES).clamp(1, blocks_max);
+    let width = peers.div_ceil(blocks).max(1);
+    let task = width * blocks.div_ceil(TASKS).max(1);
+    ceiling
+        .par_chunks_mut(task)
+        .zip(incentive.par_chunks_mut(task))
+        .enumerate()
+        .for_each(|(at, (ceiling, incentive))| {
+            let mut tile = Tile::new(opinions, &votes, &rows, at * task);
+            let blocks = ceiling.chunks_mut(width).zip(incentive.chunks_mut(width));
+            for (ceiling, incentive) in blocks {
+                tile.fill(ceiling.len());
+                tile.clip(ceiling, incentive);
+            }
+        });
     Clipped { ceiling, incentive }
 }
 
-/// Standing as integers, so that "at least half" neither depends on the order of a sum nor on
-/// its rounding. The grid is 2^-60 of all standing.
-fn votes(standing: &[f64]) -> Vec<u64> {
-    let total: f64 = standing.iter().sum();
-    if total <= 0.0 {
-        return vec![0; standing.len()];
-    }
-    let grid = (1_u64 << 60) as f64;
-    standing
-        .iter()
-        .map(|&s| (s / total * grid) as u64)
-        .collect()
+/// The columns `first..first + width` as compressed columns.
+struct Tile<'a> {
+    opinions: &'a Opinions<'a>,
+    votes: &'a Votes,
+    /// The rows that have votes and entries.
+    rows: &'a [u32],
+    /// For each of `rows`, where its entries of this tile begin and end.
+    segments: Vec<(usize, usize)>,
+    first: usize,
+    columns: Vec<Column>,
+    /// By column, in the order of rows.
+    entries: Vec<Entry>,
+    selection: Selection,
 }
 
-/// The largest value such that the votes of entries at least as large reach `half`; 0 if none is.
-fn weighted_median(entries: &mut [(f64, u64)], half: u64) -> f64 {
-    let all: u64 = entries.iter().map(|entry| entry.1).sum();
-    if half == 0 || all < half {
-        return 0.0;
-    }
-    entries.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
-    let mut votes = 0;
-    for &(value, vote) in entries.iter() {
-        votes += vote;
-        if votes >= half {
-            return value;
-        }
-    }
-    0.0
+/// The room of a column in the tile and how much of it is filled.
+#[derive(Clone, Copy, Default)]
+struct Column {
+    start: usize,
+    end: usize,
+    /// The votes that hold the column positive.
+    support: u64,
 }
 
-/// Compressed columns: starts, rows (rising within a column), values.
-fn transpose(opinions: &Opinions<'_>, peers: usize) -> (Vec<usize>, Vec<u32>, Vec<f64>) {
-    let mut starts = vec![0; peers + 1];
-    for &column in opinions.columns {
-        starts[column as usize + 1] += 1;
-    }
-    for j in 0..peers {
-        starts[j + 1] += starts[j];
-    }
-    let mut cursor = starts.clone();
-    let mut rows = vec![0; opinions.columns.len()];
-    let mut values = vec![0.0; opinions.columns.len()];
-    for r in 0..opinions.standing.len() {
-        for at in opinions.offsets[r]..opinions.offsets[r + 1] {
-            let to = &mut cursor[opinions.columns[at] as usize];
-            rows[*to] = r as u32;
-            values[*to] = opinions.values[at];
-            *to += 1;
+#[derive(Clone, Copy, Default)]
+struct Entry {
+    value: f64,
+    row: u32,
+}
+
+/// A tile at least this full (one in so many) gives every column room for every row, which saves
+/// counting.
+const ROOM: usize = 4;
+
+/// Entries between the rooms of two columns.
+const PADDING: usize = 4;
+
+impl<'a> Tile<'a> {
+    fn new(opinions: &'a Opinions<'a>, votes: &'a Votes, rows: &'a [u32], first: usize) -> Self {
+        let segments = rows
+            .iter()
+            .map(|&r| {
+                let range = opinions.offsets[r as usize]..opinions.offsets[r as usize + 1];
+                let start = range.start;
+                let at = start + opinions.columns[range].partition_point(|&c| (c as usize) < first);
+                (at, at)
+            })
+            .collect();
+        Self {
+            opinions,
+            votes,
+            rows,
+            segments,
+            first,
+            columns: Vec::new(),
+            entries: Vec::new(),
+            selection: Selection::default(),
         }
     }
-    (starts, rows, values)
+
+    /// Gathers the next `width` columns.
+    fn fill(&mut self, width: usize) {
+        let all = self.next_segments(width);
+        self.columns.clear();
+        self.columns.resize(width, Column::default());
+        // Columns a power of two apart would fight for the same lines of the cache.
+        let stride = self.rows.len() + PADDING;
+        let room = width * stride;
+        if room <= ROOM * all {
+            for (j, column) in self.columns.iter_mut().enumerate() {
+                column.start = j * stride;
+                column.end = column.start;
+                column.support = self.votes.half;
+            }
+            self.make_room(room);
+        } else {
+            self.count();
+        }
+        let half = self.votes.half;
+        for (&row, &(start, end)) in self.rows.iter().zip(&self.segments) {
+            let columns = &self.opinions.columns[start..end];
+            for (&column, &value) in columns.iter().zip(&self.opinions.values[start..end]) {
+                let column = &mut self.columns[column as usize - self.first];
+                if column.support >= half {
+                    self.entries[column.end] = Entry { value, row };
+                    column.end += 1;
+                }
+            }
+        }
+        self.first += width;
+    }
+
+    /// Moves every row's segment to the next `width` columns; returns how many entries they hold.
+    fn next_segments(&mut self, width: usize) -> usize {
+        let end = self.first + width;
+        let mut all = 0;
+        for (&row, segment) in self.rows.iter().zip(&mut self.segments) {
+            let start = segment.1;
+            let rest = &self.opinions.columns[start..self.opinions.offsets[row as usize + 1]];
+            // Doubling, then bisection: the segment is short and the row may be long.
+            let mut step = SEGMENT_ENTRIES;
+            while step < rest.len() && (rest[step] as usize) < end {
+                step *= 2;
+            }
+            let near = &rest[..step.min(rest.len())];
+            let length = near.partition_point(|&column| (column as usize) < end);
+            *segment = (start, start + length);
+            all += length;
+        }
+        all
+    }
+
+    /// Gives each column that has enough support the room that it needs.
+    fn count(&mut self) {
+        for (&row, &(start, end)) in self.rows.iter().zip(&self.segments) {
+            let votes = self.votes.of[row as usize];
+            for &column in &self.opinions.columns[start..end] {
+                let column = &mut self.columns[column as usize - self.first];
+                column.support += votes;
+                column.end += 1;
+            }
+        }
+        let mut at = 0;
+        for column in &mut self.columns {
+            let count = if column.support >= self.votes.half {
+                column.end
+            } else {
+                0
+            };
+            column.start = at;
+            column.end = at;
+            at += count;
+        }
+        self.make_room(at);
+    }
+
+    fn make_room(&mut self, entries: usize) {
+        if self.entries.len() < entries {
+            self.entries.resize(entries, Entry::default());
+        }
+    }
+
+    fn clip(&mut self, ceiling: &mut [f64], incentive: &mut [f64]) {
+        for (j, column) in self.columns.iter().enumerate() {
+            let column = &self.entries[column.start..column.end];
+            let limit = self.selection.median(column, self.votes);
+            if limit > 0.0 {
+                let mut sum = 0.0;
+                for entry in column {
+                    let value = if entry.value < limit {
+                        entry.value
+                    } else {
+                        limit
+                    };
+                    sum += self.opinions.standing[entry.row as usize] * value;
+                }
+                incentive[j] = sum;
+            }
+            ceiling[j] = limit;
+        }
+    }
+}
+
+/// Bins of a round of selection, as a power of two.
+const BINS_BITS: u32 = 6;
+
+/// Up to this many candidates are sorted.
+const SORT_ENTRIES: usize = 16;
+
+/// Weighted selection by the bits of the values: positive doubles are ordered as their bits are.
+///
+/// Each round narrows the range of candidates to one of 64 equal parts of it, so that no choice of
+/// weights can make it take more than 64 / 6 rounds.
+#[derive(Default)]
+struct Selection {
+    candidates: Vec<(u64, u64)>,
+}
+
+impl Selection {
+    /// The largest value such that the votes of entries at least as large reach a half; 0 if the
+    /// votes of all entries do not.
+    fn median(&mut self, column: &[Entry], votes: &Votes) -> f64 {
+        if column.is_empty() {
+            return 0.0;
+        }
+        let (low, high) = range(column);
+        let keyed = |entry: &Entry| (entry.value.to_bits(), votes.of[entry.row as usize]);
+        let mut above = 0;
+        let Some(bin) = Bin::find(low, high, column.iter().map(keyed), votes.half, &mut above)
+        else {
+            return 0.0;
+        };
+        self.candidates
+            .resize(column.len().max(self.candidates.len()), (0, 0));
+        let mut kept = 0;
+        for entry in column {
+            self.candidates[kept] = keyed(entry);
+            kept += usize::from(bin.has(entry.value.to_bits()));
+        }
+        let mut bin = bin;
+        while kept > SORT_ENTRIES && bin.width > 1 {
+            let (low, high) = (bin.low, bin.low + (bin.width - 1));
+            let candidates = &mut self.candidates[..kept];
+            bin = Bin::find(
+                low,
+                high,
+                candidates.iter().copied(),
+                votes.half,
+                &mut above,
+            )
+            .expect("the bin before held enough votes");
+            let among = kept;
+            kept = 0;
+            for at in 0..among {
+                let candidate = self.candidates[at];
+                self.candidates[kept] = candidate;
+                kept += usize::from(bin.has(candidate.0));
+            }
+        }
+        let candidates = &mut self.candidates[..kept];
+        candidates.sort_unstable_by_key(|&(key, _)| std::cmp::Reverse(key));
+        for &(key, votes_of) in candidates.iter() {
+            above += votes_of;
+            if above >= votes.half {
+                return f64::from_bits(key);
+            }
+        }
+        unreachable!("the last bin held enough votes")
+    }
+}
+
+/// The bits of the smallest and the largest value.
+fn range(column: &[Entry]) -> (u64, u64) {
+    // Four at a time, for a minimum waits for the one before.
+    let (mut low, mut high) = ([f64::INFINITY; 4], [0.0_f64; 4]);
+    for entries in column.chunks(4) {
+        for (lane, entry) in entries.iter().enumerate() {
+            low[lane] = if entry.value < low[lane] {
+                entry.value
+            } else {
+                low[lane]
+            };
+            high[lane] = if entry.value > high[lane] {
+                entry.value
+            } else {
+                high[lane]
+            };
+        }
+    }
+    let low = low[0].min(low[1]).min(low[2].min(low[3]));
+    let high = high[0].max(high[1]).max(high[2].max(high[3]));
+    (low.to_bits(), high.to_bits())
+}
+
+/// The keys `low..low + width`.
+struct Bin {
+    low: u64,
+    width: u64,
+}
+
+impl Bin {
+    /// Cuts `low..=high` into bins and finds the one in which the votes from above reach `half`;
+    /// adds the votes above it to `above`. None if all votes together do not reach `half`.
+    fn find(
+        low: u64,
+        high: u64,
+        candidates: impl Iterator<Item = (u64, u64)>,
+        half: u64,
+        above: &mut u64,
+    ) -> Option<Self> {
+        let shift = (u64::BITS - (high - low).leading_zeros()).saturating_sub(BINS_BITS);
+        let mut bins = [0_u64; 1 << BINS_BITS];
+        for (key, votes) in candidates {
+            let bin = (key - low) >> shift;
+            bins[bin as usize % (1 << BINS_BITS)] += votes;
+        }
+        for bin in (0..bins.len()).rev() {
+            if bins[bin] > 0 && *above + bins[bin] >= half {
+                return Some(Self {
+                    low: low + ((bin as u64) << shift),
+                    width: 1 << shift,
+                });
+            }
+            *above += bins[bin];
+        }
+        None
+    }
+
+    fn has(&self, key: u64) -> bool {
+        key.wrapping_sub(self.low) < self.width
+    }
 }

@@ -2,8 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::clip::{Clipped, Opinions, clip};
+use super::clip::{Clipped, Opinions, Votes, clip};
 use super::connectivity::Links;
+use super::parts::{PARTS_ROWS, row_dot, scatter};
 use super::walk::Walker;
 use super::{Config, Error, OPINIONS_DEFAULT, Rule, Walk, Weights};
 
@@ -276,30 +277,27 @@ fn check_vectors(weights: &Weights, stake: &[f64], scaling: &[f64]) -> Result<f6
 
 /// `R = W^T s` (Eq. 1).
 fn ranks(weights: &Weights, standing: &[f64]) -> Vec<f64> {
-    let mut ranks = vec![0.0; weights.peers()];
-    for (i, &s) in standing.iter().enumerate() {
-        if s > 0.0 {
-            let (columns, values) = weights.row(i);
-            for (&j, &w) in columns.iter().zip(values) {
-                ranks[j as usize] += s * w;
+    scatter(
+        weights.offsets(),
+        weights.peers(),
+        |i, ranks: &mut [f64]| {
+            let s = standing[i];
+            if s > 0.0 {
+                let (columns, values) = weights.row(i);
+                for (&j, &w) in columns.iter().zip(values) {
+                    ranks[j as usize] += s * w;
+                }
             }
-        }
-    }
-    ranks
+        },
+    )
 }
 
-/// `T = sigmoid(temperature * x)` with `x = C^T s = 2 reach - sum s`.
+/// `T = sigmoid(temperature * x)` with `x = C^T s`.
 fn trust(links: &Links, standing: &[f64], temperature: f64) -> Vec<f64> {
-    let mut reach = vec![0.0; standing.len()];
-    for (i, &s) in standing.iter().enumerate() {
-        for &j in links.of(i) {
-            reach[j as usize] += s;
-        }
-    }
-    let all: f64 = standing.iter().sum();
-    reach
-        .iter()
-        .map(|&reach| sigmoid(temperature * (2.0 * reach - all)))
+    let x = links.reach(standing);
+    x.par_iter()
+        .with_min_len(1_024)
+        .map(|x| sigmoid(temperature * x))
         .collect()
 }
 
@@ -328,20 +326,14 @@ fn gradient(
         .map(|(r, t)| r * temperature * t * (1.0 - t))
         .collect();
     let all: f64 = slope.iter().sum();
+    let above_half: Vec<f64> = trust.iter().map(|t| t - 0.5).collect();
     (0..weights.peers())
         .into_par_iter()
-        .with_min_len(256)
+        .with_min_len(PARTS_ROWS)
         .map(|i| {
             let (columns, values) = weights.row(i);
-            let mut sum = 0.0;
-            for (&k, &w) in columns.iter().zip(values) {
-                sum += w * (trust[k as usize] - 0.5);
-            }
-            let mut linked = 0.0;
-            for &k in links.of(i) {
-                linked += slope[k as usize];
-            }
-            -(stake[i] / total) * (sum + 2.0 * linked - all)
+            let sum = row_dot(columns, values, &above_half);
+            -(stake[i] / total) * (sum + links.row_times(i, &slope, all))
         })
         .collect()
 }
@@ -365,33 +357,12 @@ fn connected_median(
     truncation: f64,
 ) -> (Vec<f64>, Payouts) {
     let holders = holders(standing, count);
-    let factors = factors(walk);
-    let rows: Vec<Vec<(u32, f64)>> = holders
-        .par_iter()
-        .map_init(
-            || Walker::new(weights, truncation),
-            |walker, &peer| {
-                let mut row = Vec::new();
-                walker.walk(peer as usize, &factors, |target, visits| {
-                    row.push((target, visits))
-                });
-                row.sort_unstable_by_key(|entry| entry.0);
-                row
-            },
-        )
-        .collect();
-    let mut offsets = vec![0];
-    let count = rows.iter().map(Vec::len).sum();
-    let (mut columns, mut values) = (Vec::with_capacity(count), Vec::with_capacity(count));
-    for row in rows {
-        columns.extend(row.iter().map(|entry| entry.0));
-        values.extend(row.iter().map(|entry| entry.1));
-        offsets.push(columns.len());
-    }
     let of_holders: Vec<f64> = holders
         .iter()
         .map(|&peer| standing[peer as usize])
         .collect();
+    let (mut offsets, mut columns, mut values) =
+        opinions(weights, &holders, &of_holders, walk, truncation);
     let opinions = Opinions {
         offsets: &offsets,
         columns: &columns,
@@ -399,24 +370,10 @@ fn connected_median(
         standing: &of_holders,
     };
     let Clipped { ceiling, incentive } = clip(&opinions, weights.peers());
-    // What is clipped to nothing is not kept.
-    let mut kept = 0;
-    let mut start = 0;
-    for r in 0..holders.len() {
-        let end = offsets[r + 1];
-        for at in start..end {
-            let limit = ceiling[columns[at] as usize];
-            if limit > 0.0 {
-                columns[kept] = columns[at];
-                values[kept] = values[at].min(limit);
-                kept += 1;
-            }
-        }
-        offsets[r + 1] = kept;
-        start = end;
-    }
-    columns.truncate(kept);
-    values.truncate(kept);
+    retain(&mut offsets, &mut columns, &mut values, |column, value| {
+        let limit = ceiling[column as usize];
+        (limit > 0.0).then(|| value.min(limit))
+    });
     (
         incentive,
         Payouts::Walked {
@@ -427,6 +384,85 @@ fn connected_median(
             values,
         },
     )
+}
+
+/// Compressed rows: offsets, columns, values.
+type Rows = (Vec<usize>, Vec<u32>, Vec<f64>);
+
+/// The rows `V_ij` of the `holders`, without the columns on which too few have any opinion for a
+/// ceiling above zero.
+fn opinions(
+    weights: &Weights,
+    holders: &[u32],
+    standing: &[f64],
+    walk: Walk,
+    truncation: f64,
+) -> Rows {
+    let factors = factors(walk);
+    let walked: Vec<(Vec<u32>, Vec<f64>)> = holders
+        .par_iter()
+        .map_init(
+            || Walker::new(weights, truncation),
+            |walker, &peer| {
+                walker.start(peer as usize);
+                for &factor in &factors {
+                    if !walker.advance(factor) {
+                        break;
+                    }
+                }
+                let mut row = (Vec::new(), Vec::new());
+                walker.finish(|target, visits| {
+                    row.0.push(target);
+                    row.1.push(visits);
+                });
+                row
+            },
+        )
+        .collect();
+    let supported = Votes::new(standing).supported(&walked, weights.peers());
+    let rows: Vec<Vec<(u32, f64)>> = walked
+        .into_par_iter()
+        .map(|(columns, values)| {
+            let row = columns.into_iter().zip(values);
+            let mut row: Vec<(u32, f64)> =
+                row.filter(|entry| supported[entry.0 as usize]).collect();
+            row.sort_unstable_by_key(|entry| entry.0);
+            row
+        })
+        .collect();
+    let mut offsets = vec![0];
+    let count = rows.iter().map(Vec::len).sum();
+    let (mut columns, mut values) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    for row in rows {
+        columns.extend(row.iter().map(|entry| entry.0));
+        values.extend(row.iter().map(|entry| entry.1));
+        offsets.push(columns.len());
+    }
+    (offsets, columns, values)
+}
+
+/// Replaces every value by what `keep(column, value)` says, or drops the entry.
+fn retain(
+    offsets: &mut [usize],
+    columns: &mut Vec<u32>,
+    values: &mut Vec<f64>,
+    keep: impl Fn(u32, f64) -> Option<f64>,
+) {
+    let (mut kept, mut start) = (0, 0);
+    for offset in &mut offsets[1..] {
+        let end = *offset;
+        for at in start..end {
+            if let Some(value) = keep(columns[at], values[at]) {
+                columns[kept] = columns[at];
+                values[kept] = value;
+                kept += 1;
+            }
+        }
+        *offset = kept;
+        start = end;
+    }
+    columns.truncate(kept);
+    values.truncate(kept);
 }
 
 /// The `count` peers of most standing above zero, ties to the lower index, by rising index.

@@ -30,6 +30,8 @@
 mod clip;
 mod connectivity;
 mod epoch;
+mod parts;
+pub mod simulation;
 mod walk;
 mod weights;
 
@@ -88,6 +90,9 @@ pub struct Connectivity {
     /// Mass of at most this much that stands at a peer is not walked on from there. 0, the
     /// default, is exact.
     pub truncation: f64,
+    /// The smooth form: `c_ij = tanh((visits - kappa) / width)`. `None`, the default: the hard
+    /// cutoff.
+    pub width: Option<f64>,
 }
 
 impl Default for Connectivity {
@@ -98,6 +103,7 @@ impl Default for Connectivity {
             temperature: 10.0,
             self_connected: true,
             truncation: 0.0,
+            width: None,
         }
     }
 }
@@ -268,6 +274,9 @@ impl Config {
             "between 0 and 1e6",
         )?;
         within("truncation", self.connectivity.truncation, 0.0, 1.0, share)?;
+        if let Some(width) = self.connectivity.width {
+            within("width", width, 1e-9, 1e6, "between 1e-9 and 1e6")?;
+        }
         within("inflation", self.inflation, 0.0, 1.0, share)?;
         within(
             "learning_rate",

@@ -18,6 +18,7 @@ pub(super) struct Walker<'a> {
 }
 
 impl<'a> Walker<'a> {
+    /// Mass of at most `truncation` at a peer is not walked on.
     pub(super) fn new(weights: &'a Weights, truncation: f64) -> Self {
         let n = weights.peers();
         Self {
@@ -32,24 +33,28 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Walks from `source`, counts a visit in step `k` (from 1) with `factors[k - 1]`, and hands
-    /// `(peer, weighted visits)` to `take`, in an order that depends on the input alone.
-    pub(super) fn walk(&mut self, source: usize, factors: &[f64], mut take: impl FnMut(u32, f64)) {
+    /// Puts mass 1 at `source`. [`Walker::finish`] must have ended the walk before.
+    pub(super) fn start(&mut self, source: usize) {
         self.mass[source] = 1.0;
         self.frontier.push(source as u32);
-        for &factor in factors {
-            self.step();
-            if self.frontier.is_empty() {
-                break;
+    }
+
+    /// Takes one step, in which each visit counts `factor`; false if no mass was left to move.
+    pub(super) fn advance(&mut self, factor: f64) -> bool {
+        self.step();
+        for &peer in &self.frontier {
+            let visits = &mut self.visits[peer as usize];
+            if *visits == 0.0 {
+                self.visited.push(peer);
             }
-            for &peer in &self.frontier {
-                let peer = peer as usize;
-                if self.visits[peer] == 0.0 {
-                    self.visited.push(peer as u32);
-                }
-                self.visits[peer] += factor * self.mass[peer];
-            }
+            *visits += factor * self.mass[peer as usize];
         }
+        !self.frontier.is_empty()
+    }
+
+    /// Ends the walk and hands `(peer, weighted visits)` to `take`, in an order that depends on
+    /// the input alone.
+    pub(super) fn finish(&mut self, mut take: impl FnMut(u32, f64)) {
         for peer in self.frontier.drain(..) {
             self.mass[peer as usize] = 0.0;
         }
@@ -61,6 +66,22 @@ impl<'a> Walker<'a> {
                 take(peer, visits);
             }
         }
+    }
+
+    /// The mass on the way, each peer's times its entry of `bound`.
+    pub(super) fn bounded_by(&self, bound: &[f64]) -> f64 {
+        self.frontier
+            .iter()
+            .map(|&peer| self.mass[peer as usize] * bound[peer as usize])
+            .sum()
+    }
+
+    /// Whether some peer's visits lie above `low` and not above `high`.
+    pub(super) fn any_within(&self, low: f64, high: f64) -> bool {
+        self.visited.iter().any(|&peer| {
+            let visits = self.visits[peer as usize];
+            visits > low && visits <= high
+        })
     }
 
     /// Moves all mass above the truncation one step on; the rest disappears.

@@ -23,6 +23,8 @@ pub struct Weights {
     offsets: Vec<usize>,
     columns: Vec<u32>,
     values: Vec<f64>,
+    /// The largest weight of every row.
+    largest: Vec<f64>,
 }
 
 impl Weights {
@@ -64,13 +66,15 @@ impl Weights {
         for row in 0..peers {
             offsets[row + 1] += offsets[row];
         }
-        let weights = Self {
+        let columns = entries.iter().map(|entry| entry.1).collect();
+        let values = entries.iter().map(|entry| entry.2).collect();
+        Self {
             offsets,
-            columns: entries.iter().map(|entry| entry.1).collect(),
-            values: entries.iter().map(|entry| entry.2).collect(),
-        };
-        weights.check_sums()?;
-        Ok(weights)
+            columns,
+            values,
+            largest: Vec::new(),
+        }
+        .survey()
     }
 
     /// Takes over arrays in compressed-sparse-row form: `offsets` has one entry more than there
@@ -125,10 +129,10 @@ impl Weights {
             offsets,
             columns,
             values,
+            largest: Vec::new(),
         };
         weights.drop_zeros();
-        weights.check_sums()?;
-        Ok(weights)
+        weights.survey()
     }
 
     /// The number of peers `n`.
@@ -185,6 +189,11 @@ impl Weights {
         &self.values
     }
 
+    /// The largest weight of every row, 0 where there are none.
+    pub(super) fn largest(&self) -> &[f64] {
+        &self.largest
+    }
+
     fn drop_zeros(&mut self) {
         if self.values.iter().all(|&weight| weight > 0.0) {
             return;
@@ -207,14 +216,19 @@ impl Weights {
         self.columns.truncate(kept);
     }
 
-    fn check_sums(&self) -> Result<(), Error> {
+    /// Checks the sums of all rows and notes their largest weights.
+    fn survey(mut self) -> Result<Self, Error> {
+        let mut largest = Vec::with_capacity(self.peers());
         for row in 0..self.peers() {
-            let sum: f64 = self.row(row).1.iter().sum();
+            let values = self.row(row).1;
+            let sum: f64 = values.iter().sum();
             if sum > 1.0 + ROW_SUM_TOLERANCE {
                 return Err(Error::RowTooLarge { row, sum });
             }
+            largest.push(values.iter().fold(0.0, |a: f64, &b| a.max(b)));
         }
-        Ok(())
+        self.largest = largest;
+        Ok(self)
     }
 }
 
