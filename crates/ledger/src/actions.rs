@@ -1,48 +1,71 @@
-//! What each action does to the state.
+//! What each action does to the state, and how much work that is at most.
+
+use std::sync::Arc;
 
 use crate::event::Event;
-use crate::money::Grains;
-use crate::state::Read;
+use crate::state::{Key, Read, Value};
 use crate::transaction::{Action, Rejection, Transaction};
 use crate::transition::Transition;
+use crate::{governance, payout, pools, registration, weights};
 
-/// Worst-case work of an action, in cost units of about a microsecond.
-pub(crate) fn units(_state: &impl Read, transaction: &Transaction) -> u64 {
-    match &transaction.action {
-        Action::Transfer { .. } => 10,
-        _ => 100,
-    }
+/// Worst-case work of a transaction, in cost units of about a microsecond, signatures included.
+pub(crate) fn units(state: &impl Read, transaction: &Transaction) -> u64 {
+    let emission = 10_u64.saturating_mul(payout::row_length(state, transaction));
+    let action = match &transaction.action {
+        Action::Transfer { .. } => 40,
+        Action::Stake { .. } | Action::Unstake { .. } => 60,
+        Action::Register { .. } => 200,
+        Action::SetEndpoint { .. } | Action::CommitWeights { .. } | Action::Emit => 60,
+        Action::RevealWeights { weights, .. } | Action::SetWeights { weights } => {
+            60 + weights.len() as u64
+        }
+        Action::Propose { .. } | Action::Vote { .. } => 200,
+    };
+    action.saturating_add(emission)
 }
 
-/// What the peer's own emission can pay of a transaction.
-pub(crate) fn self_share(_state: &impl Read, _transaction: &Transaction) -> Grains {
-    Grains::ZERO
-}
-
-/// Pays out the signer's peer, if the transaction acts for one; of `needed`, what its own share
-/// could not pay is returned.
-pub(crate) fn emit(
-    _transition: &mut Transition,
-    _transaction: &Transaction,
-    needed: Grains,
-) -> Result<Grains, Rejection> {
-    Ok(needed)
-}
-
-/// Carries out an action.
+/// Carries out an action; on failure the caller takes back what it did.
 pub(crate) fn act(transition: &mut Transition, transaction: &Transaction) -> Result<(), Rejection> {
+    let signer = &transaction.signer;
     match &transaction.action {
         Action::Transfer { to, amount } => {
-            let from = transaction.signer;
-            transition.debit(&from, *amount)?;
+            // An account that exists has been checked before.
+            if transition.get(&Key::Account(*to)).is_none() && !to.is_valid() {
+                return Err(Rejection::Key { key: *to });
+            }
+            transition.debit(signer, *amount)?;
             transition.credit(to, *amount)?;
             transition.event(Event::Transferred {
-                from,
+                from: *signer,
                 to: *to,
                 amount: *amount,
             });
             Ok(())
         }
-        _ => todo!(),
+        Action::Stake { peer, amount } => pools::stake(transition, signer, *peer, *amount),
+        Action::Unstake { peer, amount } => pools::unstake(transition, signer, *peer, *amount),
+        Action::Register { registration } => {
+            registration::register(transition, signer, registration)
+        }
+        Action::SetEndpoint { endpoint } => {
+            let id = transition.own_peer(signer)?;
+            let peer = transition.peer(id).ok_or(Rejection::NoPeer { peer: id })?;
+            let mut peer = peer.as_ref().clone();
+            peer.endpoint = endpoint.clone();
+            transition.put(Key::Peer(id), Value::Peer(Arc::new(peer)));
+            transition.event(Event::EndpointSet { peer: id });
+            Ok(())
+        }
+        Action::CommitWeights { commitment } => weights::commit(transition, signer, commitment),
+        Action::RevealWeights { weights, salt } => {
+            weights::reveal(transition, signer, weights, salt)
+        }
+        Action::SetWeights { weights } => weights::set(transition, signer, weights),
+        // The payment took place with the fee.
+        Action::Emit => transition.own_peer(signer).map(|_| ()),
+        Action::Propose { change } => governance::propose(transition, signer, change),
+        Action::Vote { proposal, approve } => {
+            governance::vote(transition, signer, *proposal, *approve)
+        }
     }
 }

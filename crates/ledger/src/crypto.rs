@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use crate::keys;
+use crate::address;
 
 /// Signatures checked together; larger batches gain little and spread worse over cores.
 const BATCH: usize = 64;
@@ -101,15 +101,15 @@ impl<'de> Deserialize<'de> for Hash {
 }
 
 /// An Ed25519 public key in its compressed encoding. Displays and parses as an SS58 address
-/// (prefix 42). Any 32 bytes can be held; [`PublicKey::is_canonical`] says whether they are a key.
+/// (prefix 42). Any 32 bytes can be held; [`PublicKey::is_valid`] says whether they are a key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub struct PublicKey(pub [u8; 32]);
 
 impl PublicKey {
-    /// Whether the bytes are the canonical encoding of a curve point outside the small subgroup's
-    /// identity. Only such keys may hold money or stand for a peer.
+    /// Whether the bytes are canonical: y is reduced below 2^255 - 19, and it is not the
+    /// identity. Cheap; whether a point has this y only [`PublicKey::is_valid`] says, and every
+    /// valid signature implies.
     pub fn is_canonical(&self) -> bool {
-        // The y coordinate must be reduced below 2^255 - 19; the sign bit is not part of it.
         let mut y = self.0;
         y[31] &= 0x7f;
         let mut modulus = [0xff_u8; 32];
@@ -117,13 +117,19 @@ impl PublicKey {
         modulus[31] = 0x7f;
         let reduced = y.iter().rev().lt(modulus.iter().rev());
         let identity = y[0] == 1 && y[1..].iter().all(|byte| *byte == 0);
-        reduced && !identity && VerificationKey::try_from(self.0).is_ok()
+        reduced && !identity
+    }
+
+    /// Whether the bytes are the canonical encoding of a point of the curve. Only such keys may
+    /// hold money or stand for a peer.
+    pub fn is_valid(&self) -> bool {
+        self.is_canonical() && VerificationKey::try_from(self.0).is_ok()
     }
 }
 
 impl fmt::Display for PublicKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&keys::to_ss58(self))
+        formatter.write_str(&address::to_ss58(self))
     }
 }
 
@@ -134,10 +140,10 @@ impl fmt::Debug for PublicKey {
 }
 
 impl FromStr for PublicKey {
-    type Err = keys::AddressError;
+    type Err = address::AddressError;
 
-    fn from_str(text: &str) -> Result<Self, keys::AddressError> {
-        keys::from_ss58(text)
+    fn from_str(text: &str) -> Result<Self, address::AddressError> {
+        address::from_ss58(text)
     }
 }
 

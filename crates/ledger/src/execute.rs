@@ -7,14 +7,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::actions;
 use crate::block::{Block, Header, committee_hash, transactions_root};
 use crate::crypto::{Hash, PublicKey};
 use crate::event::{Event, Receipt};
 use crate::money::Grains;
-use crate::state::{Clock, Key, Read, State, Value};
+use crate::state::{Clock, Key, Read, State, Supply, Value};
 use crate::transaction::{Action, Height, Payment, Rejection, SignedTransaction, Transaction};
 use crate::transition::Transition;
+use crate::{actions, epoch, payout, pools};
 
 /// Cost units of a block without transactions in an encoding: header and length of the list.
 const HEADER_BYTES: u64 = 32 + 8 + 8 + 32 * 5 + 4;
@@ -108,8 +108,8 @@ pub enum BlockError {
     Transaction { index: usize, reason: Rejection },
     #[error("money is not conserved: entries changed by {entries} grains, the supply by {supply}")]
     Conservation { entries: i128, supply: i128 },
-    #[error("the end of the block failed: {reason}")]
-    End { reason: String },
+    #[error("the block could not be completed: {reason}")]
+    Fault { reason: String },
 }
 
 /// Takes from `candidates`, in order, what may stand in the next block and fits, and executes it.
@@ -117,7 +117,7 @@ pub enum BlockError {
 ///
 /// # Errors
 /// [`BlockError::Parent`] and [`BlockError::Time`] where the inputs do not belong together;
-/// [`BlockError::Conservation`] and [`BlockError::End`] would be faults of this crate.
+/// [`BlockError::Conservation`] and [`BlockError::Fault`] would be faults of this crate.
 pub fn propose(
     state: &State,
     parent: &Header,
@@ -327,7 +327,7 @@ fn cost(state: &impl Read, transaction: &SignedTransaction) -> Result<Cost, Reje
 fn funds(state: &impl Read, transaction: &Transaction) -> Grains {
     let balance = state.account(&transaction.signer).balance;
     balance
-        .checked_add(actions::self_share(state, transaction))
+        .checked_add(payout::self_share(state, transaction))
         .unwrap_or(Grains(u64::MAX))
 }
 
@@ -399,6 +399,10 @@ impl Executor {
             ..*state.clock()
         };
         executor.transition.put(Key::Clock, Value::Clock(clock));
+        let arrived = pools::arrivals(&mut executor.transition, height);
+        arrived.map_err(|rejection| BlockError::Fault {
+            reason: rejection.to_string(),
+        })?;
         executor.transition.commit();
         Ok(executor)
     }
@@ -446,13 +450,13 @@ impl Executor {
         if available < needed {
             return Err(Rejection::CannotPay { needed, available });
         }
-        let rest = actions::emit(transition, transaction, needed)?;
+        payout::emit(transition, transaction, needed)?;
         let mut account = transition.account(&transaction.signer);
         account.balance = account
             .balance
-            .checked_sub(rest)
+            .checked_sub(needed)
             .ok_or(Rejection::CannotPay {
-                needed: rest,
+                needed,
                 available: account.balance,
             })?;
         account.nonce = account.nonce.checked_add(1).ok_or(Rejection::Overflow)?;
@@ -468,8 +472,27 @@ impl Executor {
             .transactions
             .saturating_add(self.receipts.len() as u64);
         self.transition.put_counters(counters);
-        let _ = self.previous;
-        let (state, changes, events) = self.transition.finish();
+        self.transition.commit();
+        let fault = |reason| BlockError::Fault { reason };
+        let epoch_ends = self.height >= self.transition.clock().epoch_end;
+        if epoch_ends {
+            epoch::end(&mut self.transition, self.previous).map_err(fault)?;
+        }
+        let supply_before = self.transition.origin().supply();
+        let (moved, state, changes, events) = self.transition.finish();
+        let net = |supply: &Supply| {
+            i128::from(supply.genesis.0) + i128::from(supply.minted.0) - i128::from(supply.burned.0)
+        };
+        let issued = net(&state.supply()) - net(&supply_before);
+        if moved != issued {
+            return Err(BlockError::Conservation {
+                entries: moved,
+                supply: issued,
+            });
+        }
+        if epoch_ends {
+            state.audit().map_err(|error| fault(error.to_string()))?;
+        }
         Ok(Execution {
             state,
             changes,

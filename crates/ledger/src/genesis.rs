@@ -157,7 +157,7 @@ impl Genesis {
         }
         let minimum = self.parameters.stake_min;
         for (index, peer) in self.peers.iter().enumerate() {
-            if !peer.cold.is_canonical() {
+            if !peer.cold.is_valid() {
                 return Err(GenesisError::Key {
                     key: peer.cold,
                     list: "cold keys",
@@ -230,7 +230,7 @@ fn check_keys<'a>(
 ) -> Result<(), GenesisError> {
     let mut seen = BTreeSet::new();
     for key in keys {
-        if !key.is_canonical() {
+        if !key.is_valid() {
             return Err(GenesisError::Key { key: *key, list });
         }
         if !seen.insert(key) {

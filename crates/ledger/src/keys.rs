@@ -1,65 +1,202 @@
-//! Addresses: a public key as text in SS58 with prefix 42.
+//! Keys at rest and in people's hands: mnemonics, derivation by name, encryption with a passphrase.
+//!
+//! - Mnemonics are BIP-39, English, 24 words (256 bits); the seed is PBKDF2 as BIP-39 says.
+//! - Derivation is SLIP-0010 for Ed25519 (hardened steps only). A path is either numbers, such as
+//!   `m/44'/0'`, or a name, such as `cold/peer-0`, of which each part becomes two steps.
+//! - Encryption is the age format (version 1) with a scrypt recipient.
+//!
+//! [`Mnemonic::generate`] and [`encrypt`] are the only functions of this crate that draw
+//! randomness, from the operating system; nothing that the ledger executes calls them.
 
-use blake2::{Blake2b512, Digest};
+use std::str::FromStr;
 
-use crate::crypto::PublicKey;
+use age::secrecy::SecretString;
+use hmac::{Hmac, Mac};
+use sha2::Sha512;
+use zeroize::Zeroizing;
 
-/// The SS58 network prefix of addresses (42: any Substrate-style network).
-pub const SS58_PREFIX: u8 = 42;
+use crate::crypto::{SecretKey, hash};
 
-/// Why a text is not an address.
+/// Longest ciphertext that [`decrypt`] looks at, in bytes.
+pub const CIPHERTEXT_BYTES_MAX: usize = 1 << 20;
+/// Scrypt work (log2 of its cost) of [`encrypt`]: about a quarter of a second and 256 MiB.
+pub const WORK_FACTOR: u8 = 18;
+/// The most scrypt work that [`decrypt`] is willing to do: about a second and 1 GiB.
+pub const WORK_FACTOR_MAX: u8 = 20;
+
+/// Why a key could not be made or read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AddressError {
-    /// Letters outside the base-58 alphabet, or far too long.
-    #[error("the address is not base-58 text of 47 or 48 letters")]
-    Alphabet,
-    /// Another length than one prefix byte, a key and two bytes of checksum.
-    #[error("the address holds {0} bytes instead of 35: letters are missing or added")]
-    Length(usize),
-    /// For another network.
-    #[error("the address has network prefix {0}, here it is 42")]
-    Prefix(u8),
-    /// A letter is wrong.
-    #[error("the address fails its checksum: at least one letter is wrong")]
+pub enum KeyError {
+    /// Not so many words.
+    #[error("a mnemonic has 24 words, this one has {0}")]
+    WordCount(usize),
+    /// A word that is not in the list.
+    #[error("word {position} of the mnemonic is not in the English BIP-39 list")]
+    Word {
+        /// Its place, counted from 1.
+        position: usize,
+    },
+    /// All words are known, but together they are not a mnemonic.
+    #[error("the mnemonic fails its checksum: a word is wrong or two are swapped")]
     Checksum,
+    /// Neither a name nor a path.
+    #[error("\"{0}\" is not a path: write m/44'/0' with hardened steps below 2^31, or a name")]
+    Path(String),
+    /// Another passphrase was used.
+    #[error("the passphrase is wrong")]
+    Passphrase,
+    /// Not what [`encrypt`] writes, or damaged.
+    #[error("the encrypted file is damaged or of another kind: {0}")]
+    Ciphertext(String),
+    /// The operating system gave no randomness, or memory was short.
+    #[error("encryption failed: {0}")]
+    Encrypt(String),
 }
 
-fn checksum(body: &[u8]) -> [u8; 2] {
-    let digest = Blake2b512::new()
-        .chain_update(b"SS58PRE")
-        .chain_update(body)
-        .finalize();
-    [digest[0], digest[1]]
+/// Twenty-four words from which all keys of a wallet follow; wiped from memory when dropped.
+///
+/// ```
+/// use muster_ledger::keys::Mnemonic;
+/// let mnemonic = Mnemonic::from_entropy(&[0; 32]);
+/// assert!(mnemonic.words().ends_with("abandon art"));
+/// let key = mnemonic.key("cold/peer-0").unwrap();
+/// assert_ne!(key.public(), mnemonic.key("hot/peer-0").unwrap().public());
+/// ```
+#[derive(Clone)]
+pub struct Mnemonic {
+    inner: bip39::Mnemonic,
 }
 
-/// The address of a key.
-pub fn to_ss58(key: &PublicKey) -> String {
-    let mut body = [0; 35];
-    body[0] = SS58_PREFIX;
-    body[1..33].copy_from_slice(&key.0);
-    let check = checksum(&body[..33]);
-    body[33..].copy_from_slice(&check);
-    bs58::encode(body).into_string()
+impl Mnemonic {
+    /// A new one, from the operating system's randomness.
+    pub fn generate() -> Result<Self, KeyError> {
+        let mut entropy = Zeroizing::new([0; 32]);
+        getrandom::fill(entropy.as_mut_slice())
+            .map_err(|error| KeyError::Encrypt(error.to_string()))?;
+        Ok(Self::from_entropy(&entropy))
+    }
+
+    /// The mnemonic of 256 bits.
+    pub fn from_entropy(entropy: &[u8; 32]) -> Self {
+        let inner = bip39::Mnemonic::from_entropy(entropy).expect("256 bits are a valid length");
+        Self { inner }
+    }
+
+    /// The words, with single spaces.
+    pub fn words(&self) -> Zeroizing<String> {
+        Zeroizing::new(self.inner.words().collect::<Vec<_>>().join(" "))
+    }
+
+    /// The 64-byte BIP-39 seed, with an optional passphrase of its own (empty for none).
+    pub fn seed(&self, passphrase: &str) -> Zeroizing<[u8; 64]> {
+        Zeroizing::new(self.inner.to_seed_normalized(passphrase))
+    }
+
+    /// The key at a path or name, from the seed without a passphrase.
+    pub fn key(&self, path: &str) -> Result<SecretKey, KeyError> {
+        derive(self.seed("").as_slice(), path)
+    }
 }
 
-/// The key of an address.
-pub fn from_ss58(text: &str) -> Result<PublicKey, AddressError> {
-    if text.len() > 64 {
-        return Err(AddressError::Alphabet);
+impl FromStr for Mnemonic {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        // Twenty-four of the longest words (8 letters) with their spaces are 215 bytes.
+        let words: Vec<&str> = text.split_whitespace().take(25).collect();
+        if words.len() != 24 {
+            return Err(KeyError::WordCount(text.split_whitespace().count()));
+        }
+        let joined = Zeroizing::new(words.join(" ").to_lowercase());
+        let inner = bip39::Mnemonic::parse_in_normalized(bip39::Language::English, &joined)
+            .map_err(|error| match error {
+                bip39::Error::UnknownWord(index) => KeyError::Word {
+                    position: index + 1,
+                },
+                _ => KeyError::Checksum,
+            })?;
+        Ok(Self { inner })
     }
-    let body = bs58::decode(text)
-        .into_vec()
-        .map_err(|_| AddressError::Alphabet)?;
-    if body.len() != 35 {
-        return Err(AddressError::Length(body.len()));
+}
+
+impl std::fmt::Debug for Mnemonic {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Mnemonic(24 words)")
     }
-    if checksum(&body[..33]) != body[33..] {
-        return Err(AddressError::Checksum);
+}
+
+/// The key at a path (`m/44'/0'`) or name (`cold/peer-0`) of a seed, by SLIP-0010.
+pub fn derive(seed: &[u8], path: &str) -> Result<SecretKey, KeyError> {
+    let shown = || KeyError::Path(path.chars().take(80).collect());
+    let steps = match path.strip_prefix('m') {
+        Some("") => Vec::new(),
+        Some(rest) if rest.starts_with('/') => rest[1..]
+            .split('/')
+            .map(|step| {
+                let number = step.strip_suffix('\'').ok_or_else(shown)?;
+                let plain = number.bytes().all(|byte| byte.is_ascii_digit());
+                let number: u32 = number.parse().map_err(|_| shown())?;
+                if plain && number < 1 << 31 {
+                    Ok(number)
+                } else {
+                    Err(shown())
+                }
+            })
+            .collect::<Result<_, _>>()?,
+        _ if path.is_empty() || path.len() > 128 => return Err(shown()),
+        _ => path.split('/').flat_map(name_steps).collect(),
+    };
+    let mut node = extend(b"ed25519 seed", &[seed]);
+    for step in steps {
+        let number = (step | 1 << 31).to_be_bytes();
+        node = extend(&node[32..], &[&[0], &node[..32], &number]);
     }
-    if body[0] != SS58_PREFIX {
-        return Err(AddressError::Prefix(body[0]));
+    let mut key = Zeroizing::new([0; 32]);
+    key.copy_from_slice(&node[..32]);
+    Ok(SecretKey::from_seed(*key))
+}
+
+/// The two steps (62 bits) of a part of a name.
+fn name_steps(part: &str) -> [u32; 2] {
+    let digest = hash("key name", &[part.as_bytes()]).0;
+    let number = |at: usize| {
+        u32::from_be_bytes([digest[at], digest[at + 1], digest[at + 2], digest[at + 3]]) >> 1
+    };
+    [number(0), number(4)]
+}
+
+/// HMAC-SHA512: a key in the first half, a chain code in the second.
+fn extend(key: &[u8], parts: &[&[u8]]) -> Zeroizing<[u8; 64]> {
+    let mut mac = Hmac::<Sha512>::new_from_slice(key).expect("HMAC takes keys of any length");
+    for part in parts {
+        mac.update(part);
     }
-    let mut key = [0; 32];
-    key.copy_from_slice(&body[1..33]);
-    Ok(PublicKey(key))
+    Zeroizing::new(mac.finalize().into_bytes().into())
+}
+
+/// Encrypts bytes with a passphrase into an age file; see [`WORK_FACTOR`].
+pub fn encrypt(passphrase: &str, bytes: &[u8], work_factor: u8) -> Result<Vec<u8>, KeyError> {
+    let mut recipient = age::scrypt::Recipient::new(SecretString::from(passphrase.to_owned()));
+    recipient.set_work_factor(work_factor.clamp(1, WORK_FACTOR_MAX));
+    age::encrypt(&recipient, bytes).map_err(|error| KeyError::Encrypt(error.to_string()))
+}
+
+/// Decrypts what [`encrypt`] made; refuses long input and excessive work.
+pub fn decrypt(passphrase: &str, bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    if bytes.len() > CIPHERTEXT_BYTES_MAX {
+        let reason = format!(
+            "{} bytes, at most {CIPHERTEXT_BYTES_MAX} are read",
+            bytes.len()
+        );
+        return Err(KeyError::Ciphertext(reason));
+    }
+    let mut identity = age::scrypt::Identity::new(SecretString::from(passphrase.to_owned()));
+    identity.set_max_work_factor(WORK_FACTOR_MAX);
+    let plain = age::decrypt(&identity, bytes).map_err(|error| match error {
+        age::DecryptError::DecryptionFailed | age::DecryptError::KeyDecryptionFailed => {
+            KeyError::Passphrase
+        }
+        other => KeyError::Ciphertext(other.to_string()),
+    })?;
+    Ok(Zeroizing::new(plain))
 }

@@ -7,6 +7,7 @@
 //! Not in this version, and nowhere pretended: a beacon, presence rounds, verification of work,
 //! reputation and the chains that build on it.
 
+pub mod address;
 pub mod block;
 pub mod crypto;
 pub mod encoding;
@@ -21,4 +22,10 @@ pub mod transaction;
 pub mod tree;
 
 mod actions;
+mod epoch;
+mod governance;
+mod payout;
+mod pools;
+mod registration;
 mod transition;
+mod weights;

@@ -167,15 +167,15 @@ parameters! {
     /// Steepness of trust as a function of connected stake (the paper's 10), in thousandths.
     market_temperature_milli: u64 = 10_000, 1, 1_000_000;
     /// Rate of the gradient step of the scaling, ppb.
-    market_scaling_rate_ppb: u64 = 100_000_000, 0, 100 * BILLION;
+    market_scaling_rate_ppb: u64 = 50_000_000, 0, 100 * BILLION;
     /// Peers of highest stake whose walks count under connected-median.
     market_opinions_max: u64 = 1_024, 1, 65_536;
     /// Whether walks under connected-median restart instead of ending after the depth.
     market_restart: bool = true, 0, 1;
     /// Probability that such a walk restarts at each step, ppb.
     market_restart_ppb: u64 = 300_000_000, 10_000_000, 990_000_000;
-    /// Stake-weighted share of opinions that must agree under the median rules, ppb.
-    market_majority_ppb: u64 = 500_000_000, 100_000_000, 900_000_000;
+    /// Visits below which a walk is not pursued, ppb; 0 pursues all.
+    market_truncation_ppb: u64 = 0, 0, 10_000_000;
     /// Most entries of a peer's payout row; smaller ones are withheld.
     payouts_max: u64 = 256, 1, 65_536;
     /// Issue of an epoch as a part of all stake, before halvings, ppb (the paper's tau).
@@ -212,6 +212,8 @@ parameters! {
     registration_difficulty: u64 = 1 << 20, 1, 1 << 60;
     /// Least difficulty of registration work, in expected hashes.
     registration_difficulty_min: u64 = 1 << 16, 1, 1 << 60;
+    /// Stake that it takes to propose, in grains.
+    proposal_stake_min: Grains = Grains(1_000_000_000), 1, 1_000_000_000_000_000;
     /// Epochs for which a proposal stays open.
     proposal_epochs: u64 = 100, 1, 1_000_000;
     /// Most open proposals.

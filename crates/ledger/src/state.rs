@@ -323,9 +323,9 @@ pub struct Unbonding {
 /// What the market did at the end of an epoch.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct MarketReport {
-    /// The epoch, counted from 0.
+    /// The epoch that ended, counted from 1; 0 before any has.
     pub epoch: u64,
-    /// The block that ended it; 0 before any has ended.
+    /// The block that ended it.
     pub height: Height,
     /// The rule used.
     pub rule: MarketRule,

@@ -535,8 +535,11 @@ fn check_action(action: &Action, signer: &PublicKey, limits: &Limits) -> Result<
         }
         Action::Stake { amount, .. } | Action::Unstake { amount, .. } => check_amount(*amount),
         Action::Register { registration } => {
-            check_key(&registration.hot)?;
-            check_key(&registration.cold)?;
+            for key in [registration.hot, registration.cold] {
+                if !key.is_valid() {
+                    return Err(Rejection::Key { key });
+                }
+            }
             registration.endpoint.check()?;
             let own = *signer == registration.cold || *signer == registration.hot;
             match registration.payment {
@@ -666,8 +669,8 @@ pub enum Rejection {
     NoProposal { proposal: u64 },
     #[error("{count} proposals are open already")]
     ProposalsFull { count: u64 },
-    #[error("only those with stake propose and vote: {key} has none")]
-    NoStake { key: PublicKey },
+    #[error("{needed} of stake are needed for this, the signer has {available}")]
+    Influence { needed: Grains, available: Grains },
     #[error("{count} votes were cast on proposal {proposal} already, no more are counted")]
     VotesFull { proposal: u64, count: u64 },
 }

@@ -83,13 +83,25 @@ impl Transition {
         &self.state
     }
 
-    /// The state after everything, its exact differences from the state before, and the events.
-    pub(crate) fn finish(mut self) -> (State, Changes, Vec<Event>) {
+    /// The state before the block.
+    pub(crate) fn origin(&self) -> &State {
+        &self.origin
+    }
+
+    /// By how much the entries' money changed, the state after everything, its exact differences
+    /// from the state before, and the events.
+    pub(crate) fn finish(mut self) -> (i128, State, Changes, Vec<Event>) {
         self.flush();
         let origin = &self.origin;
+        let money = |value: Option<&Value>| value.map_or(0, |value| i128::from(value.money().0));
+        let mut moved = 0_i128;
         let mut changes = self.flushed;
-        changes.retain(|key, value| origin.get(key) != value.as_ref());
-        (self.state, changes, self.events)
+        changes.retain(|key, value| {
+            let before = origin.get(key);
+            moved += money(value.as_ref()) - money(before);
+            before != value.as_ref()
+        });
+        (moved, self.state, changes, self.events)
     }
 
     pub(crate) fn put_account(&mut self, key: &PublicKey, account: Account) {

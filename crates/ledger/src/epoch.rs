@@ -1,0 +1,297 @@
+//! The end of an epoch: the market's prices, what peers accrue, registration, votes, committee.
+//!
+//! The market itself is `muster_mechanism::market` (the first market paper, Sections 2 to 5, and
+//! the median rules). Scores are strict f64 there and are rounded to the grid of 10^-9 here, where
+//! they enter the state.
+
+use std::sync::Arc;
+
+use muster_mechanism::market::{self, Config, Connectivity, Rule, Walk, Weights};
+
+use crate::block::committee_hash;
+use crate::crypto::Hash;
+use crate::event::Event;
+use crate::governance;
+use crate::money::{BILLION, Grains};
+use crate::parameters::{MarketRule, Parameters};
+use crate::payout::bounded_row;
+use crate::registration;
+use crate::state::{Clock, Key, MarketReport, Peer, Read, Score, State, Supply, Value};
+use crate::transaction::{PeerId, Row, Share};
+use crate::transition::Transition;
+
+/// Ends the epoch. `previous` is the hash of the block before this one.
+///
+/// # Errors
+/// A sentence, where the market refuses what the state holds: a fault of this crate.
+pub(crate) fn end(transition: &mut Transition, previous: Hash) -> Result<(), String> {
+    let state = transition.flush().clone();
+    let epoch = state.clock().epoch + 1;
+    price(transition, &state, epoch)?;
+    let parameters = state.parameters();
+    let market = registration::retarget(state.registration(), parameters, previous);
+    transition.put(
+        Key::Registration,
+        Value::RegistrationState(Arc::new(market)),
+    );
+    governance::decide(transition, &state, epoch);
+    draw_committee(transition);
+    let height = state.height();
+    let epoch_end = height.after(transition.parameters().epoch_blocks);
+    transition.put(
+        Key::Clock,
+        Value::Clock(Clock {
+            epoch,
+            epoch_end,
+            ..*state.clock()
+        }),
+    );
+    transition.commit();
+    Ok(())
+}
+
+/// All peers with their weights, indexed 0 to n - 1 in the order of their numbers.
+struct Graph {
+    ids: Vec<PeerId>,
+    peers: Vec<Arc<Peer>>,
+    weights: Weights,
+}
+
+impl Graph {
+    /// Reads the graph; rows that name peers which are gone are rewritten without them.
+    fn read(transition: &mut Transition, state: &State) -> Result<Self, String> {
+        let ids: Vec<PeerId> = state.peers().map(|(id, _)| id).collect();
+        let peers: Vec<Arc<Peer>> = ids
+            .iter()
+            .filter_map(|id| Read::peer(state, *id).cloned())
+            .collect();
+        let (mut offsets, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
+        for id in &ids {
+            let row = state.weights(*id);
+            let start = columns.len();
+            for (peer, share) in row {
+                if let Ok(index) = ids.binary_search(peer) {
+                    columns.push(u32::try_from(index).map_err(|error| error.to_string())?);
+                    values.push(share.to_f64());
+                }
+            }
+            if columns.len() - start < row.len() {
+                let alive = |(peer, _): &&(PeerId, Share)| ids.binary_search(peer).is_ok();
+                let row: Row = row.iter().filter(alive).copied().collect();
+                transition.put(Key::Weights(*id), Value::Row(Arc::new(row)));
+            }
+            offsets.push(columns.len());
+        }
+        let weights =
+            Weights::from_csr(offsets, columns, values).map_err(|error| error.to_string())?;
+        Ok(Self {
+            ids,
+            peers,
+            weights,
+        })
+    }
+
+    fn staked(&self) -> Grains {
+        let sum: Option<Grains> = self.peers.iter().map(|peer| peer.pool.grains).sum();
+        sum.expect("the supply counts all stake in u64")
+    }
+}
+
+/// Runs the market: scores, accruals, payout rows, and who may be displaced next.
+fn price(transition: &mut Transition, state: &State, epoch: u64) -> Result<(), String> {
+    let parameters = state.parameters();
+    let graph = Graph::read(transition, state)?;
+    let staked = graph.staked();
+    let inflation_ppb = inflation(&state.supply(), parameters);
+    let mut report = MarketReport {
+        epoch,
+        height: state.height(),
+        rule: parameters.market_rule,
+        loss: Score(0),
+        minting: false,
+        staked,
+        peers: u32::try_from(graph.ids.len()).map_err(|error| error.to_string())?,
+        accrued: Grains::ZERO,
+        inflation_ppb,
+    };
+    let mut peers = graph.peers.clone();
+    if !staked.is_zero() {
+        run_market(transition, state, &graph, &mut peers, &mut report)?;
+    }
+    let prunable = prunable(&graph.ids, &peers, parameters, epoch);
+    for (id, peer) in graph.ids.iter().zip(peers) {
+        transition.put(Key::Peer(*id), Value::Peer(peer));
+    }
+    transition.put(Key::Pruning, Value::Pruning(Arc::new(prunable)));
+    let MarketReport {
+        accrued, minting, ..
+    } = report;
+    transition.event(Event::EpochClosed {
+        epoch,
+        accrued,
+        minting,
+    });
+    transition.put(Key::Market, Value::Market(Arc::new(report)));
+    Ok(())
+}
+
+fn run_market(
+    transition: &mut Transition,
+    state: &State,
+    graph: &Graph,
+    peers: &mut [Arc<Peer>],
+    report: &mut MarketReport,
+) -> Result<(), String> {
+    let parameters = state.parameters();
+    let stake: Vec<f64> = graph
+        .peers
+        .iter()
+        .map(|peer| peer.pool.grains.0 as f64)
+        .collect();
+    let scaling: Vec<f64> = graph
+        .peers
+        .iter()
+        .map(|peer| peer.scaling.to_f64().clamp(0.0, 1.0))
+        .collect();
+    let config = config(parameters);
+    let outcome = market::epoch(&graph.weights, &stake, Some(&scaling), &config)
+        .map_err(|error| error.to_string())?;
+    let score = |value: f64| Score::from_f64(value).ok_or("the market gave no finite score");
+    report.loss = score(outcome.loss)?;
+    report.minting = config.rule != Rule::Paper || outcome.loss < 0.0;
+    let idle_max = parameters
+        .accrual_epochs_max
+        .saturating_mul(parameters.epoch_blocks);
+    let mut accrued = 0_u128;
+    for (index, peer) in peers.iter_mut().enumerate() {
+        let mut scored = peer.as_ref().clone();
+        let due = scored.emitted.after(idle_max) >= state.height();
+        if report.minting && due {
+            let amount = accrual(&scored, report.inflation_ppb);
+            accrued += u128::from(amount.0);
+            scored.accrued = Grains(scored.accrued.0.saturating_add(amount.0));
+        }
+        scored.rank = score(outcome.ranks[index])?;
+        scored.trust = score(outcome.trust[index])?;
+        scored.incentive = score(outcome.incentive[index])?;
+        scored.scaling = score(outcome.scaling[index])?;
+        *peer = Arc::new(scored);
+    }
+    report.accrued = Grains(u64::try_from(accrued).unwrap_or(u64::MAX));
+    let length_max = usize::try_from(parameters.payouts_max).unwrap_or(usize::MAX);
+    for (index, id) in graph.ids.iter().enumerate() {
+        let row = outcome.payout_row(&graph.weights, index);
+        let row: Row = row
+            .map(|(to, part)| (graph.ids[to], parts_floor(part)))
+            .collect();
+        let row = bounded_row(row, length_max);
+        if row.is_empty() {
+            transition.remove(Key::Payout(*id));
+        } else {
+            transition.put(Key::Payout(*id), Value::Row(Arc::new(row)));
+        }
+    }
+    Ok(())
+}
+
+/// Parts per billion, rounded down, so that a row never pays more than it has.
+fn parts_floor(part: f64) -> Share {
+    Share((part.clamp(0.0, 1.0) * BILLION as f64).floor() as u32)
+}
+
+/// `tau a_i S_i`, rounded down.
+fn accrual(peer: &Peer, inflation_ppb: u64) -> Grains {
+    let billion = u128::from(BILLION);
+    let scaling = u128::try_from(peer.scaling.0).unwrap_or(0).min(billion);
+    let counted = u128::from(peer.pool.grains.0) * scaling / billion;
+    let amount = counted * u128::from(inflation_ppb) / billion;
+    Grains(u64::try_from(amount).unwrap_or(u64::MAX))
+}
+
+/// The issue of an epoch as a part of all stake: the parameter, halved once for each time that
+/// half of what was left to mint has been minted.
+fn inflation(supply: &Supply, parameters: &Parameters) -> u64 {
+    let cap = parameters.issuance_max.0;
+    let left = cap.saturating_sub(supply.minted.0);
+    let halvings = (1..64)
+        .take_while(|halvings| left <= cap >> halvings)
+        .count();
+    parameters.inflation_ppb >> halvings
+}
+
+/// Peers that newcomers may displace in the next epoch: beyond their immunity, lowest incentive
+/// first, then least stake, then the older.
+fn prunable(
+    ids: &[PeerId],
+    peers: &[Arc<Peer>],
+    parameters: &Parameters,
+    epoch: u64,
+) -> Vec<PeerId> {
+    let count = usize::try_from(parameters.registrations_max).unwrap_or(usize::MAX);
+    let mut candidates: Vec<(Score, Grains, PeerId)> = ids
+        .iter()
+        .zip(peers)
+        .filter(|(_, peer)| {
+            peer.registered_epoch
+                .saturating_add(parameters.immunity_epochs)
+                <= epoch
+        })
+        .map(|(id, peer)| (peer.incentive, peer.pool.grains, *id))
+        .collect();
+    if candidates.len() > count {
+        candidates.select_nth_unstable(count);
+        candidates.truncate(count);
+    }
+    candidates.sort_unstable();
+    candidates.into_iter().map(|(_, _, id)| id).collect()
+}
+
+/// The market's configuration, from parameters that passed their ranges.
+fn config(parameters: &Parameters) -> Config {
+    let ppb = |value: u64| value as f64 / BILLION as f64;
+    let depth = u32::try_from(parameters.market_depth).unwrap_or(u32::MAX);
+    let rule = match parameters.market_rule {
+        MarketRule::Paper => Rule::Paper,
+        MarketRule::Median => Rule::Median,
+        MarketRule::ConnectedMedian => Rule::ConnectedMedian {
+            walk: if parameters.market_restart {
+                Walk::Restart(ppb(parameters.market_restart_ppb))
+            } else {
+                Walk::Depth(depth)
+            },
+            opinions: usize::try_from(parameters.market_opinions_max).ok(),
+            truncation: ppb(parameters.market_truncation_ppb),
+        },
+    };
+    Config {
+        rule,
+        connectivity: Connectivity {
+            depth,
+            cutoff: ppb(parameters.market_cutoff_ppb),
+            temperature: parameters.market_temperature_milli as f64 / 1_000.0,
+            ..Connectivity::default()
+        },
+        inflation: ppb(parameters.inflation_ppb),
+        learning_rate: ppb(parameters.market_scaling_rate_ppb),
+        gated: true,
+    }
+}
+
+/// The committee of the next epoch: the validators in canonical order, as many as may sit.
+fn draw_committee(transition: &mut Transition) {
+    let validators = match transition.get(&Key::Validators) {
+        Some(Value::Validators(validators)) => validators.clone(),
+        _ => return,
+    };
+    let count = usize::try_from(transition.parameters().committee_max).unwrap_or(usize::MAX);
+    let committee: Vec<_> = validators.iter().take(count).cloned().collect();
+    let unchanged = matches!(
+        transition.get(&Key::Committee),
+        Some(Value::Committee(before)) if **before == committee
+    );
+    if !unchanged {
+        let hash = committee_hash(&committee);
+        transition.put(Key::Committee, Value::Committee(Arc::new(committee)));
+        transition.event(Event::CommitteeChanged { committee: hash });
+    }
+}
