@@ -3,7 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["tests/unit/**/*.test.ts"],
-    environment: "happy-dom",
+    // Tests of views ask for a document themselves: @vitest-environment happy-dom
+    environment: "node",
     restoreMocks: true,
   },
 });

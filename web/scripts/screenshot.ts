@@ -26,6 +26,7 @@ try {
     const page = await browser.newPage({
       viewport: { width, height },
       colorScheme,
+      reducedMotion: "reduce",
       deviceScaleFactor: name === "phone" ? 2 : 1,
     });
     await page.goto(marketUrl());

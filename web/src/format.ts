@@ -43,14 +43,14 @@ export function mstNumber(grains: bigint): number {
 
 /** (after - before) / before in per cent with a sign; "new" where there was nothing before. */
 export function change(before: bigint, after: bigint): string {
-  if (before === 0n) return after === 0n ? "±0 %" : "new";
+  if (before === 0n) return after === 0n ? "±0\u00a0%" : "new";
   // Hundredths of a per cent, in integers: no grain is lost on the way.
   const hundredths = ((after - before) * 10_000n) / before;
-  if (hundredths === 0n) return "±0 %";
+  if (hundredths === 0n) return "±0\u00a0%";
   const sign = hundredths < 0n ? "−" : "+";
   const absolute = hundredths < 0n ? -hundredths : hundredths;
-  if (absolute >= 100_000n) return `${sign}${integers.format(absolute / 100n)} %`;
-  return `${sign}${absolute / 100n}.${(absolute % 100n).toString().padStart(2, "0")} %`;
+  if (absolute >= 100_000n) return `${sign}${integers.format(absolute / 100n)}\u00a0%`;
+  return `${sign}${absolute / 100n}.${(absolute % 100n).toString().padStart(2, "0")}\u00a0%`;
 }
 
 export function integer(value: number): string {
@@ -65,12 +65,15 @@ export function decimal(value: number | undefined, digits = 3): string {
 }
 
 export function percent(share: number | undefined, digits = 1): string {
-  return share === undefined || !Number.isFinite(share) ? "–" : `${decimal(share * 100, digits)} %`;
+  return share === undefined || !Number.isFinite(share)
+    ? "–"
+    : `${decimal(share * 100, digits)}\u00a0%`;
 }
 
 /** "abcdef…4567": enough of a hash or an address to recognise it by. */
 export function shorten(text: string, head = 6, tail = 4): string {
-  return text.length <= head + tail + 1 ? text : `${text.slice(0, head)}…${text.slice(-tail)}`;
+  if (text.length <= head + tail + 1) return text;
+  return `${text.slice(0, head)}…${tail === 0 ? "" : text.slice(-tail)}`;
 }
 
 export function timeOfDay(timeMs: number): string {
@@ -101,7 +104,12 @@ const SMEARED = /(\p{M}{2})\p{M}+/gu;
 
 /** A string chosen by a stranger, made fit to stand in a line: one line, bounded, printable. */
 export function label(text: string, longest = 32): string {
-  const clean = text.replace(/\s+/gu, " ").replace(UNPRINTABLE, "").replace(SMEARED, "$1").trim();
+  const clean = text
+    .replace(/\s/gu, " ")
+    .replace(UNPRINTABLE, "")
+    .replace(/ +/g, " ")
+    .replace(SMEARED, "$1")
+    .trim();
   const letters = Array.from(clean);
   return letters.length <= longest ? clean : `${letters.slice(0, longest - 1).join("")}…`;
 }

@@ -54,9 +54,6 @@ function main(): void {
     views.push(view);
     return view;
   };
-  const charts = add(chartsView());
-  const graph = add(graphView());
-  charts.element.append(graph.element);
   document.body.append(
     h("a", { class: "skip", href: "#main" }, "Skip to the content"),
     add(headerView(themeChanged, (text) => detail.search(text))).element,
@@ -67,14 +64,9 @@ function main(): void {
       add(tilesView()).element,
       add(blocksView()).element,
       add(peersView()).element,
-      charts.element,
-      h(
-        "div",
-        { class: "columns" },
-        add(transactionsView()).element,
-        add(eventsView()).element,
-        add(validatorsView()).element,
-      ),
+      add(chartsView()).element,
+      h("div", { class: "columns" }, add(graphView()).element, add(transactionsView()).element),
+      h("div", { class: "columns" }, add(eventsView()).element, add(validatorsView()).element),
     ),
     add(footerView()).element,
     detail.element,

@@ -219,7 +219,7 @@ export class FixtureMarket {
       trust: this.trust(id, epoch),
       incentive: honest ? 0.16 + 0.012 * (id % 4) : 0.002,
       scaling: honest ? 1 : 0.4,
-      earned: { market: String(this.stake(id, epoch) - this.stake(id, 0)) },
+      earned: { market: honest ? String(this.stake(id, epoch) - this.stake(id, 0)) : "12345" },
       registered: 0,
       weights_set: Math.max(0, this.height - 3),
       weights: this.weights(id),

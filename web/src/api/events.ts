@@ -98,11 +98,17 @@ export class EventStream {
   #stop: AbortController | undefined;
   #last: string | undefined;
   #failures = 0;
+  #open = false;
 
   constructor(
     private readonly client: Client,
     private readonly handlers: StreamHandlers,
   ) {}
+
+  /** Whether a connection stands. */
+  get open(): boolean {
+    return this.#open;
+  }
 
   get lastId(): string | undefined {
     return this.#last;
@@ -154,6 +160,7 @@ export class EventStream {
       if (this.#last !== undefined) headers["last-event-id"] = this.#last;
       const response = await this.client.open("v1/events", { headers, signal: silence.signal });
       if (response.body === null) throw new ApiError("misunderstood", "v1/events has no body");
+      this.#open = true;
       this.handlers.opened();
       const parser = new EventParser();
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -166,6 +173,7 @@ export class EventStream {
         this.#take(parser.push(value));
       }
     } finally {
+      this.#open = false;
       clearTimeout(timer);
       signal.removeEventListener("abort", abort);
       // Closes the connection also where the loop ended by an exception.

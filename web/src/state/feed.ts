@@ -143,12 +143,13 @@ export class Feed {
     );
   }
 
-  /** The node answers again: it may be that only the stream is missing. */
+  /** The node answers again; its stream may have stayed open all the while, or be still to come. */
   #reached(): void {
-    if (this.store.state.connection.kind === "unreachable") {
-      const reason = "the stream of events is not open yet";
-      this.store.update({ connection: { kind: "polling", reason } });
-    }
+    if (this.store.state.connection.kind !== "unreachable") return;
+    const reason = "the stream of events is not open yet";
+    this.store.update({
+      connection: this.#stream.open ? { kind: "live" } : { kind: "polling", reason },
+    });
   }
 
   async #take(status: Status): Promise<void> {
@@ -167,8 +168,11 @@ export class Feed {
     });
     const asked: Promise<void>[] = [];
     const epochClosed = old === undefined || status.epoch !== old.epoch;
-    if (higher) asked.push(this.#blocks());
-    if (epochClosed) asked.push(this.#history(), this.#market());
+    // What failed is asked for again at once, not only when it changes.
+    const { failures } = this.store.state;
+    if (higher || failures.blocks !== undefined) asked.push(this.#blocks());
+    if (epochClosed || failures.history !== undefined) asked.push(this.#history());
+    if (epochClosed || failures.market !== undefined) asked.push(this.#market());
     if (epochClosed || this.now() - this.#peersAsked_ms >= PACE.peers) asked.push(this.#peers());
     await Promise.all(asked);
   }

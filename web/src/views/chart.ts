@@ -137,6 +137,8 @@ export class Chart {
       {
         width: this.#width(),
         height: HEIGHT,
+        // Room for half of the last label of the x axis.
+        padding: [10, 28, 0, 0],
         legend: { show: false },
         focus: { alpha: 0.2 },
         cursor: { focus: { prox: 16 }, drag: { setScale: false, x: false, y: false } },
@@ -145,11 +147,11 @@ export class Chart {
           y: range === undefined ? { range: padded } : { range: () => range },
         },
         axes: [
-          { ...axis, grid: { show: false }, space: 64, values: (_, ticks) => ticks.map(xName) },
+          { ...axis, grid: { show: false }, space: 58, values: (_, ticks) => ticks.map(xName) },
           {
             ...axis,
             grid: { stroke: ink.grid, width: 1 },
-            size: 62,
+            size: 56,
             values: (_, ticks) => ticks.map(format),
           },
         ],

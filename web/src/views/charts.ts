@@ -144,7 +144,7 @@ class Charts implements View {
   readonly #stake = new Chart({
     name: "Stake in MST",
     time: false,
-    format: (value) => (value >= 1000 ? integer(Math.round(value)) : decimal(value, 1)),
+    format: (value) => (value >= 100 ? integer(Math.round(value)) : decimal(value, 1)),
     xName: epochName,
   });
   readonly #trust = new Chart({
@@ -185,13 +185,13 @@ class Charts implements View {
       pane(
         "trust",
         "Trust over time",
-        "At the close of each epoch; above 0.5 most of the stake connects to the peer",
+        "Above 0.5: most of the stake connects to the peer",
         this.#trust.element,
       ),
       pane(
         "losses",
         "Losses over time",
-        "Nats a byte, self-reported; collected since this page was opened",
+        "Nats a byte, self-reported; since this page was opened",
         chooser,
         this.#losses.element,
       ),

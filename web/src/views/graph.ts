@@ -13,6 +13,9 @@ import type { View } from "./view.ts";
 const NODES_MAX = 40;
 const EDGES_MAX = 300;
 
+/** Below this width the names stand above and below the discs, not beside them. */
+const NARROW = 480;
+
 export interface GraphNode {
   peer: Peer;
   x: number;
@@ -40,7 +43,7 @@ export function edgesOf(peers: readonly Peer[]): GraphEdge[] {
 /** Places peers on a circle by id, the first at the top, clockwise; a disc's area is its stake. */
 export function layout(peers: readonly Peer[], width: number, height: number): GraphNode[] {
   const most = Math.max(1, ...peers.map((peer) => Number(peer.stake)));
-  const margin = Math.min(96, width * 0.24);
+  const margin = width < NARROW ? 40 : 96;
   const [rx, ry] = [width / 2 - margin, height / 2 - 46];
   const largest = Math.min(20, (Math.PI * Math.min(rx, ry)) / Math.max(1, peers.length) - 1);
   return peers.map((peer, index) => {
@@ -85,6 +88,18 @@ function loopPath(node: GraphNode): string {
   const size = 7;
   const [x, y] = [node.x + ux * (node.radius + size - 1), node.y + uy * (node.radius + size - 1)];
   return `M${round(x - size)} ${round(y)}a${size} ${size} 0 1 0 ${2 * size} 0a${size} ${size} 0 1 0 ${-2 * size} 0`;
+}
+
+/** Beyond the disc and the ring, where there is room. */
+function labelPlace({ x, y, radius, angle }: GraphNode, width: number) {
+  const [ux, uy] = [Math.cos(angle), Math.sin(angle)];
+  const gap = radius + 18;
+  if (width < NARROW) {
+    const up = uy < -0.1;
+    return { x: round(x), y: round(up ? y - gap : y + gap + 8), "text-anchor": "middle" };
+  }
+  const anchor = Math.abs(ux) < 0.2 ? "middle" : ux > 0 ? "start" : "end";
+  return { x: round(x + ux * gap), y: round(y + uy * (gap + 2) + 4), "text-anchor": anchor };
 }
 
 const edgeWidth = (weight: number) => 0.8 + 9 * weight;
@@ -205,7 +220,7 @@ class WeightGraph implements View {
       this.#peers.length === 0 ? "No peer has registered yet." : "No peer has given weights yet.",
     );
     if (width === 0 || this.#peers.length === 0) return;
-    const height = Math.max(300, Math.min(460, width * 0.72));
+    const height = width < NARROW ? width * 1.08 : Math.min(460, width * 0.72);
     // Drawn anew only when it would look different: otherwise a focus would be lost every second.
     const nodes = layout(this.#peers, width, height);
     const shape = JSON.stringify([
@@ -246,10 +261,7 @@ class WeightGraph implements View {
   }
 
   #node(node: GraphNode, index: number, width: number): SVGGElement {
-    const { peer, x, y, radius, angle } = node;
-    const [ux, uy] = [Math.cos(angle), Math.sin(angle)];
-    const anchor = Math.abs(ux) < 0.2 ? "middle" : ux > 0 ? "start" : "end";
-    const gap = radius + 18;
+    const { peer, x, y, radius } = node;
     const group = svg(
       "g",
       {
@@ -259,12 +271,10 @@ class WeightGraph implements View {
         "data-peer": peer.id,
         "aria-label": readout(peer, this.#peers, this.#edges),
       },
+      // A finger needs more than a small disc.
+      svg("circle", { class: "node-reach", cx: round(x), cy: round(y), r: Math.max(18, radius) }),
       svg("circle", { cx: round(x), cy: round(y), r: round(radius) }),
-      svg(
-        "text",
-        { x: round(x + ux * gap), y: round(y + uy * (gap + 2) + 4), "text-anchor": anchor },
-        peerName(peer, width < 480 ? 10 : 14),
-      ),
+      svg("text", labelPlace(node, width), peerName(peer, width < NARROW ? 10 : 14)),
     );
     group.addEventListener("pointerenter", () => pointAt(peer.id));
     group.addEventListener("pointerleave", () => pointAt(undefined));
