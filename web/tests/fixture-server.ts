@@ -148,10 +148,9 @@ export async function startFixture(
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const fixture = await startFixture(
-    { hostile: process.env.HOSTILE === "1" },
-    Number(process.env.PORT ?? 7799),
-  );
+  const { HOSTILE, HONEST = "6", CABAL = "2", HEIGHT = "184", PORT = "7799" } = process.env;
+  const size = { honest: Number(HONEST), cabal: Number(CABAL), height: Number(HEIGHT) };
+  const fixture = await startFixture({ ...size, hostile: HOSTILE === "1" }, Number(PORT));
   setInterval(() => fixture.step(), 1000);
   console.error(`a make-believe market at ${fixture.url}`);
 }

@@ -123,6 +123,7 @@ export class EventStream {
   stop(): void {
     this.#stop?.abort();
     this.#stop = undefined;
+    this.#open = false;
   }
 
   /** Where the next connection goes on: after this id, or with what is new. */
@@ -160,6 +161,7 @@ export class EventStream {
       if (this.#last !== undefined) headers["last-event-id"] = this.#last;
       const response = await this.client.open("v1/events", { headers, signal: silence.signal });
       if (response.body === null) throw new ApiError("misunderstood", "v1/events has no body");
+      if (signal.aborted) return;
       this.#open = true;
       this.handlers.opened();
       const parser = new EventParser();
@@ -173,7 +175,8 @@ export class EventStream {
         this.#take(parser.push(value));
       }
     } finally {
-      this.#open = false;
+      // After a stop, another run may have opened already.
+      if (!signal.aborted) this.#open = false;
       clearTimeout(timer);
       signal.removeEventListener("abort", abort);
       // Closes the connection also where the loop ended by an exception.

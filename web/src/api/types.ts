@@ -101,7 +101,7 @@ export const account = object({
   nonce: count,
   nonce_pending: count,
   delegations: array(object({ peer: count, amount })),
-  unbondings: array(object({ due: count, amount })),
+  unbondings: array(object({ due: count, peer: count, amount })),
   owns: array(count),
   hot_of: optional(count),
 });
@@ -127,13 +127,14 @@ export const peer = object({
   name: optional(text),
   address: text,
   owner: text,
-  endpoint: optional(object({ url: text, modality: text })),
+  endpoint: object({ url: text, modality: text }),
   stake: amount,
   rank: number,
   trust: number,
   incentive: number,
   scaling: number,
   earned: object({ market: amount }),
+  accrued: amount,
   registered: count,
   weights_set: optional(count),
   weights: array(tuple<[number, number]>(count, number)),
@@ -147,9 +148,8 @@ export const market = object({
   height: count,
   rule: text,
   loss: optional(number),
-  blocks_left: count,
-  registration_price: amount,
-  registration_difficulty: count,
+  minting: truth,
+  epoch_end: count,
 });
 
 export const historyEpoch = object({

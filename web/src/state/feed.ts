@@ -17,6 +17,8 @@ export const TRANSACTIONS_SHOWN = 40;
 const EVENT_BLOCKS = 20;
 /** A block with more than this is not fetched unasked: it can have a megabyte. */
 const BLOCK_TRANSACTIONS_MAX = 200;
+/** Epochs asked for at first, and kept at most. */
+const HISTORY_FIRST = 500;
 const HISTORY_MAX = 2_000;
 
 /** Pauses between questions, in milliseconds. */
@@ -154,9 +156,9 @@ export class Feed {
 
   async #take(status: Status): Promise<void> {
     const before = this.store.state.status;
-    if (before !== undefined && (before.chain !== status.chain || status.height < before.height)) {
-      this.#forget();
-    }
+    const another =
+      before !== undefined && (before.chain !== status.chain || status.height < before.height);
+    if (another) this.#forget();
     this.losses.begin(status.chain);
     const old = this.store.state.status;
     const higher = old === undefined || status.height > old.height;
@@ -166,12 +168,18 @@ export class Feed {
       advanced_ms: higher ? this.now() : this.store.state.advanced_ms,
       failures: without(this.store.state.failures, "status"),
     });
+    if (another) {
+      // The open stream waits for a height of the chain that is gone.
+      this.#chooseFirstEvent();
+      if (this.#running) this.#stream.start();
+    }
     const asked: Promise<void>[] = [];
     const epochClosed = old === undefined || status.epoch !== old.epoch;
+    const epochsMissing = (this.store.state.history?.at(-1)?.epoch ?? 0) < status.epoch;
     // What failed is asked for again at once, not only when it changes.
     const { failures } = this.store.state;
     if (higher || failures.blocks !== undefined) asked.push(this.#blocks());
-    if (epochClosed || failures.history !== undefined) asked.push(this.#history());
+    if (epochClosed || epochsMissing || failures.history !== undefined) asked.push(this.#history());
     if (epochClosed || failures.market !== undefined) asked.push(this.#market());
     if (epochClosed || this.now() - this.#peersAsked_ms >= PACE.peers) asked.push(this.#peers());
     await Promise.all(asked);
@@ -180,6 +188,7 @@ export class Feed {
   /** Another chain answers, or the same one began anew: nothing known holds any more. */
   #forget(): void {
     const { connection } = this.store.state;
+    this.#stream.stop();
     this.#stream.goOnAfter(undefined);
     this.#transactionsOf = new Map();
     this.store.update({ ...emptyState(), connection });
@@ -217,7 +226,9 @@ export class Feed {
   #history(): Promise<void> {
     return this.#part("history", async () => {
       const known = this.store.state.history ?? [];
-      const { epochs } = await this.client.history(known.at(-1)?.epoch ?? 0);
+      const newest = this.store.state.status?.epoch ?? 0;
+      const after = known.at(-1)?.epoch ?? Math.max(0, newest - HISTORY_FIRST);
+      const { epochs } = await this.client.history(after);
       this.store.update({ history: mergeHistory(known, epochs) });
     });
   }

@@ -46,7 +46,7 @@ function updateBlock(
   link.classList.toggle("block-late", block.round > 0);
   setText(height, integer(block.height));
   setText(transactions, `${integer(block.transactions)} tx`);
-  setText(gap, seconds === undefined ? "" : `+${decimal(seconds, 1)} s`);
+  setText(gap, seconds === undefined ? "\u00a0" : `+${decimal(seconds, 1)} s`);
   setText(proposer, proposerName(block));
 }
 

@@ -162,6 +162,13 @@ class Charts implements View {
   });
   readonly #legend = new Legend(() => this.#redraw());
   readonly #more = h("p", { class: "note", hidden: true });
+  readonly #bar = h(
+    "div",
+    { class: "legend-bar", hidden: true },
+    h("p", { class: "legend-title" }, "Peers"),
+    this.#legend.element,
+    this.#more,
+  );
   #choice: LossChoice = "with_network";
   #state: State | undefined;
   #drawn: Partial<State> = {};
@@ -174,13 +181,7 @@ class Charts implements View {
     this.element = h(
       "div",
       { class: "charts" },
-      h(
-        "div",
-        { class: "legend-bar" },
-        h("p", { class: "legend-title" }, "Peers"),
-        this.#legend.element,
-        this.#more,
-      ),
+      this.#bar,
       pane("stake", "Stake over time", "MST at the close of each epoch", this.#stake.element),
       pane(
         "trust",
@@ -219,6 +220,7 @@ class Charts implements View {
     const { peers = [], history = [], failures = {} } = this.#state ?? {};
     const drawn = drawnPeers(peers);
     this.#legend.show(drawn);
+    this.#bar.hidden = peers.length === 0;
     this.#more.hidden = peers.length <= drawn.length;
     setText(this.#more, `The ${LINES_MAX} of highest stake of ${peers.length} are drawn.`);
     const empty =

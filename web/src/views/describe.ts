@@ -48,6 +48,7 @@ function weightsText(value: unknown, nameOf: NameOf): string {
     (pair): pair is [number, number] =>
       Array.isArray(pair) && typeof pair[0] === "number" && typeof pair[1] === "number",
   );
+  if (pairs.length === 0) return ": none";
   const shown = [...pairs].sort((a, b) => b[1] - a[1]).slice(0, 8);
   const rest = pairs.length > shown.length ? ` and ${pairs.length - shown.length} more` : "";
   return `: ${shown.map(([peer, share]) => `${nameOf(peer)} ${percent(share)}`).join(", ")}${rest}`;

@@ -153,7 +153,9 @@ function accountContent(account: Account, { peers }: State): Child[] {
     ),
     list(
       "Stake on its way out",
-      account.unbondings.map(({ due, amount }) => `${money(amount)}, at block ${integer(due)}`),
+      account.unbondings.map(({ due, peer, amount }) =>
+        h("span", {}, `${money(amount)} from `, linked(peer), ` at block ${integer(due)}`),
+      ),
     ),
   ];
 }
@@ -195,6 +197,7 @@ function peerContent(peer: Peer, { peers }: State): Child[] {
       ["Number", `#${peer.id}`],
       ["Stake", money(peer.stake)],
       ["Earned from the market", money(peer.earned.market)],
+      ["Accrued, not paid out yet", money(peer.accrued)],
       ["Rank", decimal(peer.rank, 6)],
       ["Trust", decimal(peer.trust, 6)],
       ["Incentive", decimal(peer.incentive, 6)],
@@ -202,12 +205,7 @@ function peerContent(peer: Peer, { peers }: State): Child[] {
       ["Hot key", addressLink(peer.address)],
       ["Cold key", addressLink(peer.owner)],
       // Not a link: a stranger wrote it.
-      [
-        "Serves at",
-        peer.endpoint === undefined
-          ? "not said yet"
-          : code(`${peer.endpoint.url} (${peer.endpoint.modality})`),
-      ],
+      ["Serves at", code(`${peer.endpoint.url} (${peer.endpoint.modality})`)],
       ["Registered in block", integer(peer.registered)],
       [
         "Weights set in block",

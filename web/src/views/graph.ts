@@ -43,7 +43,7 @@ export function edgesOf(peers: readonly Peer[]): GraphEdge[] {
 /** Places peers on a circle by id, the first at the top, clockwise; a disc's area is its stake. */
 export function layout(peers: readonly Peer[], width: number, height: number): GraphNode[] {
   const most = Math.max(1, ...peers.map((peer) => Number(peer.stake)));
-  const margin = width < NARROW ? 40 : 96;
+  const margin = width < NARROW ? 40 : 116;
   const [rx, ry] = [width / 2 - margin, height / 2 - 46];
   const largest = Math.min(20, (Math.PI * Math.min(rx, ry)) / Math.max(1, peers.length) - 1);
   return peers.map((peer, index) => {
@@ -175,7 +175,7 @@ class WeightGraph implements View {
     );
     this.#table = h(
       "details",
-      { class: "as-table" },
+      { class: "as-table", hidden: true },
       h("summary", {}, "As a table"),
       h("div", { class: "scroll" }, table),
     );
@@ -214,11 +214,17 @@ class WeightGraph implements View {
 
   #draw(): void {
     const width = this.#box.clientWidth;
+    this.#table.hidden = this.#edges.length === 0;
     this.#empty.hidden = this.#edges.length > 0;
     setText(
       this.#empty,
       this.#peers.length === 0 ? "No peer has registered yet." : "No peer has given weights yet.",
     );
+    if (this.#peers.length === 0) {
+      this.#box.replaceChildren();
+      this.#drawn = "";
+      setText(this.#readout, "");
+    }
     if (width === 0 || this.#peers.length === 0) return;
     const height = width < NARROW ? width * 1.08 : Math.min(460, width * 0.72);
     // Drawn anew only when it would look different: otherwise a focus would be lost every second.
@@ -262,6 +268,8 @@ class WeightGraph implements View {
 
   #node(node: GraphNode, index: number, width: number): SVGGElement {
     const { peer, x, y, radius } = node;
+    const shown = peerName(peer, width < NARROW ? 10 : 14);
+    const told = readout(peer, this.#peers, this.#edges);
     const group = svg(
       "g",
       {
@@ -269,12 +277,13 @@ class WeightGraph implements View {
         tabindex: index === this.#tabStop ? 0 : -1,
         role: "button",
         "data-peer": peer.id,
-        "aria-label": readout(peer, this.#peers, this.#edges),
+        // Begins with what is seen, so that it can be asked for by voice.
+        "aria-label": told.startsWith(shown) ? told : `${shown}: ${told}`,
       },
       // A finger needs more than a small disc.
       svg("circle", { class: "node-reach", cx: round(x), cy: round(y), r: Math.max(18, radius) }),
       svg("circle", { cx: round(x), cy: round(y), r: round(radius) }),
-      svg("text", labelPlace(node, width), peerName(peer, width < NARROW ? 10 : 14)),
+      svg("text", labelPlace(node, width), shown),
     );
     group.addEventListener("pointerenter", () => pointAt(peer.id));
     group.addEventListener("pointerleave", () => pointAt(undefined));
@@ -336,7 +345,6 @@ class WeightGraph implements View {
   }
 
   #drawTable(): void {
-    this.#table.hidden = this.#edges.length === 0;
     if (!this.#table.open) return;
     const nameOf = (id: number) => peerName(this.#peers.find((peer) => peer.id === id) ?? { id });
     const rows = [...this.#edges].sort((a, b) => a.from - b.from || b.weight - a.weight);

@@ -53,7 +53,7 @@ const ON_LEDGER: Column[] = [
   },
   {
     name: "Change",
-    explain: "Change of its stake since the first epoch that the node remembers of it",
+    explain: "Change of its stake since the first epoch in the charts",
     order: (row) =>
       row.stakeBefore ? Number(row.peer.stake) / Number(row.stakeBefore) : undefined,
     text: (row) => (row.stakeBefore === undefined ? "–" : change(row.stakeBefore, row.peer.stake)),
@@ -194,6 +194,12 @@ class PeersTable implements View {
   readonly #body = h("tbody");
   readonly #empty = h("p", { class: "empty" }, "Asking the node for its peers.");
   readonly #more = h("p", { class: "note", hidden: true });
+  readonly #scroll = h("div", {
+    class: "scroll",
+    tabindex: 0,
+    role: "region",
+    "aria-label": "Table of peers, scrolls sideways",
+  });
   readonly #heads = new Map<Column, HTMLTableCellElement>();
   #column: Column = ON_LEDGER[0] ?? NAME;
   #descending = true;
@@ -226,21 +232,13 @@ class PeersTable implements View {
       ),
       this.#body,
     );
+    this.#scroll.append(table);
     this.element = pane(
       "peers",
       "Peers",
       "Losses are in nats a byte, on held-out text. Each peer reports its own: they are signed, but nobody checks them.",
       this.#empty,
-      h(
-        "div",
-        {
-          class: "scroll",
-          tabindex: 0,
-          role: "region",
-          "aria-label": "Table of peers, scrolls sideways",
-        },
-        table,
-      ),
+      this.#scroll,
       this.#more,
     );
     onFocusChange(() => this.#highlight());
@@ -284,6 +282,7 @@ class PeersTable implements View {
       setText(this.#empty, "No peer has registered yet.");
       this.#empty.hidden = peers.length > 0;
     }
+    this.#scroll.hidden = peers === undefined || peers.length === 0;
     if (peers === undefined) return;
     if (peers === this.#drawn.peers && history === this.#drawn.history) return;
     this.#drawn = { peers, history };

@@ -1,7 +1,7 @@
 /** The numbers of the network as a whole. */
 
 import { h, setAttribute, setText } from "../dom.ts";
-import { decimal, integer, mst, mstExact } from "../format.ts";
+import { decimal, integer, label, mst, mstExact } from "../format.ts";
 import type { State } from "../state/store.ts";
 import type { View } from "./view.ts";
 
@@ -52,7 +52,11 @@ export function tilesView(): View {
       setText(epoch.note, `${done} of ${status.epoch_blocks} blocks`);
       bar.max = Math.max(1, status.epoch_blocks);
       bar.value = done;
-      setAttribute(epoch.element, "title", market === undefined ? "" : `Rule: ${market.rule}`);
+      setAttribute(
+        epoch.element,
+        "title",
+        market === undefined ? "" : `Rule: ${label(market.rule)}`,
+      );
       setText(supply.value, mst(status.supply.total));
       setText(
         supply.note,

@@ -143,13 +143,15 @@ describe("the page", () => {
     const node = page.locator(".graph .node").first();
     await node.focus();
     await page.waitForSelector(".graph-focused");
-    const name = await node.locator("text").textContent();
-    expect(await page.locator(".graph-readout").innerText()).toContain(`${name} (stake`);
+    const told = await page.locator(".graph-readout").innerText();
+    expect(told).toMatch(/\(stake [\d,.]+ MST\) gives/);
+    expect(await node.getAttribute("aria-label")).toContain(told);
     await page.keyboard.press("ArrowRight");
-    const second = await page.locator(".graph .node:focus text").textContent();
-    expect(second).not.toBe(name);
+    const focused = await page.locator(".graph .node:focus").getAttribute("data-peer");
+    expect(focused).not.toBe(await node.getAttribute("data-peer"));
+    expect(await page.locator(".graph-readout").innerText()).not.toBe(told);
     await page.locator(".pane-graph summary").click();
-    expect(await page.locator(".pane-graph tbody tr").count()).toBeGreaterThan(0);
+    await page.waitForSelector(".pane-graph tbody tr");
   });
 
   it("draws stake and trust over time", async () => {
@@ -173,6 +175,7 @@ describe("the page", () => {
       });
       expect(colours).toBeGreaterThan(3);
       await page.locator(`${pane} summary`).click();
+      await page.waitForSelector(`${pane} tbody tr`);
       expect(await page.locator(`${pane} tbody tr`).count()).toBeGreaterThan(1);
     }
   });

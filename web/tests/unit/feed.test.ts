@@ -127,7 +127,17 @@ describe("the feed", () => {
     await until(() => expect(store.state.status?.height).toBe(12));
     await until(() => expect(store.state.history).toHaveLength(1));
     expect(store.state.blocks?.[0]?.height).toBe(12);
+    await until(() => expect(fixture.resumed.at(-1)).toBe("0.0"));
+    await until(() => expect(store.state.events.every((event) => event.height <= 12)).toBe(true));
+    fixture.step();
+    await until(() => expect(store.state.status?.height).toBe(13));
   });
+});
+
+it("asks for the newest epochs of a long history, not for all", async () => {
+  await start({ height: 12_345 });
+  await until(() => expect(store.state.history).toHaveLength(500));
+  expect(store.state.history?.at(-1)?.epoch).toBe(1_234);
 });
 
 it("asks for nothing after it was stopped", async () => {
