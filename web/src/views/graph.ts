@@ -13,6 +13,9 @@ import type { View } from "./view.ts";
 const NODES_MAX = 40;
 const EDGES_MAX = 300;
 
+/** Weights told in one sentence; the table has all. */
+const LISTED_MAX = 5;
+
 /** Below this width the names stand above and below the discs, not beside them. */
 const NARROW = 480;
 
@@ -132,11 +135,11 @@ function edgeElement(edge: GraphEdge, nodes: Map<number, GraphNode>): SVGGElemen
 /** What the lines at one peer say. */
 export function readout(peer: Peer, peers: readonly Peer[], edges: readonly GraphEdge[]): string {
   const nameOf = (id: number) => peerName(peers.find((other) => other.id === id) ?? { id });
-  const listed = (list: GraphEdge[], end: "from" | "to") =>
-    [...list]
-      .sort((a, b) => b.weight - a.weight)
-      .map((edge) => `${nameOf(edge[end])} ${percent(edge.weight)}`)
-      .join(", ");
+  const listed = (list: GraphEdge[], end: "from" | "to") => {
+    const largest = [...list].sort((a, b) => b.weight - a.weight).slice(0, LISTED_MAX);
+    const rest = list.length > LISTED_MAX ? ` and ${list.length - LISTED_MAX} more` : "";
+    return largest.map((edge) => `${nameOf(edge[end])} ${percent(edge.weight)}`).join(", ") + rest;
+  };
   const gives = edges.filter((edge) => edge.from === peer.id && edge.to !== peer.id);
   const gets = edges.filter((edge) => edge.to === peer.id && edge.from !== peer.id);
   const own = edges.find((edge) => edge.from === peer.id && edge.to === peer.id);

@@ -252,6 +252,14 @@ describe("the weight graph", () => {
   });
 });
 
+it("tells the largest weights of many", () => {
+  const many = new FixtureMarket({ honest: 30, cabal: 0, height: 45, hostile: false });
+  const peers = stateOf(many).peers ?? [];
+  const text = readout(peers[0] as types.Peer, peers, edgesOf(peers));
+  expect(text).toMatch(/gives (peer-\d+ [\d.]+\u00a0%(, )?){5} and \d+ more; gets from/);
+  expect(text.length).toBeLessThan(300);
+});
+
 it("counts the blocks of the running epoch", () => {
   expect(epochProgress(0, 10)).toBe(0);
   expect(epochProgress(14, 10)).toBe(4);
