@@ -37,7 +37,6 @@ fn main() {
         heads: number("--heads", md.heads as f64) as usize,
         context: number("--context", md.context as f64) as usize,
         out_dim: number("--out", width as f64) as usize,
-        student_width: number("--student-width", md.student_width as f64) as usize,
         ..md
     };
     let training = TrainingConfig {
@@ -49,6 +48,8 @@ fn main() {
         gate_noise: number("--gate-noise", td.gate_noise),
         load_balance: number("--balance", td.load_balance),
         student_every: number("--student-every", td.student_every as f64) as u64,
+        harm_per_update_max: number("--harm-update", td.harm_per_update_max),
+        harm_per_sender_max: number("--harm-sender", td.harm_per_sender_max),
         ..td
     };
     let texts: Vec<Vec<u8>> = text(
@@ -77,6 +78,7 @@ fn main() {
         peers
     );
     let mut noise = muster_learning::random::Stream::new(seed, "noise", 0);
+    let mut declined = 0_u64;
     let mut seconds = [0.0_f64; 5];
     for step in 0..steps {
         for i in 0..peers {
@@ -115,9 +117,7 @@ fn main() {
             let at = Instant::now();
             for (peer, gradient) in outcome.gradients {
                 if let Some(callee) = learners.get_mut(peer.0 as usize) {
-                    if let Err(error) = callee.backward(key, &gradient, standing) {
-                        println!("step {step}: {i} -> {}: {error}", peer.0);
-                    }
+                    declined += u64::from(callee.backward(key, &gradient, standing).is_err());
                 }
             }
             seconds[3] += at.elapsed().as_secs_f64();
@@ -128,7 +128,7 @@ fn main() {
             seconds[4] += at.elapsed().as_secs_f64();
             let own = ((step + 1) * peers as u64) as f64;
             println!(
-                "  ms per own step: begin {:.2}, serving {:.2}, finish {:.2}, received {:.2}, sum {:.2}; evaluation {:.1} each",
+                "  {declined} gradients declined; ms per own step: begin {:.2}, serving {:.2}, finish {:.2}, received {:.2}, sum {:.2}; evaluation {:.1} each",
                 seconds[0] / own * 1e3,
                 seconds[1] / own * 1e3,
                 seconds[2] / own * 1e3,

@@ -55,8 +55,6 @@ pub struct ModelConfig {
     pub out_dim: usize,
     /// Width of the gate's queries and keys.
     pub key_width: usize,
-    /// Hidden width of the student that stands in for the network.
-    pub student_width: usize,
 }
 
 impl Default for ModelConfig {
@@ -64,11 +62,10 @@ impl Default for ModelConfig {
         Self {
             width: 48,
             layers: 1,
-            heads: 2,
+            heads: 4,
             context: 32,
             out_dim: 48,
             key_width: 16,
-            student_width: 96,
         }
     }
 }
@@ -92,7 +89,6 @@ impl ModelConfig {
         size("context", self.context, 2, 4096)?;
         size("out_dim", self.out_dim, 1, 4096)?;
         size("key_width", self.key_width, 1, 1024)?;
-        size("student_width", self.student_width, 1, 16_384)?;
         if !self.width.is_multiple_of(self.heads) {
             return Err(ConfigError::Heads {
                 width: self.width,
@@ -148,6 +144,14 @@ pub struct TrainingConfig {
     pub received_norm_max: f64,
     /// Received gradients trained on between two own steps; further ones are declined.
     pub received_per_step: usize,
+    /// An update from a received gradient that raises the probe's loss by more than this, in nats
+    /// per byte, is taken back.
+    pub harm_per_update_max: f64,
+    /// Rise of the probe's loss that is forgiven at every update, in nats per byte at full standing.
+    pub harm_allowance: f64,
+    /// A sender whose updates raised the probe's loss by more than this beyond the allowance, in
+    /// nats per byte, is dropped.
+    pub harm_per_sender_max: f64,
     /// Requests whose state is kept for a gradient that may come back; the oldest goes first.
     pub retained_requests: usize,
     /// Whether to train a control without the network beside the learner.
@@ -164,12 +168,15 @@ impl Default for TrainingConfig {
             peers_asked: 2,
             gate_noise: 1.0,
             load_balance: 0.01,
-            student_every: 2,
+            student_every: 1,
             score_every: 5,
             evaluation_batches: 4,
-            received_learning_rate: 3e-3,
+            received_learning_rate: 1e-3,
             received_norm_max: 1.0,
             received_per_step: 8,
+            harm_per_update_max: 0.05,
+            harm_allowance: 0.002,
+            harm_per_sender_max: 0.5,
             retained_requests: 16,
             control: true,
         }

@@ -1,5 +1,7 @@
 //! How good the model is on text that it never trained on: with the network, without, and offline.
 
+use burn::tensor::Tensor;
+
 use crate::corpus::Batch;
 use crate::estimate::Estimate;
 use crate::gate::PeerIndex;
@@ -94,10 +96,13 @@ impl Learner {
             };
             network.extend(losses(self.logits_with(
                 &hidden,
+                &batch.tokens,
                 &plan.chosen,
                 &sorted.answers,
             )));
-            student.extend(losses(self.logits_offline(hidden)));
+            student.extend(losses(
+                self.logits_from(hidden, self.stand_in(&batch.tokens)),
+            ));
             if let Some(control) = &self.control {
                 let losses = control.losses(&self.model, batch, &self.device);
                 alone.extend(means_by_sequence(
@@ -119,7 +124,8 @@ impl Learner {
     /// Logits with the answers that came, `[positions * vocabulary]`.
     pub(crate) fn logits_with(
         &self,
-        hidden: &burn::tensor::Tensor<2>,
+        hidden: &Tensor<2>,
+        tokens: &Tokens,
         chosen: &[PeerIndex],
         answers: &[Option<Activations>],
     ) -> Vec<f32> {
@@ -130,7 +136,9 @@ impl Learner {
             available: chosen,
             chosen,
             answers,
-            stand_in: self.stand_in(hidden).map(values_of),
+            stand_in: (answers.iter().any(Option::is_none) || answers.is_empty())
+                .then(|| self.stand_in(tokens))
+                .flatten(),
             out_dim: self.model.out_dim,
         };
         let parts = join_answers(&join, &self.gate, ingredients, &self.device);

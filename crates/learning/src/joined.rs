@@ -21,8 +21,9 @@ pub(crate) struct Ingredients<'a> {
     pub chosen: &'a [PeerIndex],
     /// Their checked answers in the same order; `None` where nothing usable came.
     pub answers: &'a [Option<Activations>],
-    /// The student's prediction, `[positions * out_dim]`; `None` before it has learned anything.
-    pub stand_in: Option<Vec<f32>>,
+    /// The student's prediction, `[positions, out_dim]`, where an answer is missing; `None` before
+    /// it has learned anything.
+    pub stand_in: Option<Tensor<2>>,
     /// Values per position of an answer.
     pub out_dim: usize,
 }
@@ -58,7 +59,6 @@ pub(crate) fn join_answers(
         out_dim,
     } = ingredients;
     let [positions, _] = hidden.dims();
-    let stand_in = stand_in.map(|values| matrix_from(values, positions, out_dim, device));
     let present: Vec<usize> = (0..chosen.len())
         .filter(|&slot| answers[slot].is_some())
         .collect();

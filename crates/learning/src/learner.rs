@@ -8,6 +8,7 @@
 
 use burn::tensor::{Device, Tensor};
 
+use crate::checkpoint::CheckpointError;
 use crate::config::{ConfigError, ModelConfig, TrainingConfig};
 use crate::control::Control;
 use crate::corpus::{Batch, Corpus};
@@ -18,7 +19,9 @@ use crate::numerics::CrossEntropy;
 use crate::parameters::{Trainable, clip, clip_together};
 use crate::pruning::{PruningScore, Scored, Scores, WeightRow, weight_row};
 use crate::random::Stream;
-use crate::served::{Received, RequestKey, Retained, RetainedRequests, SenderLedger, SenderRecord};
+use crate::served::{
+    HarmLimits, Received, RequestKey, Retained, RetainedRequests, SenderLedger, SenderRecord,
+};
 use crate::tensor::{Activations, TensorError, Tokens, VOCABULARY};
 
 /// Why a learner refused.
@@ -74,6 +77,21 @@ pub enum LearnerError {
         /// The index.
         index: u32,
     },
+    /// A temperature outside [0, 100].
+    #[error("the temperature is {temperature}: it must be a number between 0 and 100")]
+    Temperature {
+        /// The temperature.
+        temperature: f64,
+    },
+    /// Too many bytes asked for.
+    #[error("{count} bytes were asked for: at most 65536 are generated at once")]
+    Generated {
+        /// Bytes asked for.
+        count: usize,
+    },
+    /// A checkpoint was refused.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// The number of answers is not the number of peers asked.
     #[error("{got} answers came for {asked} peers asked: give one, or nothing, for each in order")]
     AnswerCount {
@@ -148,8 +166,16 @@ pub struct Learner {
     /// Running mean of hidden states over own batches, `[width]`.
     pub(crate) features: Vec<f32>,
     pub(crate) retained: RetainedRequests,
-    /// Probe loss of the present weights, if it was measured since they last changed.
-    probe_loss: Option<f64>,
+    probe: Option<Probe>,
+}
+
+/// A held-out batch that watches over received gradients between two own steps.
+struct Probe {
+    batch: Batch,
+    /// The student's prediction: the student does not change between own steps.
+    joined: Option<Tensor<2>>,
+    /// Loss of the present weights, if it was measured since they last changed.
+    loss: Option<f64>,
 }
 
 impl Learner {
@@ -186,7 +212,7 @@ impl Learner {
             senders: SenderLedger::default(),
             device: model::device(),
             received_since_step: 0,
-            probe_loss: None,
+            probe: None,
             step: 0,
             model,
             training,
@@ -320,7 +346,7 @@ impl Learner {
                 reverted: false,
             };
         }
-        let before = match self.probe_loss {
+        let before = match self.probe.as_ref().and_then(|probe| probe.loss) {
             Some(loss) => loss,
             None => self.probe(),
         };
@@ -333,18 +359,25 @@ impl Learner {
             0.0,
         );
         let after = self.probe();
+        let limits = HarmLimits {
+            allowance: self.training.harm_allowance * standing,
+            per_update: self.training.harm_per_update_max,
+            per_sender: self.training.harm_per_sender_max,
+        };
         // A loss that is not a number is harm without limit.
         let change = if after.is_finite() {
             after - before
         } else {
             f64::INFINITY
         };
-        let reverted = self.senders.book(sender, change.min(10.0));
+        let reverted = self.senders.book(sender, change.min(10.0), limits);
         if reverted {
             self.trunk.parameters.values = weights;
             self.received = optimiser;
         }
-        self.probe_loss = Some(if reverted { before } else { after });
+        if let Some(probe) = &mut self.probe {
+            probe.loss = Some(if reverted { before } else { after });
+        }
         Received {
             norm,
             change,
@@ -353,18 +386,28 @@ impl Learner {
     }
 
     /// Mean loss on a small held-out batch, offline, in nats per byte.
-    fn probe(&self) -> f64 {
-        let batch = self.corpus.probe_batch(self.seed, self.step, PROBE_BATCH);
+    fn probe(&mut self) -> f64 {
+        let probe = self.probe.take().unwrap_or_else(|| {
+            let batch = self.corpus.probe_batch(self.seed, self.step, PROBE_BATCH);
+            let joined = self.stand_in(&batch.tokens);
+            Probe {
+                batch,
+                joined,
+                loss: None,
+            }
+        });
         let trunk = Leaves::new(&self.trunk.parameters, &self.device, false);
-        let hidden = model::trunk_hidden(&self.model, &trunk, &batch.tokens, &self.device);
-        let logits = self.logits_offline(hidden);
-        CrossEntropy::new(logits, &batch.targets, VOCABULARY).mean()
+        let hidden = model::trunk_hidden(&self.model, &trunk, &probe.batch.tokens, &self.device);
+        let logits = self.logits_from(hidden, probe.joined.clone());
+        let loss = CrossEntropy::new(logits, &probe.batch.targets, VOCABULARY).mean();
+        self.probe = Some(probe);
+        loss
     }
 
-    /// Logits with the student in the network's place.
-    pub(crate) fn logits_offline(&self, hidden: Tensor<2>) -> Vec<f32> {
+    /// Logits of hidden states and, if any, a joined input.
+    pub(crate) fn logits_from(&self, hidden: Tensor<2>, joined: Option<Tensor<2>>) -> Vec<f32> {
         let head = Leaves::new(&self.head.parameters, &self.device, false);
-        let hidden = match self.stand_in(&hidden) {
+        let hidden = match joined {
             Some(joined) => {
                 let join = Leaves::new(&self.join.parameters, &self.device, false);
                 hidden + model::join(&join, joined)
@@ -374,11 +417,12 @@ impl Learner {
         values_of(model::head_logits(&head, hidden))
     }
 
-    /// The student's prediction of the joined input; `None` before it has learned anything.
-    pub(crate) fn stand_in(&self, hidden: &Tensor<2>) -> Option<Tensor<2>> {
+    /// The student's prediction of the joined input, `[positions, out_dim]`; `None` before it has
+    /// learned anything.
+    pub(crate) fn stand_in(&self, tokens: &Tokens) -> Option<Tensor<2>> {
         (self.student.optimiser.steps > 0).then(|| {
             let student = Leaves::new(&self.student.parameters, &self.device, false);
-            model::student_joined(&student, hidden.clone().detach())
+            model::student_joined(&self.model, &student, tokens, &self.device)
         })
     }
 
@@ -493,14 +537,14 @@ impl Learner {
         }
         let complete = !chosen.is_empty() && own.contributions.len() == chosen.len();
         let learns = complete && step.is_multiple_of(self.training.student_every);
-        let student_divergence = learns.then(|| self.train_student(&own, &hidden));
+        let student_divergence = learns.then(|| self.train_student(&own, &hidden, &batch.tokens));
         let control_loss = self
             .control
             .as_mut()
             .map(|control| control.step(&self.model, &self.training, &batch, &self.device));
         self.step = step + 1;
         self.received_since_step = 0;
-        self.probe_loss = None;
+        self.probe = None;
         Ok(StepOutcome {
             step,
             loss: own.entropy.mean(),
@@ -529,7 +573,9 @@ impl Learner {
             available,
             chosen,
             answers,
-            stand_in: self.stand_in(hidden).map(values_of),
+            stand_in: (answers.iter().any(Option::is_none) || answers.is_empty())
+                .then(|| self.stand_in(&batch.tokens))
+                .flatten(),
             out_dim: self.model.out_dim,
         };
         let parts = join_answers(&join, &self.gate, ingredients, &self.device);
@@ -594,11 +640,11 @@ impl Learner {
     ///
     /// Hinton, Vinyals, Dean: Distilling the knowledge in a neural network (2015), at temperature
     /// one: the gradient of `KL(network || student)` at the student's logits is `q - p`.
-    fn train_student(&mut self, own: &OwnStep, hidden: &[f32]) -> f64 {
+    fn train_student(&mut self, own: &OwnStep, hidden: &[f32], tokens: &Tokens) -> f64 {
         let positions = own.entropy.losses.len();
         let student = Leaves::new(&self.student.parameters, &self.device, true);
         let hidden = matrix_from(hidden.to_vec(), positions, self.model.width, &self.device);
-        let predicted = model::student_joined(&student, hidden.clone());
+        let predicted = model::student_joined(&self.model, &student, tokens, &self.device);
         let logits = model::head_logits(&own.head, hidden + model::join(&own.join, predicted));
         let mut q = values_of(logits.clone().inner());
         crate::numerics::softmax_rows(&mut q, VOCABULARY);
@@ -734,7 +780,7 @@ fn contributions(
 }
 
 /// Mean of each column of a matrix of rows of `width`.
-fn column_means(values: &[f32], width: usize) -> Vec<f32> {
+pub(crate) fn column_means(values: &[f32], width: usize) -> Vec<f32> {
     let mut sums = vec![0.0_f32; width];
     for row in values.chunks_exact(width) {
         for (sum, value) in sums.iter_mut().zip(row) {

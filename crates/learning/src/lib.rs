@@ -9,12 +9,14 @@
 //! This crate computes; it does not know networks, ledgers, clocks or disks. Tensors cross its
 //! boundary as plain vectors, so nothing that uses it depends on the machine-learning framework.
 
+mod checkpoint;
 pub mod config;
 mod control;
 pub mod corpus;
 pub mod estimate;
 pub mod evaluation;
 pub mod gate;
+pub mod generation;
 mod joined;
 pub mod learner;
 mod model;
@@ -25,11 +27,13 @@ pub mod random;
 pub mod served;
 pub mod tensor;
 
+pub use checkpoint::CheckpointError;
 pub use config::{ConfigError, ModelConfig, TrainingConfig};
 pub use corpus::{Batch, Corpus, CorpusError};
 pub use estimate::Estimate;
 pub use evaluation::{Evaluation, EvaluationPlan};
 pub use gate::PeerIndex;
+pub use generation::{AskPlan, Sampling};
 pub use learner::{Learner, LearnerError, StepOutcome, StepPlan};
 pub use pruning::{PruningScore, WeightRow, weight_row};
 pub use served::{Received, RequestKey, SenderRecord};

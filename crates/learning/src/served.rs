@@ -5,7 +5,7 @@
 //! finiteness; the norm; the sender's standing, which scales the step itself (scaling the gradient
 //! would be undone by the optimiser's normalisation); a budget between two own steps; and a probe
 //! on held-out text, which takes back any update that hurts by more than
-//! [`HARM_PER_UPDATE_MAX`] and drops senders who hurt on average.
+//! a set amount and drops senders who hurt on average.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -15,14 +15,6 @@ use crate::estimate::{Estimate, Moments};
 use crate::gate::PeerIndex;
 use crate::model::Leaves;
 use crate::tensor::Shape;
-
-/// An update from a received gradient that raises the probe's loss by more than this, in nats per
-/// byte, is taken back.
-pub const HARM_PER_UPDATE_MAX: f64 = 0.02;
-
-/// A sender whose updates, since it was last trusted, raised the probe's loss by more than this
-/// on balance, in nats per byte, is dropped.
-pub const HARM_PER_SENDER_MAX: f64 = 0.10;
 
 /// Who asked, and under which number. Numbers need to be unique per sender only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,12 +78,21 @@ pub struct SenderRecord {
     /// Change of the probe's loss per update in nats per byte; positive is harm. Updates that were
     /// taken back count with the harm they would have done.
     pub change: Estimate,
-    /// Harm on balance, never below zero, in nats per byte.
+    /// Cumulative harm beyond the allowance, never below zero, in nats per byte.
     pub harm: f64,
     /// Updates taken back.
     pub reverted: u64,
     /// Whether further gradients are declined.
     pub dropped: bool,
+}
+
+/// How much harm is borne, in nats per byte of the probe's loss.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct HarmLimits {
+    /// Forgiven at every update: learning for others costs a little.
+    pub allowance: f64,
+    pub per_update: f64,
+    pub per_sender: f64,
 }
 
 /// Books on all senders.
@@ -115,14 +116,15 @@ impl SenderLedger {
 
     /// Books a change of the probe's loss and says whether the update must be taken back.
     ///
-    /// Harm that is repaired counts off, down to zero: an honest sender's updates go up and down.
-    pub fn book(&mut self, sender: PeerIndex, change: f64) -> bool {
+    /// This is a one-sided cumulative sum (Page: Continuous inspection schemes, 1954): harm beyond
+    /// the allowance adds up, and what is repaired counts off, down to zero.
+    pub fn book(&mut self, sender: PeerIndex, change: f64, limits: HarmLimits) -> bool {
         let entry = self.entries.entry(sender).or_default();
-        let revert = change > HARM_PER_UPDATE_MAX;
+        let revert = change > limits.per_update;
         entry.change.add(change);
-        entry.harm = (entry.harm + change).max(0.0);
+        entry.harm = (entry.harm + change - limits.allowance).max(0.0);
         entry.reverted += u64::from(revert);
-        entry.dropped |= entry.harm > HARM_PER_SENDER_MAX;
+        entry.dropped |= entry.harm > limits.per_sender;
         revert
     }
 

@@ -1,0 +1,8 @@
+//! What a learner promises to those who use it.
+
+mod checkpoint;
+mod determinism;
+mod hostile;
+mod network;
+mod poisoner;
+mod support;
