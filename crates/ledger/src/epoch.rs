@@ -50,6 +50,40 @@ pub(crate) fn end(transition: &mut Transition, previous: Hash) -> Result<(), Str
     Ok(())
 }
 
+/// Finds a peer's index by its number: by a table where few numbers have gone out of use.
+struct Places<'a> {
+    ids: &'a [PeerId],
+    table: Vec<u32>,
+}
+
+impl<'a> Places<'a> {
+    fn new(ids: &'a [PeerId]) -> Self {
+        let highest = ids.last().map_or(0, |id| id.0 as usize);
+        let mut table = Vec::new();
+        if highest <= 8 * ids.len() + 1_024 {
+            table.resize(highest + 1, u32::MAX);
+            for (index, id) in (0..).zip(ids) {
+                table[id.0 as usize] = index;
+            }
+        }
+        Self { ids, table }
+    }
+
+    fn find(&self, id: PeerId) -> Option<u32> {
+        if self.table.is_empty() {
+            return self
+                .ids
+                .binary_search(&id)
+                .ok()
+                .and_then(|index| u32::try_from(index).ok());
+        }
+        self.table
+            .get(id.0 as usize)
+            .copied()
+            .filter(|index| *index != u32::MAX)
+    }
+}
+
 /// All peers with their weights, indexed 0 to n - 1 in the order of their numbers.
 struct Graph {
     ids: Vec<PeerId>,
@@ -65,18 +99,19 @@ impl Graph {
             .iter()
             .filter_map(|id| Read::peer(state, *id).cloned())
             .collect();
+        let places = Places::new(&ids);
         let (mut offsets, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
         for id in &ids {
             let row = state.weights(*id);
             let start = columns.len();
             for (peer, share) in row {
-                if let Ok(index) = ids.binary_search(peer) {
-                    columns.push(u32::try_from(index).map_err(|error| error.to_string())?);
+                if let Some(index) = places.find(*peer) {
+                    columns.push(index);
                     values.push(share.to_f64());
                 }
             }
             if columns.len() - start < row.len() {
-                let alive = |(peer, _): &&(PeerId, Share)| ids.binary_search(peer).is_ok();
+                let alive = |(peer, _): &&(PeerId, Share)| places.find(*peer).is_some();
                 let row: Row = row.iter().filter(alive).copied().collect();
                 transition.put(Key::Weights(*id), Value::Row(Arc::new(row)));
             }

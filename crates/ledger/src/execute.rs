@@ -7,6 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use crate::block::{Block, Header, committee_hash, transactions_root};
 use crate::crypto::{Hash, PublicKey};
 use crate::event::{Event, Receipt};
@@ -159,21 +161,26 @@ pub fn execute_verified(
     check_header(state, parent, block)?;
     let mut executor = Executor::begin(state, parent, header.time_ms, header.proposer)?;
     let limits = state.limits();
-    for (index, transaction) in block.transactions.iter().enumerate() {
-        transaction
-            .check_form(&limits)
-            .and_then(|()| {
-                executor
-                    .include(transaction)
-                    .map_err(|refusal| match refusal {
-                        Refusal::Rejected(reason) => reason,
-                        Refusal::Full => Rejection::TooCostly {
-                            cost: executor.cost,
-                            cost_max: executor.cost_max,
-                        },
-                    })
-            })
-            .map_err(|reason| BlockError::Transaction { index, reason })?;
+    let malformed = |(index, transaction): (usize, &SignedTransaction)| {
+        let reason = transaction.check_form(&limits).err()?;
+        Some(BlockError::Transaction { index, reason })
+    };
+    let transactions = &block.transactions;
+    if let Some(error) = transactions
+        .par_iter()
+        .enumerate()
+        .find_map_first(malformed)
+    {
+        return Err(error);
+    }
+    let cost_max = executor.cost_max;
+    for (index, transaction) in transactions.iter().enumerate() {
+        executor
+            .include(transaction)
+            .map_err(|refusal| match refusal {
+                Refusal::Rejected(reason) => BlockError::Transaction { index, reason },
+                Refusal::Full => BlockError::Cost { index, cost_max },
+            })?;
     }
     let execution = executor.end()?;
     let expected = committee_hash(execution.state.committee());
@@ -245,6 +252,10 @@ pub fn check_after(
     let needed = cost.fee.checked_add(cost.tip).ok_or(Rejection::Overflow)?;
     if available < needed {
         return Err(Rejection::CannotPay { needed, available });
+    }
+    if is_free(&transaction.transaction) {
+        // Its work is all it pays with, so that it is done before anything is stored for it.
+        actions::act(&mut Transition::new(state), &transaction.transaction)?;
     }
     Ok(cost)
 }

@@ -1,0 +1,186 @@
+//! What the ledger costs. Run with `cargo bench -p muster-ledger`.
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use muster_ledger::block::{Block, Header};
+use muster_ledger::crypto::{PublicKey, SecretKey, hash};
+use muster_ledger::execute::{execute_verified, propose};
+use muster_ledger::genesis::{Genesis, GenesisPeer, Validator};
+use muster_ledger::money::Grains;
+use muster_ledger::parameters::Parameters;
+use muster_ledger::state::State;
+use muster_ledger::transaction::{
+    Action, Endpoint, Height, Modality, PeerId, Share, SignedTransaction, Transaction,
+};
+use muster_ledger::tree;
+use std::hint::black_box;
+
+#[path = "../tests/it/support.rs"]
+#[allow(dead_code)]
+mod support;
+
+use support::MemoryTree;
+
+const ACCOUNTS: u64 = 20_000;
+const TRANSFERS: u64 = 10_000;
+
+fn key(index: u64) -> SecretKey {
+    SecretKey::from_seed(hash("bench key", &[&index.to_le_bytes()]).0)
+}
+
+fn genesis(peers: u64, accounts: u64) -> (Genesis, Vec<SecretKey>) {
+    let keys: Vec<SecretKey> = (0..accounts.max(peers)).map(key).collect();
+    let parameters = Parameters {
+        peers_max: 1 << 20,
+        epoch_blocks: if peers > 0 { 1 } else { 1_000 },
+        market_opinions_max: 1_024,
+        ..Parameters::default()
+    };
+    let endpoint = Endpoint {
+        url: "https://127.0.0.1:8700".into(),
+        modality: Modality::Text,
+    };
+    let peer = |key: &SecretKey| GenesisPeer {
+        hot: key.public(),
+        cold: key.public(),
+        endpoint: endpoint.clone(),
+        stake: Grains(100_000_000_000),
+    };
+    let genesis = Genesis {
+        name: "bench".into(),
+        time_ms: 1,
+        parameters,
+        validators: vec![Validator {
+            name: "v".into(),
+            key: key(1 << 40).public(),
+        }],
+        accounts: keys
+            .iter()
+            .map(|key| (key.public(), Grains(1_000_000_000_000)))
+            .collect(),
+        peers: keys.iter().take(peers as usize).map(peer).collect(),
+    };
+    (genesis, keys)
+}
+
+fn sign(state: &State, key: &SecretKey, action: Action) -> SignedTransaction {
+    let nonce = state.account(&key.public()).nonce;
+    let (chain, signer, expires) = (state.chain(), key.public(), Height(100));
+    let tip = Grains(0);
+    SignedTransaction::sign(
+        Transaction {
+            chain,
+            signer,
+            nonce,
+            expires,
+            tip,
+            action,
+        },
+        key,
+    )
+}
+
+fn start(genesis: &Genesis) -> (State, MemoryTree, Header) {
+    let state = State::genesis(genesis).unwrap();
+    let mut tree = MemoryTree::default();
+    let (root, batch) = tree::update(&tree, Height(0), &tree::all_entries(&state)).unwrap();
+    tree.write(&batch);
+    (state, tree, genesis.header(root))
+}
+
+fn proposer() -> PublicKey {
+    key(1 << 40).public()
+}
+
+fn transfers(c: &mut Criterion) {
+    let (genesis, keys) = genesis(0, ACCOUNTS);
+    let (state, tree, header) = start(&genesis);
+    let candidates: Vec<SignedTransaction> = (0..TRANSFERS)
+        .map(|index| {
+            let to = keys[(ACCOUNTS - 1 - index) as usize].public();
+            sign(
+                &state,
+                &keys[index as usize],
+                Action::Transfer {
+                    to,
+                    amount: Grains(1),
+                },
+            )
+        })
+        .collect();
+    let (included, proposed) =
+        propose(&state, &header, 2, proposer(), candidates.into_iter()).unwrap();
+    assert_eq!(included.len() as u64, TRANSFERS);
+    let (root, _) = tree::update(&tree, Height(1), &proposed.changes).unwrap();
+    let block = proposed.block(&header, proposer(), included, root);
+    let bytes = block.encode();
+    let limits = state.limits();
+
+    let mut group = c.benchmark_group("block of 10,000 transfers");
+    group
+        .sample_size(10)
+        .throughput(Throughput::Elements(TRANSFERS));
+    group.bench_function("decode", |b| {
+        b.iter(|| Block::decode(black_box(&bytes), &limits))
+    });
+    group.bench_function("signatures", |b| {
+        b.iter(|| black_box(&block).invalid_signature())
+    });
+    group.bench_function("execute", |b| {
+        b.iter(|| execute_verified(&state, &header, black_box(&block)).unwrap());
+    });
+    group.bench_function("tree", |b| {
+        b.iter(|| tree::update(&tree, Height(1), black_box(&proposed.changes)).unwrap());
+    });
+    group.finish();
+}
+
+/// An epoch of 4,096 peers with 240 weights each, about 983,000 in all.
+fn epoch(c: &mut Criterion) {
+    let peers = 4_096_u64;
+    let (genesis, keys) = genesis(peers, peers);
+    let (mut state, mut tree, mut header) = start(&genesis);
+    let rows: Vec<SignedTransaction> = (0..peers)
+        .map(|peer| {
+            let mut targets: Vec<u32> = (1..=240_u64)
+                .map(|step| ((peer + step * step) % peers) as u32)
+                .collect();
+            targets.sort_unstable();
+            targets.dedup();
+            let share = Share(1_000_000_000 / targets.len() as u32);
+            let weights = targets
+                .into_iter()
+                .map(|peer| (PeerId(peer), share))
+                .collect();
+            sign(&state, &keys[peer as usize], Action::SetWeights { weights })
+        })
+        .collect();
+    for (time, chunk) in (2..).zip(rows.chunks(512)) {
+        let (included, execution) =
+            propose(&state, &header, time, proposer(), chunk.iter().cloned()).unwrap();
+        assert_eq!(included.len(), chunk.len());
+        let height = execution.state.height();
+        let (root, batch) = tree::update(&tree, height, &execution.changes).unwrap();
+        tree.write(&batch);
+        header = execution.block(&header, proposer(), included, root).header;
+        state = execution.state;
+    }
+    let mut group = c.benchmark_group("empty block with an epoch of 4,096 peers");
+    group.sample_size(10);
+    let end = || {
+        propose(&state, &header, 1_000, proposer(), std::iter::empty())
+            .unwrap()
+            .1
+    };
+    group.bench_function("execute", |b| b.iter(end));
+    group.bench_function("tree", |b| {
+        b.iter_batched(
+            end,
+            |execution| tree::update(&tree, execution.state.height(), &execution.changes).unwrap(),
+            BatchSize::LargeInput,
+        );
+    });
+    group.finish();
+}
+
+criterion_group!(benches, transfers, epoch);
+criterion_main!(benches);

@@ -1,0 +1,15 @@
+//! Tests of the ledger through its public interface.
+
+mod blocks;
+mod encodings;
+mod governance;
+mod keys;
+mod market;
+mod money;
+mod parameters;
+mod properties;
+mod registration;
+mod sequence;
+mod staking;
+mod support;
+mod tree;

@@ -1,0 +1,245 @@
+//! A chain in memory, that checks everything a node would check.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jmt::storage::{LeafNode, Node, NodeKey, TreeReader, TreeUpdateBatch};
+use jmt::{KeyHash, OwnedValue, Version};
+use muster_ledger::block::{Block, Header};
+use muster_ledger::crypto::{Hash, PublicKey, SecretKey, hash};
+use muster_ledger::event::Receipt;
+use muster_ledger::execute::{Execution, execute, propose};
+use muster_ledger::genesis::{Genesis, GenesisPeer, Validator};
+use muster_ledger::money::Grains;
+use muster_ledger::parameters::Parameters;
+use muster_ledger::state::State;
+use muster_ledger::transaction::{
+    Action, Endpoint, Height, Modality, PeerId, Rejection, Share, SignedTransaction, Transaction,
+};
+use muster_ledger::tree;
+
+/// The state tree in memory, all versions.
+#[derive(Default)]
+pub struct MemoryTree {
+    nodes: HashMap<NodeKey, Node>,
+    values: BTreeMap<(KeyHash, Version), Option<OwnedValue>>,
+}
+
+impl MemoryTree {
+    pub fn write(&mut self, batch: &TreeUpdateBatch) {
+        let nodes = batch.node_batch.nodes().iter();
+        self.nodes
+            .extend(nodes.map(|(key, node)| (key.clone(), node.clone())));
+        for ((version, key), value) in batch.node_batch.values() {
+            self.values.insert((*key, *version), value.clone());
+        }
+    }
+}
+
+impl TreeReader for MemoryTree {
+    fn get_node_option(&self, key: &NodeKey) -> anyhow::Result<Option<Node>> {
+        Ok(self.nodes.get(key).cloned())
+    }
+
+    fn get_value_option(
+        &self,
+        version_max: Version,
+        key: KeyHash,
+    ) -> anyhow::Result<Option<OwnedValue>> {
+        let mut versions = self.values.range((key, 0)..=(key, version_max));
+        Ok(versions.next_back().and_then(|(_, value)| value.clone()))
+    }
+
+    fn get_rightmost_leaf(&self) -> anyhow::Result<Option<(NodeKey, LeafNode)>> {
+        anyhow::bail!("only a restore asks for it")
+    }
+}
+
+pub fn key(name: &str) -> SecretKey {
+    SecretKey::from_seed(hash("test key", &[name.as_bytes()]).0)
+}
+
+pub fn address(name: &str) -> PublicKey {
+    key(name).public()
+}
+
+pub fn endpoint(name: &str) -> Endpoint {
+    Endpoint {
+        url: format!("https://{name}.example:8700"),
+        modality: Modality::Text,
+    }
+}
+
+pub const MST: u64 = 1_000_000_000;
+
+pub fn mst(amount: u64) -> Grains {
+    Grains(amount * MST)
+}
+
+/// Equal shares of the whole to these peers.
+pub fn row(peers: &[u32]) -> Vec<(PeerId, Share)> {
+    let share = Share(1_000_000_000 / peers.len().max(1) as u32);
+    peers.iter().map(|peer| (PeerId(*peer), share)).collect()
+}
+
+/// Four validators, the user `alice` with 1,000 MST, `bob` with 10, and peers `0..peers` with 100
+/// MST of stake each, whose hot keys hold one MST.
+pub fn genesis(peers: usize, parameters: Parameters) -> Genesis {
+    let mut accounts = vec![(address("alice"), mst(1_000)), (address("bob"), mst(10))];
+    accounts.extend((0..peers).map(|index| (address(&format!("hot-{index}")), mst(1))));
+    Genesis {
+        name: "test".into(),
+        time_ms: 1_700_000_000_000,
+        parameters,
+        validators: (0..4)
+            .map(|index| {
+                let name = format!("validator-{index}");
+                Validator {
+                    key: address(&name),
+                    name,
+                }
+            })
+            .collect(),
+        accounts,
+        peers: (0..peers)
+            .map(|index| GenesisPeer {
+                hot: address(&format!("hot-{index}")),
+                cold: address(&format!("cold-{index}")),
+                endpoint: endpoint(&format!("peer-{index}")),
+                stake: mst(100),
+            })
+            .collect(),
+    }
+}
+
+pub struct Chain {
+    pub state: State,
+    pub header: Header,
+    pub tree: MemoryTree,
+    pub last: Vec<SignedTransaction>,
+}
+
+impl Chain {
+    pub fn new(genesis: &Genesis) -> Self {
+        let state = State::genesis(genesis).unwrap();
+        let mut tree = MemoryTree::default();
+        let (root, batch) = tree::update(&tree, Height(0), &tree::all_entries(&state)).unwrap();
+        tree.write(&batch);
+        Self {
+            state,
+            header: genesis.header(root),
+            tree,
+            last: Vec::new(),
+        }
+    }
+
+    pub fn with(peers: usize, parameters: Parameters) -> Self {
+        Self::new(&genesis(peers, parameters))
+    }
+
+    /// A transaction with the signer's next nonce, `ahead` more for those that wait.
+    pub fn sign(&self, signer: &str, ahead: u64, action: Action) -> SignedTransaction {
+        let transaction = Transaction {
+            chain: self.state.chain(),
+            signer: address(signer),
+            nonce: self.state.account(&address(signer)).nonce + ahead,
+            expires: self.state.height().after(10),
+            tip: Grains(0),
+            action,
+        };
+        SignedTransaction::sign(transaction, &key(signer))
+    }
+
+    pub fn proposer(&self) -> PublicKey {
+        let committee = self.state.committee();
+        committee[self.header.height.0 as usize % committee.len()].key
+    }
+
+    /// What a block with these candidates comes to, without moving on.
+    pub fn propose(
+        &self,
+        candidates: Vec<SignedTransaction>,
+    ) -> (Vec<SignedTransaction>, Execution) {
+        let time_ms = self.header.time_ms + 1_000;
+        propose(
+            &self.state,
+            &self.header,
+            time_ms,
+            self.proposer(),
+            candidates.into_iter(),
+        )
+        .unwrap()
+    }
+
+    /// A valid next block of what fits of the candidates.
+    pub fn next(&self, candidates: Vec<SignedTransaction>) -> (Block, Execution) {
+        let (included, execution) = self.propose(candidates);
+        let (root, _) =
+            tree::update(&self.tree, self.state.height().next(), &execution.changes).unwrap();
+        (
+            execution.block(&self.header, self.proposer(), included, root),
+            execution,
+        )
+    }
+
+    /// Proposes, encodes, decodes, executes and stores a block; panics where the two executions
+    /// differ or anything is not conserved.
+    pub fn block(&mut self, candidates: Vec<SignedTransaction>) -> Execution {
+        let limits = self.state.limits();
+        for candidate in &candidates {
+            candidate.check_stateless(&limits).unwrap();
+        }
+        let (block, proposed) = self.next(candidates);
+        let block = Block::decode(&block.encode(), &limits).unwrap();
+        let executed = execute(&self.state, &self.header, &block).unwrap();
+        assert_eq!(proposed.state, executed.state);
+        assert_eq!(proposed.changes, executed.changes);
+        assert_eq!(proposed.events, executed.events);
+        let (root, batch) =
+            tree::update(&self.tree, block.header.height, &executed.changes).unwrap();
+        assert_eq!(root, block.header.state_root);
+        self.tree.write(&batch);
+        executed.state.audit().unwrap();
+        self.state = executed.state.clone();
+        self.header = block.header;
+        self.last = block.transactions;
+        executed
+    }
+
+    /// A block of all these, each of which must be included; their receipts.
+    pub fn all(&mut self, transactions: Vec<SignedTransaction>) -> Vec<Receipt> {
+        let count = transactions.len();
+        let execution = self.block(transactions);
+        assert_eq!(
+            execution.receipts.len(),
+            count,
+            "not every transaction was included"
+        );
+        execution.receipts
+    }
+
+    /// A block of one action, which must be included; its result.
+    pub fn act(&mut self, signer: &str, action: Action) -> Result<(), Rejection> {
+        let transaction = self.sign(signer, 0, action);
+        self.all(vec![transaction]).remove(0).result
+    }
+
+    /// Empty blocks up to and including a height.
+    pub fn run_to(&mut self, height: u64) {
+        while self.state.height().0 < height {
+            self.block(Vec::new());
+        }
+    }
+
+    /// Empty blocks up to the end of the current epoch.
+    pub fn end_epoch(&mut self) {
+        self.run_to(self.state.clock().epoch_end.0);
+    }
+
+    pub fn balance(&self, name: &str) -> Grains {
+        self.state.account(&address(name)).balance
+    }
+
+    pub fn root(&self) -> Hash {
+        self.header.state_root
+    }
+}
