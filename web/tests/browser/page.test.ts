@@ -234,6 +234,20 @@ describe("the page", () => {
     },
   );
 
+  it("is small at first load", async () => {
+    await open();
+    const bytes = await page.evaluate(() =>
+      performance
+        .getEntriesByType("resource")
+        .concat(performance.getEntriesByType("navigation"))
+        .map((entry) => entry as PerformanceResourceTiming)
+        .filter(({ name }) => !name.includes("/v1/"))
+        .reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0),
+    );
+    expect(bytes).toBeGreaterThan(10_000);
+    expect(bytes).toBeLessThan(150_000);
+  });
+
   it("can be used with the keyboard alone", async () => {
     await open();
     await allDrawn();
