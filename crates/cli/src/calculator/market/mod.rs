@@ -1,0 +1,222 @@
+//! `muster market epoch`: one epoch of the market from a JSON document.
+//!
+//! The defaults are those of the recorded cases: Eq. (5) is applied whatever the loss, and a peer
+//! is connected to itself only if its walk returns. `gated` and `self_connected` set to true give
+//! what the network does.
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
+use muster_mechanism::market::{Config, Connectivity, Epoch, Rule, Walk, Weights, epoch};
+use serde_json::{Value, json};
+
+use super::document::{self, Document};
+use crate::output::{self, Align, Table};
+
+/// Compute the market without any network
+#[derive(clap::Args)]
+pub struct Options {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(clap::Subcommand)]
+enum Verb {
+    /// One epoch: ranks, trust, incentive, loss and its gradient, stake after minting
+    Epoch {
+        /// A JSON document, or a file with one under `given`; `-` reads standard input
+        file: PathBuf,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs the command.
+pub fn run(options: &Options) -> Result<()> {
+    let Verb::Epoch { file, json } = &options.verb;
+    let market = Market::parse(&document::read(file)?)
+        .with_context(|| format!("{} is refused", file.display()))?;
+    let after = market.epoch()?;
+    if *json {
+        output::print_json(&market.report(&after))
+    } else {
+        market.print(&after)
+    }
+}
+
+const FIELDS: [&str; 16] = [
+    "weights",
+    "stake",
+    "scaling",
+    "inflation",
+    "rule",
+    "depth",
+    "restart",
+    "cutoff",
+    "temperature",
+    "width",
+    "self_connected",
+    "opinions",
+    "truncation",
+    "learning_rate",
+    "gated",
+    "comment",
+];
+
+/// The rows of the table for people; a document has them all.
+const ROWS_MAX: usize = 50;
+
+/// A checked document.
+struct Market {
+    weights: Weights,
+    stake: Vec<f64>,
+    scaling: Option<Vec<f64>>,
+    config: Config,
+}
+
+impl Market {
+    fn parse(text: &str) -> Result<Self> {
+        let document = Document::parse(text, &FIELDS)?;
+        let stake = document
+            .numbers("stake")?
+            .context("field `stake` is missing")?;
+        let weights = Weights::from_triplets(stake.len(), document.triplets("weights")?)
+            .context("field `weights`")?;
+        let config = config(&document)?;
+        Ok(Self {
+            weights,
+            stake,
+            scaling: document.numbers("scaling")?,
+            config,
+        })
+    }
+
+    fn epoch(&self) -> Result<Epoch> {
+        Ok(epoch(
+            &self.weights,
+            &self.stake,
+            self.scaling.as_deref(),
+            &self.config,
+        )?)
+    }
+
+    fn report(&self, after: &Epoch) -> Value {
+        let mut report = json!({
+            "ranks": after.ranks,
+            "trust": after.trust,
+            "incentive": after.incentive,
+            "loss": after.loss,
+            "gradient": after.gradient,
+            "stake": after.stake,
+            "scaling": after.scaling,
+            "minted": after.minted,
+        });
+        if let Some(ceiling) = after.payouts.ceiling() {
+            report["ceiling"] = json!(ceiling);
+        }
+        report
+    }
+
+    fn print(&self, after: &Epoch) -> Result<()> {
+        let header = [
+            "rank",
+            "trust",
+            "incentive",
+            "gradient",
+            "stake",
+            "stake after",
+        ];
+        let mut columns = vec![("peer", Align::Right)];
+        columns.extend(header.map(|name| (name, Align::Right)));
+        let mut table = Table::new(&columns);
+        let peers = self.stake.len();
+        for i in 0..peers.min(ROWS_MAX) {
+            let mut row = vec![i.to_string()];
+            let share = [
+                after.ranks[i],
+                after.trust[i],
+                after.incentive[i],
+                after.gradient[i],
+            ];
+            row.extend(share.map(|value| format!("{value:.6}")));
+            row.extend([self.stake[i], after.stake[i]].map(|value| format!("{value:.6}")));
+            table.row(row);
+        }
+        table.print()?;
+        if peers > ROWS_MAX {
+            output::print(&format!(
+                "(the first {ROWS_MAX} of {peers} peers; --json has all)"
+            ))?;
+        }
+        output::print(&format!(
+            "loss {:.6}, minted {:.6}",
+            after.loss, after.minted
+        ))?;
+        if self.config.rule == Rule::Paper && after.loss >= 0.0 && !self.config.gated {
+            output::print(
+                "The loss is not negative: a network with the paper's gate mints nothing in this \
+                 epoch and steps the scaling instead (`gated`: true shows that).",
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn config(document: &Document) -> Result<Config> {
+    let depth = document
+        .count("depth")?
+        .map(|depth| u32::try_from(depth).unwrap_or(u32::MAX));
+    let plain = Config::default();
+    let mut connectivity = Connectivity {
+        cutoff: document.number("cutoff", plain.connectivity.cutoff)?,
+        temperature: document.number("temperature", plain.connectivity.temperature)?,
+        self_connected: document.flag("self_connected", false)?,
+        width: document
+            .has("width")
+            .then(|| document.number("width", 0.0))
+            .transpose()?,
+        ..plain.connectivity
+    };
+    let word = document.word("rule", "paper")?;
+    if word != "connected-median" {
+        for field in ["restart", "opinions", "truncation"] {
+            ensure!(
+                !document.has(field),
+                "field `{field}` belongs to the rule connected-median"
+            );
+        }
+        connectivity.depth = depth.unwrap_or(connectivity.depth);
+    }
+    let rule = match word {
+        "paper" => Rule::Paper,
+        "median" => Rule::Median,
+        "connected-median" => Rule::ConnectedMedian {
+            walk: match (depth, document.has("restart")) {
+                (Some(depth), false) => Walk::Depth(depth),
+                (None, true) => Walk::Restart(document.number("restart", 0.0)?),
+                (None, false) => bail!("the rule connected-median needs `depth` or `restart`"),
+                (Some(_), true) => bail!("`depth` and `restart` exclude each other"),
+            },
+            opinions: document
+                .count("opinions")?
+                .map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
+            truncation: document.number("truncation", 0.0)?,
+        },
+        other => {
+            bail!("field `rule`: `{other}` is not one of paper, median, connected-median")
+        }
+    };
+    let config = Config {
+        rule,
+        connectivity,
+        inflation: document.number("inflation", plain.inflation)?,
+        learning_rate: document.number("learning_rate", plain.learning_rate)?,
+        gated: document.flag("gated", false)?,
+    };
+    config.check()?;
+    Ok(config)
+}
