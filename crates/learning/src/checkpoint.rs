@@ -358,6 +358,12 @@ impl Learner {
         writer.field("seed", self.seed);
         writer.field("step", self.step);
         writer.field("received_since_step", self.received_since_step);
+        let spent: Vec<f64> = self
+            .received_from
+            .iter()
+            .flat_map(|(sender, spent)| [f64::from(sender.0), *spent as f64])
+            .collect();
+        writer.double("received_from", &[self.received_from.len(), 2], &spent);
         writer.trainable("trunk", "", &self.trunk);
         writer.trainable("head", "", &self.head);
         writer.trainable("join", "", &self.join);
@@ -414,6 +420,11 @@ impl Learner {
         reader.expect("seed", self.seed)?;
         self.step = reader.number("step")?;
         self.received_since_step = reader.number("received_since_step")?;
+        self.received_from.clear();
+        for row in reader.rows("received_from", 2)? {
+            self.received_from
+                .insert(peer_from("received_from", row[0])?, row[1] as usize);
+        }
         reader.trainable("trunk", "", &mut self.trunk)?;
         reader.trainable("head", "", &mut self.head)?;
         reader.trainable("join", "", &mut self.join)?;

@@ -144,6 +144,8 @@ pub struct TrainingConfig {
     pub received_norm_max: f64,
     /// Received gradients trained on between two own steps; further ones are declined.
     pub received_per_step: usize,
+    /// Gradients of one sender trained on between two own steps; further ones are declined.
+    pub received_per_sender: usize,
     /// An update from a received gradient that raises the probe's loss by more than this, in nats
     /// per byte, is taken back.
     pub harm_per_update_max: f64,
@@ -174,6 +176,7 @@ impl Default for TrainingConfig {
             received_learning_rate: 1e-3,
             received_norm_max: 1.0,
             received_per_step: 8,
+            received_per_sender: 2,
             harm_per_update_max: 0.05,
             harm_allowance: 0.002,
             harm_per_sender_max: 0.5,
@@ -193,6 +196,12 @@ impl TrainingConfig {
         size("peers_asked", self.peers_asked, 0, 64)?;
         size("evaluation_batches", self.evaluation_batches, 1, 1024)?;
         size("received_per_step", self.received_per_step, 0, 1_000_000)?;
+        size(
+            "received_per_sender",
+            self.received_per_sender,
+            0,
+            1_000_000,
+        )?;
         size("retained_requests", self.retained_requests, 0, 4096)?;
         size(
             "student_every",

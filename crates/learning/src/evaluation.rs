@@ -6,11 +6,12 @@ use crate::corpus::Batch;
 use crate::estimate::Estimate;
 use crate::gate::PeerIndex;
 use crate::joined::{Ingredients, join_answers};
-use crate::learner::{Learner, LearnerError, sort_answers};
+use crate::learner::{Learner, LearnerError};
 use crate::model::{self, Leaves, values_of};
 use crate::numerics::CrossEntropy;
 use crate::pruning::means_by_sequence;
 use crate::random::Stream;
+use crate::step::sort_answers;
 use crate::tensor::{Activations, Tokens, VOCABULARY};
 
 /// An evaluation that waits for answers.

@@ -3,11 +3,12 @@
 use burn::tensor::Tensor;
 
 use crate::gate::PeerIndex;
-use crate::learner::{Learner, LearnerError, column_means, sort_answers};
+use crate::learner::{Learner, LearnerError};
 use crate::model::{self, Leaves, values_of};
 use crate::numerics::softmax_rows;
 use crate::pruning::sample;
 use crate::random::Stream;
+use crate::step::{column_means, sort_answers};
 use crate::tensor::{Activations, TensorError, Tokens, VOCABULARY};
 
 /// Most bytes that one call generates.

@@ -6,6 +6,8 @@
 //! peer should be sent. In between, and at any time, [`Learner::forward`] and
 //! [`Learner::backward`] serve the others.
 
+use std::collections::BTreeMap;
+
 use burn::tensor::{Device, Tensor};
 
 use crate::checkpoint::CheckpointError;
@@ -13,12 +15,10 @@ use crate::config::{ConfigError, ModelConfig, TrainingConfig};
 use crate::control::Control;
 use crate::corpus::{Batch, Corpus};
 use crate::gate::{Gate, PEERS_MAX, PeerIndex};
-use crate::joined::{Ingredients, Joined, join_answers};
 use crate::model::{self, Leaves, matrix_from, values_of};
 use crate::numerics::CrossEntropy;
-use crate::parameters::{Trainable, clip, clip_together};
-use crate::pruning::{PruningScore, Scored, Scores, WeightRow, weight_row};
-use crate::random::Stream;
+use crate::parameters::{AdamW, Trainable, clip};
+use crate::pruning::{PruningScore, Scores, WeightRow, weight_row};
 use crate::served::{
     HarmLimits, Received, RequestKey, Retained, RetainedRequests, SenderLedger, SenderRecord,
 };
@@ -65,6 +65,16 @@ pub enum LearnerError {
         /// Received gradients allowed between own steps.
         most: usize,
     },
+    /// Enough gradients of this sender were trained on for now.
+    #[error(
+        "{most} gradients of peer {sender} were trained on since the last own step: no more until the next"
+    )]
+    SenderBudgetSpent {
+        /// Sender's index.
+        sender: u32,
+        /// Gradients of one sender allowed between own steps.
+        most: usize,
+    },
     /// The sender's gradients did harm.
     #[error("peer {sender} was dropped: its gradients raised the loss on held-out text")]
     SenderDropped {
@@ -102,47 +112,8 @@ pub enum LearnerError {
     },
 }
 
-/// An own step that waits for answers.
-pub struct StepPlan {
-    /// Number of the step, from zero.
-    pub step: u64,
-    /// Tokens to send to each chosen peer.
-    pub tokens: Tokens,
-    /// Peers to ask, best first; answers are given back in this order.
-    pub chosen: Vec<PeerIndex>,
-    available: Vec<PeerIndex>,
-    batch: Batch,
-    trunk: Leaves,
-    hidden: Tensor<2>,
-}
-
-/// What a step did.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StepOutcome {
-    /// Number of the step, from zero.
-    pub step: u64,
-    /// Loss on the batch before the step in nats per byte.
-    pub loss: f64,
-    /// Loss of the control on the same batch before its step, if there is a control.
-    pub control_loss: Option<f64>,
-    /// Gradient of the loss with respect to each usable answer, to be sent to its peer.
-    pub gradients: Vec<(PeerIndex, Activations)>,
-    /// Answers that were refused, and why; the student stood in for them.
-    pub refused: Vec<(PeerIndex, TensorError)>,
-    /// Peers that did not answer; the student stood in for them.
-    pub missing: Vec<PeerIndex>,
-    /// Mean gate weight of each peer that answered.
-    pub gate_weights: Vec<(PeerIndex, f64)>,
-    /// Divergence of the student from the network in nats per byte, where it learned at this step.
-    pub student_divergence: Option<f64>,
-}
-
 /// Sequences in the probe that watches over received gradients.
 const PROBE_BATCH: usize = 4;
-
-/// How much the features of earlier batches count in the running mean that evaluations use to
-/// choose whom to ask.
-const FEATURE_DECAY: f32 = 0.95;
 
 /// A model, its optimisers, the gate, the student, and books on those who ask.
 pub struct Learner {
@@ -158,19 +129,20 @@ pub struct Learner {
     pub(crate) student: Trainable,
     pub(crate) gate: Gate,
     /// Optimiser of the trunk for gradients that others send.
-    pub(crate) received: crate::parameters::AdamW,
+    pub(crate) received: AdamW,
     pub(crate) received_since_step: usize,
+    pub(crate) received_from: BTreeMap<PeerIndex, usize>,
     pub(crate) control: Option<Control>,
     pub(crate) scores: Scores,
     pub(crate) senders: SenderLedger,
     /// Running mean of hidden states over own batches, `[width]`.
     pub(crate) features: Vec<f32>,
     pub(crate) retained: RetainedRequests,
-    probe: Option<Probe>,
+    pub(crate) probe: Option<Probe>,
 }
 
 /// A held-out batch that watches over received gradients between two own steps.
-struct Probe {
+pub(crate) struct Probe {
     batch: Batch,
     /// The student's prediction: the student does not change between own steps.
     joined: Option<Tensor<2>>,
@@ -199,7 +171,7 @@ impl Learner {
         }
         let trunk = Trainable::new(model::trunk_segments(&model), seed);
         Ok(Self {
-            received: crate::parameters::AdamW::new(trunk.parameters.len()),
+            received: AdamW::new(trunk.parameters.len()),
             trunk,
             head: Trainable::new(model::head_segments(&model), seed),
             join: Trainable::new(model::join_segments(&model), seed),
@@ -212,6 +184,7 @@ impl Learner {
             senders: SenderLedger::default(),
             device: model::device(),
             received_since_step: 0,
+            received_from: BTreeMap::new(),
             probe: None,
             step: 0,
             model,
@@ -323,6 +296,13 @@ impl Learner {
         if self.received_since_step >= most {
             return Err(LearnerError::BudgetSpent { most });
         }
+        let most = self.training.received_per_sender;
+        let spent = self.received_from.entry(key.sender).or_default();
+        if *spent >= most {
+            let sender = key.sender.0;
+            return Err(LearnerError::SenderBudgetSpent { sender, most });
+        }
+        *spent += 1;
         self.received_since_step += 1;
         let (rows, columns) = (retained.shape.positions(), retained.shape.width);
         let upstream = matrix_from(upstream.values.clone(), rows, columns, &self.device);
@@ -454,348 +434,4 @@ impl Learner {
         }
         pooled
     }
-
-    /// Reads the next batch and chooses whom of `available` to ask.
-    ///
-    /// # Errors
-    /// [`LearnerError::PeerIndex`].
-    pub fn begin_step(&mut self, available: &[PeerIndex]) -> Result<StepPlan, LearnerError> {
-        let available = self.know(available)?;
-        let batch = self.corpus.batch(self.seed, self.step, self.training.batch);
-        let trunk = Leaves::new(&self.trunk.parameters, &self.device, true);
-        let hidden = model::trunk_hidden(&self.model, &trunk, &batch.tokens, &self.device);
-        let features = column_means(&values_of(hidden.clone().inner()), self.model.width);
-        let mut stream = Stream::new(self.seed, "gate noise", self.step);
-        let chosen = self.gate.choose(
-            &self.query(&features),
-            &available,
-            self.training.peers_asked,
-            self.training.gate_noise,
-            &mut stream,
-        );
-        self.gate.note_choice(&chosen);
-        for (mean, feature) in self.features.iter_mut().zip(&features) {
-            *mean = FEATURE_DECAY * *mean + (1.0 - FEATURE_DECAY) * feature;
-        }
-        let tokens = batch.tokens.clone();
-        Ok(StepPlan {
-            step: self.step,
-            tokens,
-            chosen,
-            available,
-            batch,
-            trunk,
-            hidden,
-        })
-    }
-
-    /// Trains on the batch of `plan` with the answers that came, in the order of `plan.chosen`.
-    ///
-    /// # Errors
-    /// [`LearnerError::AnswerCount`]. An answer that is malformed is not an error: it is listed in
-    /// [`StepOutcome::refused`] and the student stands in for it.
-    pub fn finish_step(
-        &mut self,
-        plan: StepPlan,
-        answers: Vec<Option<Activations>>,
-    ) -> Result<StepOutcome, LearnerError> {
-        let sorted = sort_answers(&plan.chosen, &plan.tokens, answers, self.model.out_dim)?;
-        let StepPlan {
-            step,
-            batch,
-            trunk,
-            hidden,
-            chosen,
-            available,
-            ..
-        } = plan;
-        let own = self.train_own(
-            &batch,
-            &trunk,
-            &hidden,
-            &chosen,
-            &available,
-            &sorted.answers,
-        );
-        self.scores.note_gates(&available, &own.gate_weights);
-        let hidden = values_of(hidden.inner());
-        if let Some(joined) = &own.joined {
-            if step.is_multiple_of(self.training.score_every) && !own.contributions.is_empty() {
-                let mut stream = Stream::new(self.seed, "sampled labels", step);
-                let scored = Scored {
-                    hidden: &hidden,
-                    joined,
-                    contributions: &own.contributions,
-                    targets: &batch.targets,
-                    sequence: batch.tokens.sequence,
-                    width: self.model.width,
-                    out_dim: self.model.out_dim,
-                };
-                self.scores
-                    .measure(&own.head, &own.join, &scored, &mut stream, &self.device);
-            }
-        }
-        let complete = !chosen.is_empty() && own.contributions.len() == chosen.len();
-        let learns = complete && step.is_multiple_of(self.training.student_every);
-        let student_divergence = learns.then(|| self.train_student(&own, &hidden, &batch.tokens));
-        let control_loss = self
-            .control
-            .as_mut()
-            .map(|control| control.step(&self.model, &self.training, &batch, &self.device));
-        self.step = step + 1;
-        self.received_since_step = 0;
-        self.probe = None;
-        Ok(StepOutcome {
-            step,
-            loss: own.entropy.mean(),
-            control_loss,
-            gradients: own.gradients,
-            refused: sorted.refused,
-            missing: sorted.missing,
-            gate_weights: own.gate_weights,
-            student_divergence,
-        })
-    }
-
-    fn train_own(
-        &mut self,
-        batch: &Batch,
-        trunk: &Leaves,
-        hidden: &Tensor<2>,
-        chosen: &[PeerIndex],
-        available: &[PeerIndex],
-        answers: &[Option<Activations>],
-    ) -> OwnStep {
-        let head = Leaves::new(&self.head.parameters, &self.device, true);
-        let join = Leaves::new(&self.join.parameters, &self.device, true);
-        let ingredients = Ingredients {
-            hidden: hidden.clone(),
-            available,
-            chosen,
-            answers,
-            stand_in: (answers.iter().any(Option::is_none) || answers.is_empty())
-                .then(|| self.stand_in(&batch.tokens))
-                .flatten(),
-            out_dim: self.model.out_dim,
-        };
-        let parts = join_answers(&join, &self.gate, ingredients, &self.device);
-        let listening = match &parts.joined {
-            Some(joined) => hidden.clone() + model::join(&join, joined.clone()),
-            None => hidden.clone(),
-        };
-        let logits = model::head_logits(&head, listening);
-        let positions = batch.targets.len();
-        let entropy = CrossEntropy::new(
-            values_of(logits.clone().inner()),
-            &batch.targets,
-            VOCABULARY,
-        );
-        let upstream = entropy.gradient(&batch.targets, VOCABULARY);
-        let upstream = matrix_from(upstream, positions, VOCABULARY, &self.device);
-        let mut objective = (logits * upstream).sum();
-        if let Some(balance) = &parts.balance {
-            objective = objective + balance.clone().mul_scalar(self.training.load_balance);
-        }
-        let mut gradients = objective.backward();
-        let mut parts_of_gradient = [
-            trunk.gradient(&mut gradients),
-            head.gradient(&mut gradients),
-            join.gradient(&mut gradients),
-            parts
-                .keys
-                .as_ref()
-                .and_then(|k| k.grad_remove(&mut gradients))
-                .map_or_else(Vec::new, values_of),
-        ];
-        let upstreams = answer_gradients(&parts, &mut gradients, chosen, batch, self.model.out_dim);
-        let (rate, decay) = (self.training.learning_rate, self.training.weight_decay);
-        let mut slices: Vec<&mut [f32]> = parts_of_gradient
-            .iter_mut()
-            .map(Vec::as_mut_slice)
-            .collect();
-        clip_together(&mut slices, self.training.gradient_norm_max);
-        self.trunk.train(&parts_of_gradient[0], rate, decay);
-        self.head.train(&parts_of_gradient[1], rate, decay);
-        if parts.joined.is_some() {
-            self.join.train(&parts_of_gradient[2], rate, decay);
-        }
-        if !parts_of_gradient[3].is_empty() {
-            self.gate.train(available, &parts_of_gradient[3], rate);
-        }
-        let (contributions, gate_weights) =
-            contributions(&parts, chosen, answers, self.model.out_dim);
-        OwnStep {
-            entropy,
-            gradients: upstreams,
-            joined: parts.joined.map(|joined| values_of(joined.inner())),
-            contributions,
-            gate_weights,
-            head,
-            join,
-        }
-    }
-
-    /// Teaches the student to predict a joined input that leads to the network's distribution;
-    /// returns the divergence before the step in nats per byte.
-    ///
-    /// Hinton, Vinyals, Dean: Distilling the knowledge in a neural network (2015), at temperature
-    /// one: the gradient of `KL(network || student)` at the student's logits is `q - p`.
-    fn train_student(&mut self, own: &OwnStep, hidden: &[f32], tokens: &Tokens) -> f64 {
-        let positions = own.entropy.losses.len();
-        let student = Leaves::new(&self.student.parameters, &self.device, true);
-        let hidden = matrix_from(hidden.to_vec(), positions, self.model.width, &self.device);
-        let predicted = model::student_joined(&self.model, &student, tokens, &self.device);
-        let logits = model::head_logits(&own.head, hidden + model::join(&own.join, predicted));
-        let mut q = values_of(logits.clone().inner());
-        crate::numerics::softmax_rows(&mut q, VOCABULARY);
-        let divergence = divergence(&own.entropy.probabilities, &q) / positions as f64;
-        let scale = 1.0 / positions as f32;
-        let upstream = q
-            .iter()
-            .zip(&own.entropy.probabilities)
-            .map(|(q, p)| (q - p) * scale)
-            .collect();
-        let upstream = matrix_from(upstream, positions, VOCABULARY, &self.device);
-        let mut gradients = model::pull_back(logits, upstream);
-        let mut gradient = student.gradient(&mut gradients);
-        clip(&mut gradient, self.training.gradient_norm_max);
-        self.student.train(
-            &gradient,
-            self.training.learning_rate,
-            self.training.weight_decay,
-        );
-        divergence
-    }
-}
-
-/// What an own step leaves for scores and student. The weights are those before the step.
-struct OwnStep {
-    entropy: CrossEntropy,
-    gradients: Vec<(PeerIndex, Activations)>,
-    joined: Option<Vec<f32>>,
-    contributions: Vec<(PeerIndex, Vec<f32>)>,
-    gate_weights: Vec<(PeerIndex, f64)>,
-    head: Leaves,
-    join: Leaves,
-}
-
-/// Answers by slot, and what was wrong with the rest.
-pub(crate) struct SortedAnswers {
-    pub answers: Vec<Option<Activations>>,
-    pub refused: Vec<(PeerIndex, TensorError)>,
-    pub missing: Vec<PeerIndex>,
-}
-
-/// Keeps the answers that can be used.
-pub(crate) fn sort_answers(
-    chosen: &[PeerIndex],
-    tokens: &Tokens,
-    answers: Vec<Option<Activations>>,
-    out_dim: usize,
-) -> Result<SortedAnswers, LearnerError> {
-    if answers.len() != chosen.len() {
-        return Err(LearnerError::AnswerCount {
-            got: answers.len(),
-            asked: chosen.len(),
-        });
-    }
-    let shape = tokens.answer_shape(out_dim);
-    let mut sorted = SortedAnswers {
-        answers: Vec::new(),
-        refused: Vec::new(),
-        missing: Vec::new(),
-    };
-    for (&peer, answer) in chosen.iter().zip(answers) {
-        let usable = match answer {
-            None => {
-                sorted.missing.push(peer);
-                None
-            }
-            Some(answer) => match answer.check(shape) {
-                Ok(()) => Some(answer),
-                Err(error) => {
-                    sorted.refused.push((peer, error));
-                    None
-                }
-            },
-        };
-        sorted.answers.push(usable);
-    }
-    Ok(sorted)
-}
-
-fn answer_gradients(
-    parts: &Joined,
-    gradients: &mut burn::tensor::Gradients,
-    chosen: &[PeerIndex],
-    batch: &Batch,
-    out_dim: usize,
-) -> Vec<(PeerIndex, Activations)> {
-    let shape = batch.tokens.answer_shape(out_dim);
-    let mut upstreams = Vec::with_capacity(parts.answers.len());
-    for (slot, leaf) in &parts.answers {
-        let gradient = leaf
-            .grad_remove(gradients)
-            .expect("the loss depends on every answer used");
-        upstreams.push((
-            chosen[*slot],
-            Activations {
-                shape,
-                values: values_of(gradient),
-            },
-        ));
-    }
-    upstreams
-}
-
-type Contributions = (Vec<(PeerIndex, Vec<f32>)>, Vec<(PeerIndex, f64)>);
-
-/// `g_j(x) f_j(x)` of each peer that answered, and its mean gate weight.
-fn contributions(
-    parts: &Joined,
-    chosen: &[PeerIndex],
-    answers: &[Option<Activations>],
-    out_dim: usize,
-) -> Contributions {
-    let Some(gates) = &parts.gates else {
-        return Contributions::default();
-    };
-    let columns = chosen.len() + 1;
-    let gates = values_of(gates.clone().inner());
-    let mut result = Contributions::default();
-    for (slot, _) in &parts.answers {
-        let answer = answers[*slot]
-            .as_ref()
-            .expect("a leaf was made from this answer");
-        let column = || gates.iter().skip(*slot).step_by(columns);
-        let values = column()
-            .zip(answer.values.chunks_exact(out_dim))
-            .flat_map(|(&g, row)| row.iter().map(move |f| g * f))
-            .collect();
-        let mean = column().map(|&g| f64::from(g)).sum::<f64>() / (gates.len() / columns) as f64;
-        result.0.push((chosen[*slot], values));
-        result.1.push((chosen[*slot], mean));
-    }
-    result
-}
-
-/// Mean of each column of a matrix of rows of `width`.
-pub(crate) fn column_means(values: &[f32], width: usize) -> Vec<f32> {
-    let mut sums = vec![0.0_f32; width];
-    for row in values.chunks_exact(width) {
-        for (sum, value) in sums.iter_mut().zip(row) {
-            *sum += value;
-        }
-    }
-    let rows = (values.len() / width) as f32;
-    sums.into_iter().map(|sum| sum / rows).collect()
-}
-
-/// `sum p ln(p / q)` in nats.
-fn divergence(p: &[f32], q: &[f32]) -> f64 {
-    p.iter()
-        .zip(q)
-        .filter(|(p, _)| **p > 0.0)
-        .map(|(&p, &q)| f64::from(p) * libm::log(f64::from(p) / f64::from(q).max(1e-38)))
-        .sum()
 }

@@ -25,6 +25,7 @@ mod parameters;
 pub mod pruning;
 pub mod random;
 pub mod served;
+pub mod step;
 pub mod tensor;
 
 pub use checkpoint::CheckpointError;
@@ -34,7 +35,8 @@ pub use estimate::Estimate;
 pub use evaluation::{Evaluation, EvaluationPlan};
 pub use gate::PeerIndex;
 pub use generation::{AskPlan, Sampling};
-pub use learner::{Learner, LearnerError, StepOutcome, StepPlan};
+pub use learner::{Learner, LearnerError};
 pub use pruning::{PruningScore, WeightRow, weight_row};
 pub use served::{Received, RequestKey, SenderRecord};
+pub use step::{StepOutcome, StepPlan};
 pub use tensor::{Activations, Shape, TensorError, Tokens, VOCABULARY};

@@ -94,7 +94,7 @@ fn tracked<const D: usize>(tensor: Tensor<D>, track: bool) -> Tensor<D> {
 pub(crate) fn values_of<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor
         .into_data()
-        .into_vec::<f32>()
+        .try_into_vec::<f32>()
         .expect("all tensors here hold f32")
 }
 

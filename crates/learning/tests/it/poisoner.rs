@@ -1,19 +1,30 @@
 //! What a sender of crafted gradients can do is bounded.
 
 use muster_learning::random::Stream;
-use muster_learning::{Activations, Learner, LearnerError, PeerIndex, RequestKey};
+use muster_learning::{Activations, Learner, LearnerError, PeerIndex, RequestKey, TrainingConfig};
 
-use crate::support::{Network, learner};
+use crate::support::{Network, learner, learner_with, small_model, small_training};
 
 const POISONER: PeerIndex = PeerIndex(7);
 
-/// Sends as many large random gradients as the victim takes; returns how many it took.
-fn poison(victim: &mut Learner, step: u64, stream: &mut Stream) -> usize {
+/// How a poisoner fills its gradients.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Attack {
+    None,
+    /// Fresh random numbers each time.
+    Noise,
+    /// The same random direction each time, so that the optimiser's steps add up.
+    Drift,
+}
+
+/// Sends as many huge gradients as the victim takes; returns how many it took.
+fn poison(victim: &mut Learner, attack: Attack, step: u64) -> usize {
     let tokens = muster_learning::Tokens {
         batch: 8,
         sequence: 16,
         ids: vec![b'e'; 128],
     };
+    let seed = if attack == Attack::Drift { 0 } else { step };
     (0..20)
         .filter(|attempt| {
             let key = RequestKey {
@@ -23,6 +34,7 @@ fn poison(victim: &mut Learner, step: u64, stream: &mut Stream) -> usize {
             let answer = victim
                 .forward(Some(key), &tokens)
                 .expect("a well-formed request");
+            let mut stream = Stream::new(seed, "poison", 0);
             let values = answer
                 .values
                 .iter()
@@ -34,20 +46,26 @@ fn poison(victim: &mut Learner, step: u64, stream: &mut Stream) -> usize {
             };
             match victim.backward(key, &gradient, 1.0) {
                 Ok(_) => true,
-                Err(LearnerError::SenderDropped { .. } | LearnerError::BudgetSpent { .. }) => false,
+                Err(
+                    LearnerError::SenderDropped { .. }
+                    | LearnerError::BudgetSpent { .. }
+                    | LearnerError::SenderBudgetSpent { .. },
+                ) => false,
                 Err(error) => panic!("unexpected refusal: {error}"),
             }
         })
         .count()
 }
 
-fn run(attack: bool) -> (f64, Network) {
-    let mut network = Network::new((0..2).map(|i| learner(60 + i)).collect(), 0);
-    let mut stream = Stream::new(1, "poison", 0);
+fn run(attack: Attack, training: TrainingConfig) -> (f64, Network) {
+    let learners = (0..2)
+        .map(|i| learner_with(small_model(), training, 60 + i))
+        .collect();
+    let mut network = Network::new(learners, 0);
     for step in 0..150 {
         network.train(1);
-        if attack {
-            poison(&mut network.learners[0], step, &mut stream);
+        if attack != Attack::None {
+            poison(&mut network.learners[0], attack, step);
         }
     }
     let loss = network.evaluate(0).loss_with_network.expect("answers").mean;
@@ -55,33 +73,46 @@ fn run(attack: bool) -> (f64, Network) {
 }
 
 #[test]
-fn a_poisoner_is_dropped_and_the_loss_stays_within_the_bound() {
-    let (clean, _) = run(false);
-    let (poisoned, network) = run(true);
-    let victim = &network.learners[0];
-    let record = |sender| {
-        victim
-            .senders()
-            .into_iter()
-            .find(|record| record.sender == sender)
+fn poison_raises_the_loss_by_no_more_than_the_bound() {
+    let training = small_training();
+    let (clean, _) = run(Attack::None, training);
+    let bound = training.harm_per_sender_max + training.harm_per_update_max;
+    for attack in [Attack::Noise, Attack::Drift] {
+        let (poisoned, network) = run(attack, training);
+        let senders = network.learners[0].senders();
+        let honest = senders
+            .iter()
+            .find(|record| record.sender == PeerIndex(1))
+            .expect("booked");
+        assert!(!honest.dropped, "{honest:?}");
+        assert!(
+            poisoned <= clean + bound,
+            "{attack:?}: {poisoned} against {clean} + {bound}"
+        );
+    }
+}
+
+#[test]
+fn a_sender_whose_gradients_hurt_is_dropped() {
+    // Steps so large that following the poisoner hurts at once.
+    let training = TrainingConfig {
+        received_learning_rate: 0.05,
+        ..small_training()
     };
-    let poisoner = record(POISONER).expect("its gradients were booked");
-    assert!(poisoner.dropped, "{poisoner:?}");
-    let honest = record(PeerIndex(1)).expect("its gradients were booked");
-    assert!(!honest.dropped, "{honest:?}");
-    let bound = victim.training().harm_per_sender_max + victim.training().harm_per_update_max;
-    assert!(
-        poisoned <= clean + bound,
-        "loss {poisoned} against {clean}, bound {bound}"
-    );
+    let (_, network) = run(Attack::Drift, training);
+    let senders = network.learners[0].senders();
+    let poisoner = senders
+        .iter()
+        .find(|record| record.sender == POISONER)
+        .expect("booked");
+    assert!(poisoner.dropped && poisoner.reverted > 0, "{poisoner:?}");
 }
 
 #[test]
 fn the_budget_between_own_steps_holds() {
     let mut victim = learner(60);
-    let mut stream = Stream::new(2, "poison", 0);
-    let taken = poison(&mut victim, 0, &mut stream);
-    assert!(taken <= victim.training().received_per_step);
+    let taken = poison(&mut victim, Attack::Noise, 0);
+    assert!(taken > 0 && taken <= victim.training().received_per_sender);
 }
 
 #[test]
