@@ -1,238 +1,234 @@
 //! Learners in one process on different parts of some texts: losses against the control.
 //!
 //! `cargo run --release -p muster-learning --example network -- --steps 400 --texts a.txt,b.txt`
+//!
+//! Each option changes one number of the default configuration; see [`options`].
 
+#![allow(clippy::print_stdout)] // its result is a table
+
+use std::collections::HashMap;
 use std::time::Instant;
 
+use muster_learning::random::Stream;
 use muster_learning::{
-    Activations, Corpus, Learner, ModelConfig, PeerIndex, RequestKey, TrainingConfig,
+    Activations, Corpus, Estimate, Learner, ModelConfig, PeerIndex, RequestKey, Tokens,
+    TrainingConfig,
 };
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    let text = |name: &str, default: &str| -> String {
-        let place = arguments.iter().position(|a| a == name);
-        place
-            .and_then(|i| arguments.get(i + 1))
-            .cloned()
-            .unwrap_or_else(|| default.to_owned())
-    };
-    let number = |name: &str, default: f64| -> f64 {
-        text(name, &default.to_string()).parse().expect("a number")
-    };
-    let steps = number("--steps", 400.0) as u64;
-    let every = number("--every", 100.0) as u64;
-    let peers = number("--peers", 6.0) as usize;
-    let noise_peers = number("--noise", 2.0) as usize;
-    let seed = number("--seed", 7.0) as u64;
-    let standing = number("--standing", 1.0);
-    let (md, td) = (ModelConfig::default(), TrainingConfig::default());
-    let width = number("--width", md.width as f64) as usize;
-    let model = ModelConfig {
-        width,
-        layers: number("--layers", md.layers as f64) as usize,
-        heads: number("--heads", md.heads as f64) as usize,
-        context: number("--context", md.context as f64) as usize,
-        out_dim: number("--out", width as f64) as usize,
-        ..md
-    };
-    let training = TrainingConfig {
-        batch: number("--batch", td.batch as f64) as usize,
-        learning_rate: number("--lr", td.learning_rate),
-        received_learning_rate: number("--rlr", td.received_learning_rate),
-        received_norm_max: number("--rnorm", td.received_norm_max),
-        peers_asked: number("--k", td.peers_asked as f64) as usize,
-        gate_noise: number("--gate-noise", td.gate_noise),
-        load_balance: number("--balance", td.load_balance),
-        student_every: number("--student-every", td.student_every as f64) as u64,
-        harm_per_update_max: number("--harm-update", td.harm_per_update_max),
-        harm_per_sender_max: number("--harm-sender", td.harm_per_sender_max),
-        ..td
-    };
-    let texts: Vec<Vec<u8>> = text(
-        "--texts",
-        "../shared/data/rust-book.txt,../shared/data/shakespeare.txt",
-    )
-    .split(',')
-    .map(|path| std::fs::read(path).expect("a readable text"))
-    .collect();
-    let mut learners: Vec<Learner> = (0..peers)
-        .map(|i| {
-            let whole = &texts[i % texts.len()];
-            let parts = peers.div_ceil(texts.len());
-            let (part, size) = (i / texts.len(), whole.len() / parts);
-            let corpus = Corpus::new(
-                whole[part * size..(part + 1) * size].to_vec(),
-                model.context,
-            )
-            .expect("text");
-            Learner::new(model, training, corpus, seed * 1000 + i as u64).expect("configuration")
-        })
-        .collect();
-    println!(
-        "{} parameters, {} peers, {noise_peers} answer noise",
-        model.parameters(),
-        peers
-    );
-    let mut noise = muster_learning::random::Stream::new(seed, "noise", 0);
-    let mut declined = 0_u64;
-    let mut seconds = [0.0_f64; 5];
-    for step in 0..steps {
-        for i in 0..peers {
-            let available: Vec<PeerIndex> = (0..peers + noise_peers)
-                .filter(|&j| j != i)
-                .map(|j| PeerIndex(j as u32))
-                .collect();
-            let at = Instant::now();
-            let plan = learners[i].begin_step(&available).expect("step");
-            seconds[0] += at.elapsed().as_secs_f64();
-            let at = Instant::now();
-            let key = RequestKey {
-                sender: PeerIndex(i as u32),
-                request: step,
-            };
-            let answers = plan
-                .chosen
-                .iter()
-                .map(|peer| match learners.get_mut(peer.0 as usize) {
-                    Some(peer) => Some(peer.forward(Some(key), &plan.tokens).expect("answer")),
-                    None => {
-                        let mut answer =
-                            Activations::zeros(plan.tokens.answer_shape(model.out_dim));
-                        answer
-                            .values
-                            .iter_mut()
-                            .for_each(|v| *v = noise.normal() as f32);
-                        Some(answer)
-                    }
-                })
-                .collect();
-            seconds[1] += at.elapsed().as_secs_f64();
-            let at = Instant::now();
-            let outcome = learners[i].finish_step(plan, answers).expect("step");
-            seconds[2] += at.elapsed().as_secs_f64();
-            let at = Instant::now();
-            for (peer, gradient) in outcome.gradients {
-                if let Some(callee) = learners.get_mut(peer.0 as usize) {
-                    declined += u64::from(callee.backward(key, &gradient, standing).is_err());
-                }
-            }
-            seconds[3] += at.elapsed().as_secs_f64();
-        }
-        if (step + 1) % every == 0 {
-            let at = Instant::now();
-            report(&mut learners, peers + noise_peers, step + 1, &mut noise);
-            seconds[4] += at.elapsed().as_secs_f64();
-            let own = ((step + 1) * peers as u64) as f64;
-            println!(
-                "  {declined} gradients declined; ms per own step: begin {:.2}, serving {:.2}, finish {:.2}, received {:.2}, sum {:.2}; evaluation {:.1} each",
-                seconds[0] / own * 1e3,
-                seconds[1] / own * 1e3,
-                seconds[2] / own * 1e3,
-                seconds[3] / own * 1e3,
-                seconds[..4].iter().sum::<f64>() / own * 1e3,
-                seconds[4] / (own / every as f64) * 1e3,
-            );
-        }
+/// `--name value` pairs.
+struct Options(HashMap<String, String>);
+
+impl Options {
+    fn number(&self, name: &str, default: f64) -> f64 {
+        self.0
+            .get(name)
+            .map_or(default, |value| value.parse().expect("a number"))
     }
-    for (i, learner) in learners.iter().enumerate() {
-        let row = learner.weights(0.1);
-        println!(
-            "weights of {i}: {:?}",
-            row.peers
-                .iter()
-                .map(|(p, w)| format!("{}:{w:.2}", p.0))
-                .collect::<Vec<_>>()
-        );
-        if i == 0 {
-            for s in learner.scores() {
-                println!(
-                    "  peer {} gate {:.3} fisher {:.2e}+-{:.1e} empirical {:.2e} removal {:.4}+-{:.4} n {:.0}",
-                    s.peer.0,
-                    s.gate.mean,
-                    s.fisher.mean,
-                    s.fisher.standard_error,
-                    s.empirical.mean,
-                    s.removal.mean,
-                    s.removal.standard_error,
-                    s.removal.samples
-                );
-            }
-        }
-        println!(
-            "  senders: {:?}",
-            learner
-                .senders()
-                .iter()
-                .map(|r| format!(
-                    "{}:{:+.5}+-{:.5} harm {:.3} rev {}{}",
-                    r.sender.0,
-                    r.change.mean,
-                    r.change.standard_error,
-                    r.harm,
-                    r.reverted,
-                    if r.dropped { " DROPPED" } else { "" }
-                ))
-                .collect::<Vec<_>>()
-        );
+
+    fn count(&self, name: &str, default: usize) -> usize {
+        self.number(name, default as f64) as usize
     }
 }
 
-fn report(
-    learners: &mut [Learner],
-    all: usize,
-    step: u64,
-    noise: &mut muster_learning::random::Stream,
-) {
-    let mut gains = Vec::new();
-    let mut kept = Vec::new();
-    let mut line = String::new();
-    for i in 0..learners.len() {
-        let available: Vec<PeerIndex> = (0..all)
-            .filter(|&j| j != i)
-            .map(|j| PeerIndex(j as u32))
-            .collect();
-        let plan = learners[i]
-            .begin_evaluation(&available)
-            .expect("evaluation");
-        let requests: Vec<_> = plan.requests().cloned().collect();
-        let out = learners[i].model().out_dim;
-        let answers = requests
-            .iter()
-            .map(|tokens| {
-                plan.chosen
-                    .iter()
-                    .map(|peer| match learners.get_mut(peer.0 as usize) {
-                        Some(peer) => Some(peer.forward(None, tokens).expect("answer")),
-                        None => {
-                            let mut a = Activations::zeros(tokens.answer_shape(out));
-                            a.values.iter_mut().for_each(|v| *v = noise.normal() as f32);
-                            Some(a)
-                        }
-                    })
-                    .collect()
-            })
-            .collect();
-        let e = learners[i]
-            .finish_evaluation(plan, answers)
-            .expect("evaluation");
-        let (alone, with) = (
-            e.loss_alone.map_or(f64::NAN, |e| e.mean),
-            e.loss_with_network.map_or(f64::NAN, |e| e.mean),
-        );
-        gains.push(alone - with);
-        kept.push(alone - e.loss_student.mean);
-        line += &format!(" {alone:.3}/{with:.3}/{:.3}", e.loss_student.mean);
+/// The configuration that the options ask for.
+fn options(options: &Options) -> (ModelConfig, TrainingConfig) {
+    let (model, training) = (ModelConfig::default(), TrainingConfig::default());
+    let width = options.count("--width", model.width);
+    let model = ModelConfig {
+        width,
+        layers: options.count("--layers", model.layers),
+        heads: options.count("--heads", model.heads),
+        context: options.count("--context", model.context),
+        out_dim: options.count("--out", width),
+        ..model
+    };
+    let training = TrainingConfig {
+        batch: options.count("--batch", training.batch),
+        learning_rate: options.number("--rate", training.learning_rate),
+        received_learning_rate: options.number("--received-rate", training.received_learning_rate),
+        peers_asked: options.count("--asked", training.peers_asked),
+        gate_noise: options.number("--gate-noise", training.gate_noise),
+        student_every: options.count("--student-every", training.student_every as usize) as u64,
+        ..training
+    };
+    (model, training)
+}
+
+/// Learners, and peers of higher index that answer noise.
+struct Network {
+    learners: Vec<Learner>,
+    noise_peers: usize,
+    noise: Stream,
+    declined: u64,
+}
+
+impl Network {
+    fn others(&self, me: usize) -> Vec<PeerIndex> {
+        let all = self.learners.len() + self.noise_peers;
+        (0..all)
+            .filter(|&peer| peer != me)
+            .map(|peer| PeerIndex(peer as u32))
+            .collect()
     }
-    let (mean, student) = (
-        muster_learning::Estimate::of(&gains),
-        muster_learning::Estimate::of(&kept),
+
+    fn answer(&mut self, peer: PeerIndex, key: Option<RequestKey>, tokens: &Tokens) -> Activations {
+        if let Some(learner) = self.learners.get_mut(peer.0 as usize) {
+            return learner.forward(key, tokens).expect("a well-formed request");
+        }
+        let width = self.learners[0].model().out_dim;
+        let mut answer = Activations::zeros(tokens.answer_shape(width));
+        answer
+            .values
+            .iter_mut()
+            .for_each(|value| *value = self.noise.normal() as f32);
+        answer
+    }
+
+    fn step(&mut self, me: usize) {
+        let others = self.others(me);
+        let plan = self.learners[me].begin_step(&others).expect("known peers");
+        let key = RequestKey {
+            sender: PeerIndex(me as u32),
+            request: plan.step,
+        };
+        let ask = |&peer: &PeerIndex| Some(self.answer(peer, Some(key), &plan.tokens));
+        let answers = plan.chosen.iter().map(ask).collect();
+        let outcome = self.learners[me]
+            .finish_step(plan, answers)
+            .expect("an answer each");
+        for (peer, gradient) in &outcome.gradients {
+            if let Some(callee) = self.learners.get_mut(peer.0 as usize) {
+                self.declined += u64::from(callee.backward(key, gradient, 1.0).is_err());
+            }
+        }
+    }
+
+    /// Gain over the control, gain of the student, and a line of losses.
+    fn evaluate(&mut self, me: usize) -> (f64, f64, String) {
+        let others = self.others(me);
+        let plan = self.learners[me]
+            .begin_evaluation(&others)
+            .expect("known peers");
+        let requests: Vec<Tokens> = plan.requests().cloned().collect();
+        let chosen = plan.chosen.clone();
+        let mut ask = |tokens: &Tokens| {
+            chosen
+                .iter()
+                .map(|&peer| Some(self.answer(peer, None, tokens)))
+                .collect()
+        };
+        let answers = requests.iter().map(&mut ask).collect();
+        let e = self.learners[me]
+            .finish_evaluation(plan, answers)
+            .expect("an answer each");
+        let alone = e.loss_alone.expect("a control").mean;
+        let network = e
+            .loss_with_network
+            .map_or(f64::NAN, |estimate| estimate.mean);
+        let student = e.loss_student.mean;
+        (
+            alone - network,
+            alone - student,
+            format!(" {alone:.3}/{network:.3}/{student:.3}"),
+        )
+    }
+
+    fn report(&mut self) {
+        let (mut gains, mut kept, mut losses) = (Vec::new(), Vec::new(), String::new());
+        for me in 0..self.learners.len() {
+            let (gain, student, line) = self.evaluate(me);
+            gains.push(gain);
+            kept.push(student);
+            losses += &line;
+        }
+        let (gain, kept) = (Estimate::of(&gains), Estimate::of(&kept));
+        println!(
+            "step {}: gain {:+.4} +- {:.4}, student {:+.4}, alone/network/student{losses}",
+            self.learners[0].steps(),
+            gain.mean,
+            gain.standard_error,
+            kept.mean
+        );
+    }
+
+    fn scores(&self) {
+        for (me, learner) in self.learners.iter().enumerate() {
+            println!("weights of {me}: {:.2?}", learner.weights(0.1).peers);
+            for s in learner.scores() {
+                println!(
+                    "  {:?} gate {:.3} fisher {:.2e} +- {:.1e} removal {:+.4} +- {:.4}",
+                    s.peer,
+                    s.gate.mean,
+                    s.fisher.mean,
+                    s.fisher.standard_error,
+                    s.removal.mean,
+                    s.removal.standard_error
+                );
+            }
+            for r in learner.senders() {
+                let (mean, error) = (r.change.mean, r.change.standard_error);
+                println!(
+                    "  from {:?}: {mean:+.5} +- {error:.5} an update, harm {:.3}, dropped {}",
+                    r.sender, r.harm, r.dropped
+                );
+            }
+        }
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let pairs = arguments.chunks(2).filter(|pair| pair.len() == 2);
+    let chosen = Options(
+        pairs
+            .map(|pair| (pair[0].clone(), pair[1].clone()))
+            .collect(),
     );
+    let (model, training) = options(&chosen);
+    let default = "../shared/data/rust-book.txt,../shared/data/shakespeare.txt".to_owned();
+    let texts: Vec<Vec<u8>> = chosen
+        .0
+        .get("--texts")
+        .unwrap_or(&default)
+        .split(',')
+        .map(|path| std::fs::read(path).expect("a readable text"))
+        .collect();
+    let peers = chosen.count("--peers", 6);
+    let seed = chosen.count("--seed", 7) as u64;
+    let learner = |i: usize| {
+        let whole = &texts[i % texts.len()];
+        let size = whole.len() / peers.div_ceil(texts.len());
+        let part = whole[i / texts.len() * size..][..size].to_vec();
+        let corpus = Corpus::new(part, model.context).expect("a text that is long enough");
+        Learner::new(model, training, corpus, seed * 1000 + i as u64).expect("a configuration")
+    };
+    let mut network = Network {
+        learners: (0..peers).map(learner).collect(),
+        noise_peers: chosen.count("--noise", 2),
+        noise: Stream::new(seed, "noise", 0),
+        declined: 0,
+    };
     println!(
-        "step {step}: gain {:+.4}+-{:.4} student {:+.4}  alone/network/student:{line}",
-        mean.mean, mean.standard_error, student.mean
+        "{} parameters, seed {seed}, {peers} learners",
+        model.parameters()
     );
+    let (steps, every) = (chosen.count("--steps", 400), chosen.count("--every", 100));
+    let mut seconds = 0.0;
+    for step in 1..=steps {
+        let start = Instant::now();
+        (0..peers).for_each(|me| network.step(me));
+        seconds += start.elapsed().as_secs_f64();
+        if step % every == 0 {
+            network.report();
+            let each = seconds / (step * peers) as f64 * 1e3;
+            println!(
+                "  {each:.2} ms an own step, all included; {} gradients declined",
+                network.declined
+            );
+        }
+    }
+    network.scores();
 }
