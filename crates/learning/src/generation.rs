@@ -9,7 +9,7 @@ use crate::numerics::softmax_rows;
 use crate::pruning::sample;
 use crate::random::Stream;
 use crate::step::{column_means, sort_answers};
-use crate::tensor::{Activations, TensorError, Tokens, VOCABULARY};
+use crate::tensor::{Activations, Tokens, VOCABULARY};
 
 /// Most bytes that one call generates.
 pub const GENERATED_MAX: usize = 65_536;
@@ -130,9 +130,7 @@ impl Learner {
             sequence: ids.len(),
             ids,
         };
-        tokens
-            .check(1, self.model.context)
-            .map_err(|error: TensorError| error)?;
+        tokens.check(1, self.model.context)?;
         Ok(tokens)
     }
 

@@ -117,22 +117,7 @@ impl Learner {
         );
         self.scores.note_gates(&available, &own.gate_weights);
         let hidden = values_of(hidden.inner());
-        if let Some(joined) = &own.joined {
-            if step.is_multiple_of(self.training.score_every) && !own.contributions.is_empty() {
-                let mut stream = Stream::new(self.seed, "sampled labels", step);
-                let scored = Scored {
-                    hidden: &hidden,
-                    joined,
-                    contributions: &own.contributions,
-                    targets: &batch.targets,
-                    sequence: batch.tokens.sequence,
-                    width: self.model.width,
-                    out_dim: self.model.out_dim,
-                };
-                self.scores
-                    .measure(&own.head, &own.join, &scored, &mut stream, &self.device);
-            }
-        }
+        self.score(step, &batch, &own, &hidden);
         let complete = !chosen.is_empty() && own.contributions.len() == chosen.len();
         let learns = complete && step.is_multiple_of(self.training.student_every);
         let student_divergence = learns.then(|| self.train_student(&own, &hidden, &batch.tokens));
@@ -154,6 +139,26 @@ impl Learner {
             gate_weights: own.gate_weights,
             student_divergence,
         })
+    }
+
+    /// Takes pruning scores where they are due and somebody answered.
+    fn score(&mut self, step: u64, batch: &Batch, own: &OwnStep, hidden: &[f32]) {
+        let due = step.is_multiple_of(self.training.score_every) && !own.contributions.is_empty();
+        let (true, Some(joined)) = (due, &own.joined) else {
+            return;
+        };
+        let scored = Scored {
+            hidden,
+            joined,
+            contributions: &own.contributions,
+            targets: &batch.targets,
+            sequence: batch.tokens.sequence,
+            width: self.model.width,
+            out_dim: self.model.out_dim,
+        };
+        let mut stream = Stream::new(self.seed, "sampled labels", step);
+        self.scores
+            .measure(&own.head, &own.join, &scored, &mut stream, &self.device);
     }
 
     fn train_own(
