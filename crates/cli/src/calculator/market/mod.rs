@@ -48,7 +48,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
 }
 
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 15] = [
     "weights",
     "stake",
     "scaling",
@@ -64,7 +64,6 @@ const FIELDS: [&str; 16] = [
     "truncation",
     "learning_rate",
     "gated",
-    "comment",
 ];
 
 /// The rows of the table for people; a document has them all.
