@@ -11,7 +11,10 @@ use crate::state::{Key, Proposal, Read, State, Value};
 use crate::transaction::Rejection;
 use crate::transition::Transition;
 
-/// Whether somebody's stake reaches a bound; looks at no more delegations than it takes.
+/// Most delegations that are looked at to see whether somebody's stake reaches a bound.
+const DELEGATIONS_MAX: usize = 256;
+
+/// Whether somebody's stake reaches a bound.
 fn has_influence(
     transition: &Transition,
     owner: &PublicKey,
@@ -19,7 +22,11 @@ fn has_influence(
 ) -> Result<(), Rejection> {
     // Delegations made in this very block do not count yet; the state below is that before it.
     let mut available = Grains::ZERO;
-    for (_, stake) in transition.base().delegations_of(owner) {
+    for (_, stake) in transition
+        .base()
+        .delegations_of(owner)
+        .take(DELEGATIONS_MAX)
+    {
         available = available.checked_add(stake).ok_or(Rejection::Overflow)?;
         if available >= needed {
             return Ok(());

@@ -4,6 +4,46 @@
 //! on every machine. The authenticated tree over it is [`tree`]; what the market of peers decides
 //! comes from `muster-mechanism` at the end of every epoch.
 //!
+//! ```
+//! use muster_ledger::crypto::{Hash, SecretKey};
+//! use muster_ledger::execute::propose;
+//! use muster_ledger::genesis::{Genesis, Validator};
+//! use muster_ledger::money::Grains;
+//! use muster_ledger::parameters::Parameters;
+//! use muster_ledger::state::State;
+//! use muster_ledger::transaction::{Action, Height, SignedTransaction, Transaction};
+//!
+//! let [alice, bob, validator] = [1, 2, 3].map(|seed| SecretKey::from_seed([seed; 32]));
+//! let genesis = Genesis {
+//!     name: "example".into(),
+//!     time_ms: 0,
+//!     parameters: Parameters::default(),
+//!     validators: vec![Validator { name: "v".into(), key: validator.public() }],
+//!     accounts: vec![(alice.public(), Grains::MST)],
+//!     peers: vec![],
+//! };
+//! let state = State::genesis(&genesis)?;
+//! let transfer = SignedTransaction::sign(
+//!     Transaction {
+//!         chain: state.chain(),
+//!         signer: alice.public(),
+//!         nonce: 0,
+//!         expires: Height(10),
+//!         tip: Grains(0),
+//!         action: Action::Transfer { to: bob.public(), amount: "0.25".parse()? },
+//!     },
+//!     &alice,
+//! );
+//! transfer.check_stateless(&state.limits())?;
+//! // The root of the genesis state comes from `tree::update`; here nobody looks at it.
+//! let parent = genesis.header(Hash([0; 32]));
+//! let (included, execution) =
+//!     propose(&state, &parent, 1_000, validator.public(), [transfer].into_iter())?;
+//! assert_eq!(included.len(), 1);
+//! assert_eq!(execution.state.account(&bob.public()).balance.to_string(), "0.25 MST");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Not in this version, and nowhere pretended: a beacon, presence rounds, verification of work,
 //! reputation and the chains that build on it.
 
@@ -27,5 +67,6 @@ mod governance;
 mod payout;
 mod pools;
 mod registration;
+mod rejection;
 mod transition;
 mod weights;

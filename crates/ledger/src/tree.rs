@@ -9,6 +9,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use jmt::proof::SparseMerkleProof;
 use jmt::storage::{TreeReader, TreeUpdateBatch};
 use jmt::{KeyHash, RootHash, Sha256Jmt};
+use rayon::prelude::*;
 use sha2::Sha256;
 
 use crate::crypto::{Hash, hash};
@@ -47,16 +48,30 @@ pub fn update<R: TreeReader>(
     height: Height,
     changes: &BTreeMap<Key, Option<Value>>,
 ) -> Result<(Hash, TreeUpdateBatch), TreeError> {
-    let leaves: BTreeMap<KeyHash, Option<Vec<u8>>> = changes
-        .iter()
+    let error = |cause: anyhow::Error| TreeError::Storage {
+        height,
+        reason: format!("{cause:#}"),
+    };
+    let tree = Sha256Jmt::new(reader);
+    let leaves: Vec<(KeyHash, Option<Vec<u8>>)> = changes
+        .par_iter()
         .map(|(key, value)| (key_hash(key), value.as_ref().map(encode)))
         .collect();
-    let (root, batch) = Sha256Jmt::new(reader)
-        .put_value_set(leaves, height.0)
-        .map_err(|error| TreeError::Storage {
-            height,
-            reason: format!("{error:#}"),
-        })?;
+    // The batch form hashes every inner node once instead of once for each leaf below it, but
+    // knows no removal; both give the same root, since the tree is a function of its leaves.
+    let written: Option<Vec<(KeyHash, Vec<u8>)>> = leaves
+        .iter()
+        .map(|(key, value)| Some((*key, value.clone()?)))
+        .collect();
+    let (root, batch) = match written {
+        Some(written) if !written.is_empty() => {
+            let (roots, batch) = tree
+                .batch_put_value_sets(vec![written], None, height.0)
+                .map_err(error)?;
+            (roots[0], batch)
+        }
+        _ => tree.put_value_set(leaves, height.0).map_err(error)?,
+    };
     Ok((Hash(root.0), batch))
 }
 
