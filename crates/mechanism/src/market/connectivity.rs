@@ -27,12 +27,14 @@ enum Gains {
     Each(Vec<f64>),
 }
 
-/// Bounds on what a walk from a peer can still add to any one peer's visits.
+/// Bounds on what mass at a peer can still add to any one peer's visits.
 struct Bounds<'a> {
     weights: &'a Weights,
-    /// A bound for `depth - 1` steps from anywhere.
+    config: Connectivity,
+    /// What one unit of mass anywhere can add in `depth - 1` steps.
     anywhere: f64,
-    /// Entry `r - 1`: for `r` steps, by peer. Empty where no walk needs it.
+    /// Entry `r - 1`: what one unit of mass can add in `r` steps, by where it stands. Empty where
+    /// no walk needs it, or the walk is deep.
     steps: Vec<Vec<f64>>,
 }
 
@@ -46,10 +48,7 @@ impl Links {
     /// Finds the targets of every peer with standing; the others get none, for they move neither
     /// trust nor the gradient.
     pub(super) fn find(weights: &Weights, standing: &[f64], config: &Connectivity) -> Self {
-        let bounds = match config.width {
-            None => Some(Bounds::find(weights, standing, config)),
-            Some(_) => None,
-        };
+        let bounds = Bounds::find(weights, standing, config);
         let peers: Vec<u32> = (0..weights.peers() as u32).collect();
         let found: Vec<Part> = peers
             .par_chunks(PARTS_ROWS)
@@ -59,7 +58,7 @@ impl Links {
                     let mut part = Part::default();
                     for &peer in chunk {
                         if standing[peer as usize] > 0.0 {
-                            part.row(weights, config, bounds.as_ref(), walker, peer);
+                            part.row(weights, config, &bounds, walker, peer);
                         }
                         part.ends.push(part.row.len());
                     }
@@ -156,7 +155,7 @@ impl Part {
         &mut self,
         weights: &'a Weights,
         config: &Connectivity,
-        bounds: Option<&Bounds<'a>>,
+        bounds: &Bounds<'a>,
         walker: &mut Option<Walker<'a>>,
         peer: u32,
     ) {
@@ -169,29 +168,27 @@ impl Part {
         } else {
             None
         };
-        let settled = bounds.is_some_and(|bounds| {
-            bounds.settle_at_once(peer as usize, config.cutoff, |target| {
+        let settled = config.width.is_none()
+            && bounds.settle_at_once(peer as usize, |target| {
                 if Some(target) != own {
                     self.row.push((target, 1.0));
                 }
-            })
-        });
+            });
         if !settled {
-            let walker = walker.get_or_insert_with(|| Walker::new(weights, config.truncation));
+            let walker = walker.get_or_insert_with(|| Walker::new(weights));
             walker.start(peer as usize);
-            let depth = config.depth as usize;
-            for left in (0..depth).rev() {
-                if !walker.advance(1.0) {
+            for left in (1..=config.depth).rev() {
+                let first = left == config.depth;
+                let goes_on = |peer, mass| first || bounds.goes_on(left, peer, mass);
+                if !walker.advance(1.0, goes_on) {
                     break;
                 }
-                let bound = bounds.and_then(|bounds| bounds.steps.get(left.wrapping_sub(1)));
-                if let Some(bound) = bound {
-                    let rest = walker.bounded_by(bound) * SLACK;
-                    if rest <= config.cutoff
-                        && !walker.any_within(config.cutoff - rest, config.cutoff)
-                    {
-                        break;
-                    }
+                let rest = walker.sum(|peer, mass| bounds.rest(left - 1, peer, mass)) * SLACK;
+                if config.width.is_none()
+                    && rest <= config.cutoff
+                    && !walker.any_within(config.cutoff - rest, config.cutoff)
+                {
+                    break;
                 }
             }
             walker.finish(|target, visits| {
@@ -211,17 +208,17 @@ impl Part {
 
 impl<'a> Bounds<'a> {
     fn find(weights: &'a Weights, standing: &[f64], config: &Connectivity) -> Self {
-        let peers = weights.peers();
         let largest = weights.largest().iter().fold(0.0, |a: f64, &b| a.max(b));
         let anywhere = f64::from(config.depth - 1) * largest * SLACK;
         let mut bounds = Self {
             weights,
+            config: *config,
             anywhere,
             steps: Vec::new(),
         };
-        let all_at_once = (0..peers)
-            .all(|i| standing[i] <= 0.0 || bounds.settle_at_once(i, config.cutoff, |_| ()));
-        if config.depth <= BOUNDED_DEPTH_MAX && !all_at_once {
+        let walks =
+            (0..weights.peers()).any(|i| standing[i] > 0.0 && !bounds.settle_at_once(i, |_| ()));
+        if config.depth <= BOUNDED_DEPTH_MAX && walks {
             for _ in 1..config.depth {
                 bounds.deepen();
             }
@@ -245,20 +242,63 @@ impl<'a> Bounds<'a> {
         self.steps.push(next);
     }
 
+    /// What `mass` at `peer` can add to any one peer's visits in `left` steps.
+    fn most(&self, left: u32, peer: usize, mass: f64) -> f64 {
+        match self.steps.get((left as usize).wrapping_sub(1)) {
+            Some(bound) => mass * bound[peer],
+            None => mass * f64::from(left),
+        }
+    }
+
+    /// Whether `mass` at `peer` is walked on when `left` steps are left.
+    fn goes_on(&self, left: u32, peer: usize, mass: f64) -> bool {
+        self.most(left, peer, mass) > self.config.truncation
+    }
+
+    /// What `mass` at `peer` will be able to add: nothing if it is not walked on.
+    fn rest(&self, left: u32, peer: usize, mass: f64) -> f64 {
+        if self.goes_on(left, peer, mass) {
+            self.most(left, peer, mass)
+        } else {
+            0.0
+        }
+    }
+
     /// If the first step alone decides who is a target of `peer`, hands them to `take` and says
     /// true; else does nothing.
-    fn settle_at_once(&self, peer: usize, cutoff: f64, mut take: impl FnMut(u32)) -> bool {
-        if self.weights.largest()[peer] + self.anywhere <= cutoff {
-            return true;
-        }
+    fn settle_at_once(&self, peer: usize, mut take: impl FnMut(u32)) -> bool {
         let (columns, values) = self.weights.row(peer);
-        let low = cutoff - self.anywhere;
-        if low < 0.0 || values.iter().any(|&w| w > low && w <= cutoff) {
-            return false;
+        let cutoff = self.config.cutoff;
+        let largest = self.weights.largest()[peer];
+        let decided = |rest: f64| {
+            // Quick where the row has no weight near the cutoff at all.
+            largest + rest <= cutoff
+                || (rest <= cutoff && !values.iter().any(|&w| w > cutoff - rest && w <= cutoff))
+        };
+        let quick = if largest * self.anywhere <= self.config.truncation {
+            0.0
+        } else {
+            self.anywhere * SLACK
+        };
+        if !decided(quick) {
+            if self.steps.is_empty() {
+                return false;
+            }
+            let mut rest = 0.0;
+            for (&column, &value) in columns.iter().zip(values) {
+                if value * self.anywhere > self.config.truncation {
+                    rest += self.rest(self.config.depth - 1, column as usize, value);
+                }
+            }
+            if !decided(rest * SLACK) {
+                return false;
+            }
         }
-        for (&column, &value) in columns.iter().zip(values) {
-            if value > cutoff {
-                take(column);
+        if largest > cutoff {
+            for (&column, &value) in columns.iter().zip(values) {
+                if value > cutoff {
+                    take(column);
+                }
             }
         }
         true

@@ -402,11 +402,11 @@ fn opinions(
     let walked: Vec<(Vec<u32>, Vec<f64>)> = holders
         .par_iter()
         .map_init(
-            || Walker::new(weights, truncation),
+            || Walker::new(weights),
             |walker, &peer| {
                 walker.start(peer as usize);
                 for &factor in &factors {
-                    if !walker.advance(factor) {
+                    if !walker.advance(factor, |_, mass| mass > truncation) {
                         break;
                     }
                 }

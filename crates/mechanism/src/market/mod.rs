@@ -87,8 +87,9 @@ pub struct Connectivity {
     pub temperature: f64,
     /// Whether `c_ii = +1` without a walk, as in the paper's listing. Default true.
     pub self_connected: bool,
-    /// Mass of at most this much that stands at a peer is not walked on from there. 0, the
-    /// default, is exact.
+    /// Mass is not walked on from where it could add at most this much to any one peer's visits.
+    /// 0, the default, is exact; the cutoff itself follows only mass that could alone lift a peer
+    /// over it.
     pub truncation: f64,
     /// The smooth form: `c_ij = tanh((visits - kappa) / width)`. `None`, the default: the hard
     /// cutoff.

@@ -2,63 +2,71 @@
 
 use super::Weights;
 
-/// A walk in progress, and the memory that the next one reuses.
-///
-/// What a walk knows of the peers that it reached lies together, in the order in which it reached
-/// them; a table finds a peer's place. The table is hashed while few are reached, so that it stays
-/// in the cache however many peers there are. Nothing depends on the order of the table.
+/// A walk in progress, and the memory that the next one reuses. Between walks every `mass`, `next`
+/// and `visits` is zero.
 pub(super) struct Walker<'a> {
     weights: &'a Weights,
-    truncation: f64,
-    cells: Vec<Cell>,
-    /// One more than the place of a peer in `cells`; 0 where there is none. The length is a power
-    /// of two, or the number of peers.
-    table: Vec<u32>,
-    /// Whether the table has an entry for every peer, at the peer's index.
-    direct: bool,
-    /// Places of the peers that mass stands at, and of those that it moves to.
+    /// Mass that stands at a peer after the current step, and after the next.
+    mass: Vec<f64>,
+    next: Vec<f64>,
+    /// The peers with mass, in the order in which they were first reached.
     frontier: Vec<u32>,
     reached: Vec<u32>,
+    /// Weighted visits so far, and the peers that have any.
+    visits: Vec<f64>,
+    visited: Vec<u32>,
 }
-
-#[derive(Clone, Copy, Default)]
-struct Cell {
-    peer: u32,
-    slot: u32,
-    /// Mass after the current step, and after the next.
-    mass: f64,
-    next: f64,
-    /// Weighted visits so far.
-    visits: f64,
-}
-
-/// Entries of the table at first.
-const TABLE: usize = 1 << 12;
 
 impl<'a> Walker<'a> {
-    /// Mass of at most `truncation` at a peer is not walked on.
-    pub(super) fn new(weights: &'a Weights, truncation: f64) -> Self {
-        let direct = weights.peers() <= TABLE;
-        let table = vec![0; if direct { weights.peers() } else { TABLE }];
-        let (cells, frontier, reached) = Default::default();
-        Self { weights, truncation, cells, table, direct, frontier, reached }
+    pub(super) fn new(weights: &'a Weights) -> Self {
+        let n = weights.peers();
+        Self {
+            weights,
+            mass: vec![0.0; n],
+            next: vec![0.0; n],
+            frontier: Vec::new(),
+            reached: Vec::new(),
+            visits: vec![0.0; n],
+            visited: Vec::new(),
+        }
     }
 
     /// Puts mass 1 at `source`. [`Walker::finish`] must have ended the walk before.
     pub(super) fn start(&mut self, source: usize) {
-        let place = self.place(source as u32);
-        self.cells[place].mass = 1.0;
-        self.frontier.push(place as u32);
+        self.mass[source] = 1.0;
+        self.frontier.push(source as u32);
     }
 
-    /// Takes one step, in which each visit counts `factor`; false if no mass was left to move.
-    pub(super) fn advance(&mut self, factor: f64) -> bool {
-        self.step();
-        for &place in &self.frontier {
-            let cell = &mut self.cells[place as usize];
-            cell.mass = cell.next;
-            cell.next = 0.0;
-            cell.visits += factor * cell.mass;
+    /// Takes one step from every peer for which `goes_on(peer, mass)`; the mass of the others
+    /// disappears. Each visit counts `factor`. False if no mass moved.
+    pub(super) fn advance(&mut self, factor: f64, goes_on: impl Fn(usize, f64) -> bool) -> bool {
+        for &peer in &self.frontier {
+            let peer = peer as usize;
+            let mass = std::mem::take(&mut self.mass[peer]);
+            if !goes_on(peer, mass) {
+                continue;
+            }
+            let (columns, values) = self.weights.row(peer);
+            for (&column, &value) in columns.iter().zip(values) {
+                let moved = mass * value;
+                let cell = &mut self.next[column as usize];
+                // Where the product underflows to zero, the peer must not be noted as reached, or
+                // it would be noted twice.
+                if *cell == 0.0 && moved > 0.0 {
+                    self.reached.push(column);
+                }
+                *cell += moved;
+            }
+        }
+        self.frontier.clear();
+        std::mem::swap(&mut self.mass, &mut self.next);
+        std::mem::swap(&mut self.frontier, &mut self.reached);
+        for &peer in &self.frontier {
+            let visits = &mut self.visits[peer as usize];
+            if *visits == 0.0 {
+                self.visited.push(peer);
+            }
+            *visits += factor * self.mass[peer as usize];
         }
         !self.frontier.is_empty()
     }
@@ -66,101 +74,32 @@ impl<'a> Walker<'a> {
     /// Ends the walk and hands `(peer, weighted visits)` to `take`, in an order that depends on
     /// the input alone.
     pub(super) fn finish(&mut self, mut take: impl FnMut(u32, f64)) {
-        for cell in self.cells.drain(..) {
-            self.table[cell.slot as usize] = 0;
-            if cell.visits > 0.0 {
-                take(cell.peer, cell.visits);
+        for peer in self.frontier.drain(..) {
+            self.mass[peer as usize] = 0.0;
+        }
+        for peer in self.visited.drain(..) {
+            // A peer whose first visits underflowed to zero stands here twice; the second reading
+            // finds nothing.
+            let visits = std::mem::take(&mut self.visits[peer as usize]);
+            if visits > 0.0 {
+                take(peer, visits);
             }
         }
-        self.frontier.clear();
     }
 
-    /// The mass on the way that will be walked on, each peer's times its entry of `bound`.
-    pub(super) fn bounded_by(&self, bound: &[f64]) -> f64 {
-        let cells = self.frontier.iter().map(|&place| &self.cells[place as usize]);
-        cells
-            .filter(|cell| cell.mass > self.truncation)
-            .map(|cell| cell.mass * bound[cell.peer as usize])
+    /// The sum of `bound(peer, mass)` over the mass on the way.
+    pub(super) fn sum(&self, bound: impl Fn(usize, f64) -> f64) -> f64 {
+        self.frontier
+            .iter()
+            .map(|&peer| bound(peer as usize, self.mass[peer as usize]))
             .sum()
     }
 
     /// Whether some peer's visits lie above `low` and not above `high`.
     pub(super) fn any_within(&self, low: f64, high: f64) -> bool {
-        self.cells.iter().any(|cell| cell.visits > low && cell.visits <= high)
-    }
-
-    /// Moves all mass above the truncation one step on; the rest disappears.
-    fn step(&mut self) {
-        for at in 0..self.frontier.len() {
-            let cell = &mut self.cells[self.frontier[at] as usize];
-            let mass = std::mem::take(&mut cell.mass);
-            if mass <= self.truncation {
-                continue;
-            }
-            let (columns, values) = self.weights.row(cell.peer as usize);
-            for (&column, &value) in columns.iter().zip(values) {
-                let moved = mass * value;
-                if moved == 0.0 {
-                    // Underflow: not to be noted as reached, or the peer would be noted twice.
-                    continue;
-                }
-                let place = self.place(column);
-                let next = &mut self.cells[place].next;
-                if *next == 0.0 {
-                    self.reached.push(place as u32);
-                }
-                *next += moved;
-            }
-        }
-        self.frontier.clear();
-        std::mem::swap(&mut self.frontier, &mut self.reached);
-    }
-
-    /// The place of a peer in `cells`.
-    #[inline]
-    fn place(&mut self, peer: u32) -> usize {
-        let mut slot = self.slot(peer);
-        loop {
-            match self.table[slot] {
-                0 => break,
-                entry if self.cells[entry as usize - 1].peer == peer => return entry as usize - 1,
-                _ => slot = (slot + 1) & (self.table.len() - 1),
-            }
-        }
-        self.cells.push(Cell { peer, slot: slot as u32, ..Cell::default() });
-        self.table[slot] = self.cells.len() as u32;
-        let place = self.cells.len() - 1;
-        if !self.direct && self.cells.len() > self.table.len() / 2 {
-            self.grow();
-        }
-        place
-    }
-
-    /// Where in the table the search for a peer begins.
-    #[inline]
-    fn slot(&self, peer: u32) -> usize {
-        if self.direct {
-            return peer as usize;
-        }
-        // Multiplicative hashing: the high bits of the product are the mixed ones.
-        let bits = self.table.len().trailing_zeros();
-        (peer.wrapping_mul(0x9E37_79B1) >> (u32::BITS - bits)) as usize
-    }
-
-    #[cold]
-    fn grow(&mut self) {
-        let peers = self.weights.peers();
-        let length = self.table.len() * 4;
-        self.direct = length >= peers;
-        self.table.clear();
-        self.table.resize(if self.direct { peers } else { length }, 0);
-        for place in 0..self.cells.len() {
-            let mut slot = self.slot(self.cells[place].peer);
-            while self.table[slot] != 0 {
-                slot = (slot + 1) & (self.table.len() - 1);
-            }
-            self.cells[place].slot = slot as u32;
-            self.table[slot] = place as u32 + 1;
-        }
+        self.visited.iter().any(|&peer| {
+            let visits = self.visits[peer as usize];
+            visits > low && visits <= high
+        })
     }
 }

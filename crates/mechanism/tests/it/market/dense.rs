@@ -273,3 +273,36 @@ fn opinions_are_those_of_most_standing() {
         assert!((few.incentive[j] - expected).abs() < 1e-14);
     }
 }
+
+#[test]
+fn truncated_connectivity_only_loses_links() {
+    let weights = random_weights(300, 300, 25, 9);
+    let stake = random_vector(300, 10);
+    let at = |truncation| {
+        let connectivity = Connectivity {
+            truncation,
+            cutoff: 0.02,
+            ..Connectivity::default()
+        };
+        let config = Config {
+            rule: Rule::Paper,
+            connectivity,
+            ..Config::default()
+        };
+        epoch(&weights, &stake, None, &config).expect("valid").trust
+    };
+    let exact = at(0.0);
+    let mut before = exact.clone();
+    for truncation in [1e-12, 1e-5, 1e-4, 1e-3, 1e-2, 1.0] {
+        let found = at(truncation);
+        assert!(
+            found
+                .iter()
+                .zip(&before)
+                .all(|(found, before)| *found <= before + 1e-12)
+        );
+        before = found;
+    }
+    assert_eq!(at(1e-12), exact);
+    assert_ne!(before, exact);
+}

@@ -1,0 +1,102 @@
+//! Writes the map of cabals as comma-separated values: one line for each rule, graph, leak, size
+//! and stake, with the mean and the largest share of the cabal over the seeds.
+
+use std::io::Write;
+
+use clap::Parser;
+use muster_lab::cabal::{Graph, Leak, Scenario, run_all};
+use muster_mechanism::market::{Rule, Walk};
+
+/// How a cabal's share of all stake develops, by rule, graph, leak and stake.
+#[derive(Parser)]
+struct Options {
+    /// Epochs of each run
+    #[arg(long, default_value_t = 400)]
+    epochs: usize,
+    /// Seeds of each cell, from 0
+    #[arg(long, default_value_t = 3)]
+    seeds: u64,
+    /// The share of all stake that an epoch mints
+    #[arg(long, default_value_t = 0.01)]
+    inflation: f64,
+}
+
+const HONEST_STAKES: [f64; 7] = [0.5, 0.55, 0.6, 0.7, 0.8, 0.85, 0.9];
+const LEAKS: [f64; 5] = [0.0, 0.02, 0.05, 0.1, 0.2];
+
+/// Name, graph, honest peers, members of the cabal.
+const MARKETS: [(&str, Graph, usize, usize); 5] = [
+    ("dense 20 + 10", Graph::Dense, 20, 10),
+    ("dense 20 + 1", Graph::Dense, 20, 1),
+    ("knows 5 20 + 10", Graph::Knows(5), 20, 10),
+    ("knows 5 20 + 1", Graph::Knows(5), 20, 1),
+    ("knows 3 60 + 20", Graph::Knows(3), 60, 20),
+];
+
+fn rules() -> Vec<(String, Rule)> {
+    let mut rules = vec![
+        ("paper".to_owned(), Rule::Paper),
+        ("median".to_owned(), Rule::Median),
+    ];
+    let walks = [1, 2, 3, 5].map(|depth| (format!("depth {depth}"), Walk::Depth(depth)));
+    let restarts = [0.5, 0.3, 0.15].map(|a| (format!("restart {a}"), Walk::Restart(a)));
+    for (name, walk) in walks.into_iter().skip(1).chain(restarts) {
+        let rule = Rule::ConnectedMedian {
+            walk,
+            opinions: None,
+            truncation: 1e-6,
+        };
+        rules.push((format!("connected-median {name}"), rule));
+    }
+    rules
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let options = Options::parse();
+    let rules = rules();
+    let (mut names, mut scenarios) = (Vec::new(), Vec::new());
+    for (rule_name, rule) in &rules {
+        for (market, graph, honest, cabal) in MARKETS {
+            for (leak_name, leak_to) in [
+                ("concentrated", Leak::Concentrated),
+                ("spread", Leak::Spread),
+            ] {
+                if cabal == 1 && leak_to == Leak::Spread {
+                    continue;
+                }
+                for leak in LEAKS {
+                    for honest_stake in HONEST_STAKES {
+                        let place = format!("{rule_name},{market},{leak_name}");
+                        names.push(format!("{place},{leak},{honest_stake}"));
+                        scenarios.extend((0..options.seeds).map(|seed| Scenario {
+                            rule: *rule,
+                            graph,
+                            leak_to,
+                            leak,
+                            honest,
+                            cabal,
+                            honest_stake,
+                            epochs: options.epochs,
+                            inflation: options.inflation,
+                            seed,
+                        }));
+                    }
+                }
+            }
+        }
+    }
+    let shares = run_all(&scenarios)?;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    writeln!(
+        out,
+        "rule,market,leak_to,leak,honest_stake,cabal_mean,cabal_max"
+    )?;
+    let seeds = usize::try_from(options.seeds)?.max(1);
+    for (name, shares) in names.iter().zip(shares.chunks(seeds)) {
+        let mean = shares.iter().sum::<f64>() / shares.len() as f64;
+        let max = shares.iter().fold(0.0, |a: f64, &b| a.max(b));
+        writeln!(out, "{name},{mean:.4},{max:.4}")?;
+    }
+    out.flush()?;
+    Ok(())
+}
