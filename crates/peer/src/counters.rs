@@ -22,6 +22,8 @@ pub enum Reason {
     Tensor,
     /// The gradient belongs to no answer that is kept.
     UnknownRequest,
+    /// The sender's gradients did harm and are no longer taken.
+    Dropped,
     /// The deadline passed.
     Deadline,
     /// A payment is missing or bad.
@@ -32,7 +34,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Reason; 11] = [
+    pub const ALL: [Reason; 12] = [
         Reason::Signature,
         Reason::Replay,
         Reason::Clock,
@@ -41,6 +43,7 @@ impl Reason {
         Reason::Load,
         Reason::Tensor,
         Reason::UnknownRequest,
+        Reason::Dropped,
         Reason::Deadline,
         Reason::Payment,
         Reason::Unavailable,
@@ -54,7 +57,7 @@ impl Reason {
             Reason::Signature => Code::Unauthenticated,
             Reason::Replay => Code::AlreadyExists,
             Reason::Clock => Code::FailedPrecondition,
-            Reason::Stranger => Code::PermissionDenied,
+            Reason::Stranger | Reason::Dropped => Code::PermissionDenied,
             Reason::Size | Reason::Load => Code::ResourceExhausted,
             Reason::Tensor | Reason::Payment => Code::InvalidArgument,
             Reason::UnknownRequest => Code::NotFound,

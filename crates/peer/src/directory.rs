@@ -9,6 +9,11 @@ use muster_ledger::crypto::{Hash, PublicKey};
 use muster_ledger::transaction::PeerId;
 use std::collections::HashMap;
 
+/// What the gradients of a peer of the highest stake count that has given no weights yet.
+pub const UNDECIDED_PART: f64 = 0.5;
+/// What the gradients of a peer of the highest stake count that gives its weight to others only.
+pub const FLOOR_PART: f64 = 0.1;
+
 /// One registered peer as the exchange sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
@@ -65,20 +70,40 @@ impl Directory {
         weight * sender.stake as f64
     }
 
-    /// The share of all peers' standing with us that is the sender's, in [0, 1]; used to weigh the
-    /// gradients that it sends.
+    /// How much a gradient of the sender counts with us, in [0, 1]: its standing relative to the
+    /// highest of the others with us. A peer that has not given weight to any other has said nothing yet, so its
+    /// stake alone speaks for it, at [`UNDECIDED_PART`]; one that gives weight to others but not to
+    /// us still counts a little ([`FLOOR_PART`]), or nobody could ever become useful to it.
     #[must_use]
-    pub fn standing_share(&self, me: &PublicKey, sender: &PublicKey) -> f64 {
-        let total: f64 = self
-            .by_id()
+    pub fn gradient_standing(&self, me: &PublicKey, sender: &PublicKey) -> f64 {
+        let Some(entry) = self.get(sender) else {
+            return 0.0;
+        };
+        let stake_max = self
+            .peers
+            .values()
+            .map(|peer| peer.stake)
+            .max()
+            .unwrap_or(0);
+        if stake_max == 0 {
+            return 0.0;
+        }
+        let by_stake = entry.stake as f64 / stake_max as f64;
+        let decided = entry
+            .weights
             .iter()
-            .map(|(hot, _)| self.standing(me, hot))
-            .sum();
-        if total > 0.0 {
-            self.standing(me, sender) / total
+            .any(|(id, weight)| *id != entry.id && *weight > 0.0);
+        if !decided {
+            return UNDECIDED_PART * by_stake;
+        }
+        let others = self.peers.keys().filter(|hot| *hot != me);
+        let highest = others.map(|hot| self.standing(me, hot)).fold(0.0, f64::max);
+        let relative = if highest > 0.0 {
+            self.standing(me, sender) / highest
         } else {
             0.0
-        }
+        };
+        relative.max(FLOOR_PART * by_stake)
     }
 
     /// Peers in the order of their numbers, so that whatever is derived does not depend on the
@@ -88,5 +113,70 @@ impl Directory {
         let mut peers: Vec<_> = self.peers.iter().collect();
         peers.sort_by_key(|(_, entry)| entry.id.0);
         peers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(seed: u8) -> PublicKey {
+        PublicKey([seed; 32])
+    }
+
+    type Row<'a> = (u8, u64, &'a [(u32, f64)]);
+
+    fn directory(rows: &[Row<'_>]) -> Directory {
+        let entry = |(seed, stake, row): &Row<'_>| {
+            let entry = Entry {
+                id: PeerId(u32::from(*seed)),
+                cold: key(*seed),
+                endpoint: String::new(),
+                stake: *stake,
+                incentive: 0.0,
+                trust: 0.0,
+                weights: row
+                    .iter()
+                    .map(|(id, weight)| (PeerId(*id), *weight))
+                    .collect(),
+            };
+            (key(*seed), entry)
+        };
+        Directory {
+            peers: rows.iter().map(entry).collect(),
+            ..Directory::default()
+        }
+    }
+
+    #[test]
+    fn standing_is_weight_times_stake() {
+        let directory = directory(&[
+            (1, 10, &[]),
+            (2, 100, &[(1, 0.5)]),
+            (3, 400, &[(1, 0.25), (2, 0.5)]),
+        ]);
+        assert_eq!(directory.standing(&key(1), &key(2)), 50.0);
+        assert_eq!(directory.standing(&key(1), &key(3)), 100.0);
+        assert_eq!(directory.standing(&key(2), &key(1)), 0.0);
+        assert_eq!(directory.standing(&key(1), &key(9)), 0.0);
+        assert_eq!(directory.standing(&key(9), &key(1)), 0.0);
+    }
+
+    #[test]
+    fn gradients_count_by_standing_and_a_little_without() {
+        let directory = directory(&[
+            (1, 100, &[(1, 1.0)]),
+            (2, 100, &[(1, 0.8), (2, 0.2)]),
+            (3, 50, &[(1, 0.4), (2, 0.4)]),
+            (4, 100, &[(2, 1.0)]),
+            (5, 0, &[(1, 1.0)]),
+        ]);
+        let standing = |sender| directory.gradient_standing(&key(1), &key(sender));
+        assert_eq!(standing(1), UNDECIDED_PART);
+        assert_eq!(standing(2), 1.0);
+        assert_eq!(standing(3), 0.25);
+        assert_eq!(standing(4), FLOOR_PART);
+        assert_eq!(standing(5), 0.0);
+        assert_eq!(standing(9), 0.0);
     }
 }

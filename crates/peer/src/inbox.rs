@@ -76,8 +76,8 @@ pub struct Job {
     pub tag: Tag,
     /// What for.
     pub work: Work,
-    /// The asker's part of all standing with this peer, in [0, 1].
-    pub standing_share: f64,
+    /// How much the asker's gradients count here, in [0, 1].
+    pub gradient_standing: f64,
     /// Where the answer goes.
     pub reply: oneshot::Sender<Result<Answer, Refusal>>,
     /// Keeps the request's bytes reserved until it is done with.

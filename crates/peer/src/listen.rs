@@ -21,11 +21,11 @@ use tonic::transport::Server;
 use tonic::transport::server::Connected;
 
 /// HTTP/2 window of one request: a mebibyte travels without waiting for the other side.
-pub(crate) const STREAM_WINDOW: u32 = 2 << 20;
+pub const STREAM_WINDOW: u32 = 2 << 20;
 /// HTTP/2 window of a connection.
-pub(crate) const CONNECTION_WINDOW: u32 = 4 << 20;
+pub const CONNECTION_WINDOW: u32 = 4 << 20;
 /// HTTP/2 frame size; larger frames mean fewer passes through TLS and the scheduler.
-pub(crate) const FRAME: u32 = 256 << 10;
+pub const FRAME: u32 = 256 << 10;
 
 /// Why serving ended or could not begin.
 #[derive(Debug, thiserror::Error)]

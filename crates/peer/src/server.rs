@@ -25,6 +25,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
 
+/// Room for everything in a message but its tensor.
+const ENVELOPE_BYTES: usize = 1024;
+
 /// What this peer offers, as told by `Describe` and enforced by the checks.
 #[derive(Debug, Clone)]
 pub struct Offer {
@@ -208,14 +211,14 @@ impl Exchange {
     ) -> Result<Answer, Refusal> {
         let (me, directory) = (self.identity.public(), self.directory());
         let standing = directory.standing(&me, &tag.asker);
-        let standing_share = directory.standing_share(&me, &tag.asker);
+        let gradient_standing = directory.gradient_standing(&me, &tag.asker);
         let (reply, answer) = oneshot::channel();
         let deadline = Instant::now() + timeout;
         self.inbox.push(
             Job {
                 tag,
                 work,
-                standing_share,
+                gradient_standing,
                 reply,
                 reservation,
             },
@@ -265,6 +268,17 @@ impl Exchange {
         tokens
             .check(self.offer.batch_max, self.offer.context)
             .map_err(|error| bad(&error))?;
+        let answer_bytes = tokens
+            .ids
+            .len()
+            .saturating_mul(self.offer.width)
+            .saturating_mul(4);
+        if answer_bytes.saturating_add(ENVELOPE_BYTES) > self.limits.message_bytes_max {
+            let message = format!(
+                "the answer would have {answer_bytes} bytes, more than one message holds: send fewer sequences"
+            );
+            return Err(Refusal::new(Reason::Size, message));
+        }
         match self
             .work(tag, Work::Forward { tokens, keep }, slot, timeout)
             .await?

@@ -1,0 +1,38 @@
+//! Attack simulator: peers that stand together. They spend nothing on learning, answer noise, and
+//! give all their weight to each other, to draw stake that nobody else would give them.
+
+use super::{Answering, Conduct, Shares};
+use crate::directory::Directory;
+use muster_ledger::crypto::PublicKey;
+
+/// A member of a cabal.
+pub(super) struct Cabal {
+    /// Hot keys of all members.
+    pub fellows: Vec<PublicKey>,
+}
+
+impl Conduct for Cabal {
+    fn learns(&self) -> bool {
+        false
+    }
+
+    fn answering(&self) -> Answering {
+        Answering::Noise
+    }
+
+    /// Evenly to the other members, or all to itself where it stands alone.
+    fn weights(&mut self, _honest: Shares, me: &PublicKey, directory: &Directory) -> Shares {
+        let others = self.fellows.iter().filter(|fellow| *fellow != me);
+        let mut ids: Vec<_> = others
+            .filter_map(|fellow| directory.get(fellow))
+            .map(|entry| entry.id)
+            .collect();
+        if ids.is_empty() {
+            ids.extend(directory.get(me).map(|entry| entry.id));
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        let share = 1.0 / ids.len().max(1) as f64;
+        ids.into_iter().map(|id| (id, share)).collect()
+    }
+}

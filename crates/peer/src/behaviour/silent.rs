@@ -1,0 +1,22 @@
+//! Attack simulator: a peer that holds a place and never answers, so that others wait for it.
+
+use super::{Answering, Conduct, Shares};
+use crate::directory::Directory;
+use muster_ledger::crypto::PublicKey;
+
+/// A silent peer.
+pub(super) struct Silent;
+
+impl Conduct for Silent {
+    fn learns(&self) -> bool {
+        false
+    }
+
+    fn answering(&self) -> Answering {
+        Answering::Never
+    }
+
+    fn weights(&mut self, _honest: Shares, _me: &PublicKey, _directory: &Directory) -> Shares {
+        Vec::new()
+    }
+}

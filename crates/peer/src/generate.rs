@@ -1,0 +1,147 @@
+//! Writing a continuation: one byte at a time, each after asking the peers that the gate chooses.
+//!
+//! Several continuations and everything else take turns on the model's thread: a byte is a turn.
+
+use crate::admission::ReservationSlot;
+use crate::counters::{Reason, Refusal};
+use crate::inbox::{Answer, Piece};
+use crate::tensor::from_tokens;
+use crate::worker::{Event, Fetched, Worker, chosen, fetch};
+use muster_learning::{AskPlan, Sampling};
+use muster_ledger::crypto::PublicKey;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// Bytes in one piece of the answer.
+const PIECE_BYTES: usize = 8;
+/// How long a peer's answer for one byte is waited for.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// Temperature of the draws where a seed asks for draws.
+const TEMPERATURE: f64 = 0.8;
+
+/// A continuation being written.
+pub(crate) struct Generation {
+    text: Vec<u8>,
+    bytes: usize,
+    sampling: Sampling,
+    /// The student's continuation, as far as it was not sent yet.
+    student: Vec<u8>,
+    piece: Piece,
+    generated: usize,
+    plan: Option<AskPlan>,
+    asked: Vec<PublicKey>,
+    pieces: mpsc::Sender<Result<Piece, Refusal>>,
+    reply: oneshot::Sender<Result<Answer, Refusal>>,
+    _reservation: ReservationSlot,
+}
+
+impl Generation {
+    pub(crate) fn new(
+        text: Vec<u8>,
+        bytes: usize,
+        seed: u64,
+        pieces: mpsc::Sender<Result<Piece, Refusal>>,
+        reply: oneshot::Sender<Result<Answer, Refusal>>,
+        reservation: ReservationSlot,
+    ) -> Self {
+        let temperature = if seed == 0 { 0.0 } else { TEMPERATURE };
+        Self {
+            text,
+            bytes,
+            sampling: Sampling { temperature, seed },
+            student: Vec::new(),
+            piece: Piece::default(),
+            generated: 0,
+            plan: None,
+            asked: Vec::new(),
+            pieces,
+            reply,
+            _reservation: reservation,
+        }
+    }
+
+    fn end(self, result: Result<(), Refusal>) {
+        let _ = self.reply.send(result.map(|()| Answer::Told));
+    }
+}
+
+impl Worker {
+    /// Begins a continuation: the student's at once, the network's byte by byte.
+    pub(crate) fn generate(&mut self, mut generation: Generation) {
+        let student =
+            self.learner
+                .generate_offline(&generation.text, generation.bytes, generation.sampling);
+        match student {
+            Ok(student) => generation.student = student,
+            Err(error) => return generation.end(Err(Refusal::new(Reason::Tensor, error))),
+        }
+        self.generations_begun += 1;
+        self.next_byte(self.generations_begun, generation);
+    }
+
+    /// Asks the peers that the gate chooses about the next byte.
+    fn next_byte(&mut self, number: u64, mut generation: Generation) {
+        let peers = self.reachable();
+        let available: Vec<_> = peers.keys().copied().collect();
+        let plan = match self.learner.begin_ask(&generation.text, &available) {
+            Ok(plan) => plan,
+            Err(error) => return generation.end(Err(Refusal::new(Reason::Tensor, error))),
+        };
+        let callees = chosen(&peers, &plan.chosen);
+        generation.asked = callees.iter().map(|(_, callee)| callee.key).collect();
+        generation.piece.requests += generation.asked.len() as u32;
+        let input = from_tokens(&plan.tokens);
+        generation.plan = Some(plan);
+        let (caller, exchange) = (self.caller.clone(), self.exchange.clone());
+        self.runtime.spawn(async move {
+            let answers = fetch(&caller, callees, input, false, ANSWER_TIMEOUT).await;
+            exchange.inbox.notify(Event::Generation { number, answers });
+        });
+        self.generations.insert(number, generation);
+    }
+
+    /// Draws the next byte from the answers, and goes on to the one after.
+    pub(crate) fn go_on(&mut self, number: u64, answers: Vec<Fetched>) {
+        let Some(mut generation) = self.generations.remove(&number) else {
+            return;
+        };
+        if generation.reply.is_closed() {
+            return;
+        }
+        for (fetched, key) in answers.iter().zip(&generation.asked) {
+            if fetched.answer.is_ok() && !generation.piece.asked.contains(key) {
+                generation.piece.asked.push(*key);
+            }
+        }
+        let answers = self.note(answers);
+        let Some(plan) = generation.plan.take() else {
+            return;
+        };
+        let position = generation.generated as u64;
+        let byte = match self
+            .learner
+            .finish_ask(&plan, answers, generation.sampling, position)
+        {
+            Ok(byte) => byte,
+            Err(error) => return generation.end(Err(Refusal::new(Reason::Unavailable, error))),
+        };
+        generation.text.push(byte);
+        generation.piece.network.push(byte);
+        generation.generated += 1;
+        let done = generation.generated >= generation.bytes;
+        if done || generation.piece.network.len() >= PIECE_BYTES {
+            let count = generation.piece.network.len().min(generation.student.len());
+            generation.piece.student = generation.student.drain(..count).collect();
+            let piece = std::mem::take(&mut generation.piece);
+            if generation.pieces.try_send(Ok(piece)).is_err() {
+                let message = "the asker does not read";
+                return generation.end(Err(Refusal::new(Reason::Deadline, message)));
+            }
+        }
+        if done {
+            generation.end(Ok(()));
+        } else {
+            self.next_byte(number, generation);
+        }
+    }
+}

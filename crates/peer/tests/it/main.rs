@@ -1,0 +1,7 @@
+//! Integration tests of the peer: real connections between peers in one process.
+
+mod common;
+mod decoders;
+mod exchange;
+mod hostile;
+mod learning;
