@@ -1,0 +1,265 @@
+//! The consensus engine alone: four processes agree on random bodies, made durable before they are
+//! voted for, without a ledger. What the ledger adds is the difference to the example `load`.
+//!
+//! `cargo run --release -p muster-node --example engine -- --bytes 1048576 --block-ms 500`
+
+#![allow(clippy::print_stdout, reason = "the report is the result")]
+#![allow(dead_code, missing_docs, unused_imports, reason = "a part of the library's modules is used")]
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use malachitebft_app_channel::app::engine::host::{HeightParams, Next, SyncedValueOutcome};
+use malachitebft_app_channel::app::streaming::{StreamContent, StreamId, StreamMessage};
+use malachitebft_app_channel::app::types::{LocallyProposedValue, ProposedValue};
+use malachitebft_app_channel::{AppMsg, NetworkMsg};
+use malachitebft_core_types::{LinearTimeouts, Round, Validity};
+use muster_ledger::crypto::{Hash, SecretKey, hash};
+// The modules included below expect these at the root.
+use muster_node::{config, error};
+
+#[path = "../src/consensus"]
+mod consensus {
+    pub mod codec;
+    pub mod context;
+    pub mod engine;
+    pub mod signing;
+    pub mod streams;
+}
+
+use config::Gossip;
+use consensus::context::{Address, Announcement, BlockId, Height, MusterContext, ValidatorSet};
+use consensus::engine::{EngineSettings, start};
+use consensus::signing::ValidatorSigner;
+use consensus::streams::{Assembler, Outcome, StreamKey, StreamLimits, cut};
+
+const CHILD: &str = "MUSTER_ENGINE_CHILD";
+const NODES: usize = 4;
+const CHAIN: Hash = Hash([7; 32]);
+
+fn argument<T: std::str::FromStr>(name: &str, default: T) -> T {
+    let mut arguments = std::env::args().skip_while(|argument| argument != name);
+    arguments.nth(1).and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+fn key(index: usize) -> SecretKey {
+    SecretKey::from_seed([index as u8 + 1; 32])
+}
+
+fn params(block_ms: u64) -> HeightParams<MusterContext> {
+    let target = (block_ms > 0).then(|| Duration::from_millis(block_ms));
+    let committee = ValidatorSet::new((0..NODES).map(|index| key(index).public()));
+    HeightParams::new(committee, LinearTimeouts::default(), target)
+}
+
+/// One node: index, directory and all consensus ports in the arguments.
+async fn child(index: usize, directory: &Path, ports: &[u16]) {
+    let gossip: String = argument("--gossip", "relay".to_string());
+    let settings = EngineSettings {
+        name: format!("n{index}"),
+        chain: CHAIN,
+        listen: ([127, 0, 0, 1], ports[index]).into(),
+        peers: (0..NODES).filter(|o| *o != index).map(|o| format!("127.0.0.1:{}", ports[o])).collect(),
+        wal: directory.join(format!("wal-{index}")).join("wal"),
+        gossip: if gossip == "broadcast" { Gossip::Broadcast } else { Gossip::Relay },
+        block_bytes_max: 16 << 20,
+        block_time: Duration::from_secs(1),
+    };
+    let engine = start(&settings, Arc::new(key(index))).await.expect("starts");
+    let directory = directory.join(format!("bodies-{index}"));
+    fs::create_dir_all(&directory).expect("made");
+    tokio::task::spawn_blocking(move || application(engine, &directory)).await.expect("ends");
+}
+
+fn application(engine: consensus::engine::Engine, directory: &Path) {
+    let (mut channels, signer, verifier, _stopper) = engine.split();
+    let (bytes, block_ms) = (argument("--bytes", 1_024usize), argument("--block-ms", 0u64));
+    let warm_up = argument("--warm-up", 10u64);
+    let mut assembler = Assembler::new(StreamLimits {
+        block_bytes_max: 16 << 20,
+        streams_per_publisher_max: 4,
+        streams_max: 64,
+        bytes_max: 64 << 20,
+    });
+    let mut bodies: HashMap<Hash, Bytes> = HashMap::new();
+    let mut values: Vec<ProposedValue<MusterContext>> = Vec::new();
+    let (mut began, mut first) = (Instant::now(), None::<(u64, Instant)>);
+    let (mut height, mut seed, mut deciding) = (1u64, signer.public().0[0] as u64, Duration::ZERO);
+    let persist = |hash: &Hash, body: &[u8]| {
+        let mut file = File::create(directory.join(format!("{hash}"))).expect("made");
+        file.write_all(body).expect("written");
+        file.sync_data().expect("durable");
+    };
+    while let Some(message) = channels.consensus.blocking_recv() {
+        match message {
+            AppMsg::ConsensusReady { reply } => {
+                let _ = reply.send((Height(1), params(block_ms)));
+            }
+            AppMsg::StartedRound { height: started, round, reply_value, .. } => {
+                height = started.0;
+                if round == Round::ZERO {
+                    began = Instant::now();
+                }
+                values.retain(|value| value.height == started);
+                let _ = reply_value.send(values.clone());
+            }
+            AppMsg::GetValue { height, round, reply, .. } => {
+                let body: Vec<u8> = (0..bytes / 8 + 1)
+                    .flat_map(|_| {
+                        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                        seed.to_le_bytes()
+                    })
+                    .take(bytes)
+                    .collect();
+                let block = hash("body", &[&body]);
+                persist(&block, &body);
+                let mut announcement = Announcement {
+                    height,
+                    round,
+                    valid_round: Round::Nil,
+                    proposer: Address(signer.public()),
+                    block,
+                    bytes: body.len() as u32,
+                    signature: ValidatorSigner::unsigned(),
+                };
+                signer.sign_announcement(&mut announcement);
+                let name = [height.0.to_be_bytes(), round.as_i64().to_be_bytes()].concat();
+                let name = StreamId::new(name.into());
+                let body = Bytes::from(body);
+                let contents = cut(announcement, &body).map(StreamContent::Data);
+                for (sequence, content) in (0u64..).zip(contents.chain([StreamContent::Fin])) {
+                    let part = StreamMessage::new(name.clone(), sequence, content);
+                    let _ = channels.network.blocking_send(NetworkMsg::PublishProposalPart(part));
+                }
+                bodies.insert(block, body);
+                let _ = reply.send(LocallyProposedValue::new(height, round, BlockId(block)));
+            }
+            AppMsg::ReceivedProposalPart { from, published_by, part, reply } => {
+                let key = StreamKey {
+                    publisher: published_by.unwrap_or(from).to_bytes(),
+                    stream: part.stream_id.to_bytes(),
+                };
+                let mut answer = None;
+                if let StreamContent::Data(content) = part.content
+                    && let Outcome::Complete(announcement, body) =
+                        assembler.insert(key, part.sequence, content, height, |a| verifier.announcement(a))
+                    && hash("body", &[&body]) == announcement.block
+                {
+                    persist(&announcement.block, &body);
+                    bodies.insert(announcement.block, body.into());
+                    let value = ProposedValue {
+                        height: announcement.height,
+                        round: announcement.round,
+                        valid_round: announcement.valid_round,
+                        proposer: announcement.proposer,
+                        value: BlockId(announcement.block),
+                        validity: Validity::Valid,
+                    };
+                    values.push(value.clone());
+                    answer = (announcement.height.0 == height).then_some(value);
+                }
+                let _ = reply.send(answer);
+            }
+            AppMsg::Decided { certificate, reply, .. } => {
+                let decided = certificate.height.0;
+                // What stands for applying: one small durable record.
+                persist(&Hash([0; 32]), &decided.to_le_bytes());
+                assembler.forget_before(decided);
+                bodies.clear();
+                let _ = reply.send(());
+                if decided == warm_up {
+                    first = Some((decided, Instant::now()));
+                    deciding = Duration::ZERO;
+                }
+                deciding += began.elapsed();
+                if let Some((start, at)) = first
+                    && decided > start
+                    && decided % 10 == 0
+                {
+                    let blocks = (decided - start) as f64;
+                    eprintln!(
+                        "{decided} {:.3} {:.3}",
+                        at.elapsed().as_secs_f64() * 1_000.0 / blocks,
+                        deciding.as_secs_f64() * 1_000.0 / (blocks + 1.0),
+                    );
+                }
+            }
+            AppMsg::Finalized { certificate, reply, .. } => {
+                let _ = reply.send(Next::Start(Height(certificate.height.0 + 1), params(block_ms)));
+            }
+            AppMsg::ProcessSyncedValue { reply, .. } => {
+                let _ = reply.send(SyncedValueOutcome::LocalTransientError);
+            }
+            AppMsg::GetDecidedValues { reply, .. } => {
+                let _ = reply.send(Vec::new());
+            }
+            AppMsg::GetHistoryMinHeight { reply } => {
+                let _ = reply.send(Height(1));
+            }
+            AppMsg::ExtendVote { reply, .. } => {
+                let _ = reply.send(None);
+            }
+            AppMsg::VerifyVoteExtensions { reply, .. } => {
+                let _ = reply.send(Vec::new());
+            }
+            AppMsg::RestreamProposal { .. } => {}
+        }
+    }
+}
+
+fn main() {
+    if let Ok(told) = std::env::var(CHILD) {
+        let mut parts = told.split('|');
+        let index = parts.next().and_then(|part| part.parse().ok()).expect("an index");
+        let directory = PathBuf::from(parts.next().expect("a directory"));
+        let ports: Vec<u16> = parts.filter_map(|part| part.parse().ok()).collect();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        return runtime.block_on(child(index, &directory, &ports));
+    }
+    let directory = std::env::temp_dir().join(format!("muster-engine-{}", std::process::id()));
+    fs::create_dir_all(&directory).expect("made");
+    let listeners: Vec<TcpListener> =
+        (0..NODES).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+    let ports: Vec<String> =
+        listeners.iter().map(|l| l.local_addr().expect("bound").port().to_string()).collect();
+    drop(listeners);
+    let mut children: Vec<Child> = (0..NODES)
+        .map(|index| {
+            let log = File::create(directory.join(format!("{index}.log"))).expect("made");
+            let told = format!("{index}|{}|{}", directory.display(), ports.join("|"));
+            Command::new(std::env::current_exe().expect("known"))
+                .args(std::env::args().skip(1))
+                .env(CHILD, told)
+                .stdout(Stdio::null())
+                .stderr(log)
+                .spawn()
+                .expect("starts")
+        })
+        .collect();
+    std::thread::sleep(Duration::from_secs(argument("--seconds", 15)));
+    let log = fs::read_to_string(directory.join("0.log")).unwrap_or_default();
+    for child in &mut children {
+        // It may have ended by itself.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    match log.lines().last().map(|line| line.split(' ').collect::<Vec<_>>()) {
+        Some(fields) if fields.len() == 3 => println!(
+            "height {}: {} ms a block, {} ms from the start of a height to its decision",
+            fields[0], fields[1], fields[2]
+        ),
+        _ => println!("nothing was decided; the log says:\n{log}"),
+    }
+    let _ = fs::remove_dir_all(&directory);
+}

@@ -1,0 +1,183 @@
+//! What a node is told: `node.toml`, the key, the genesis.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use muster_ledger::crypto::SecretKey;
+use muster_ledger::genesis::Genesis;
+use serde::{Deserialize, Serialize};
+
+use crate::error::NodeError;
+
+/// Longest genesis file that is read, bytes.
+const GENESIS_BYTES_MAX: u64 = 256 << 20;
+
+/// How consensus messages travel between validators.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gossip {
+    /// Each message goes to every connected node and no further: fastest where all validators are
+    /// connected to each other, useless where they are not.
+    Broadcast,
+    /// Messages are relayed (gossipsub): works as long as the network is connected.
+    #[default]
+    Relay,
+}
+
+/// The configuration of a node. Relative paths are relative to the file that it came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeConfig {
+    /// A name for people.
+    pub name: String,
+    /// Where the database and the consensus log live.
+    pub home: PathBuf,
+    /// The genesis (JSON).
+    pub genesis: PathBuf,
+    /// The validator's key: 64 hexadecimal digits, readable by its owner only.
+    pub key: PathBuf,
+    /// Where consensus listens.
+    pub listen: SocketAddr,
+    /// Where the HTTP API listens.
+    pub api: SocketAddr,
+    /// `host:port` of other validators' consensus.
+    #[serde(default)]
+    pub peers: Vec<String>,
+    /// URLs of other nodes' APIs: transactions are forwarded to them.
+    #[serde(default)]
+    pub api_peers: Vec<String>,
+    /// Whether the API may listen on an address that is not loopback.
+    #[serde(default)]
+    pub public_api: bool,
+    /// How consensus messages travel.
+    #[serde(default)]
+    pub gossip: Gossip,
+    /// How many times a transaction is passed on from node to node. 1 does where `api_peers` names
+    /// all nodes.
+    #[serde(default = "one")]
+    pub forward_hops: u8,
+    /// Memory for the database's cache, MiB.
+    #[serde(default = "cache_mib")]
+    pub cache_mib: u32,
+}
+
+fn one() -> u8 {
+    1
+}
+
+fn cache_mib() -> u32 {
+    16
+}
+
+impl NodeConfig {
+    /// Reads `path` and resolves the paths in it.
+    ///
+    /// # Errors
+    /// [`NodeError::Configuration`] with line and field.
+    pub fn read(path: &Path) -> Result<Self, NodeError> {
+        let fault =
+            |reason: String| NodeError::Configuration { path: path.to_path_buf(), reason };
+        let text = fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
+        let mut config: Self =
+            toml::from_str(&text).map_err(|error| fault(error.to_string().trim().to_string()))?;
+        config.resolve(path.parent().unwrap_or(Path::new(".")));
+        Ok(config)
+    }
+
+    /// Makes relative paths relative to `base`.
+    pub fn resolve(&mut self, base: &Path) {
+        for path in [&mut self.home, &mut self.genesis, &mut self.key] {
+            if path.is_relative() {
+                *path = base.join(&*path);
+            }
+        }
+    }
+
+    /// Where the database is.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.home.join("ledger.redb")
+    }
+
+    /// Where the consensus engine keeps its log.
+    #[must_use]
+    pub fn wal(&self) -> PathBuf {
+        self.home.join("consensus.wal").join("wal")
+    }
+
+    /// Checks what can be checked without touching anything.
+    ///
+    /// # Errors
+    /// [`NodeError::Setting`].
+    pub fn validate(&self) -> Result<(), NodeError> {
+        let setting = |field, value: &dyn ToString, reason: &str| NodeError::Setting {
+            field,
+            value: value.to_string(),
+            reason: reason.to_string(),
+        };
+        if self.name.is_empty() || self.name.len() > 64 {
+            return Err(setting("name", &self.name, "it must have 1 to 64 bytes"));
+        }
+        if !self.public_api && !self.api.ip().is_loopback() {
+            let reason = "others could reach the API there; set public_api = true if they should";
+            return Err(setting("api", &self.api, reason));
+        }
+        if !(4..=65_536).contains(&self.cache_mib) {
+            return Err(setting("cache_mib", &self.cache_mib, "it must be from 4 to 65536"));
+        }
+        Ok(())
+    }
+
+    /// Reads and checks the genesis.
+    ///
+    /// # Errors
+    /// [`NodeError::GenesisFile`] and [`NodeError::Genesis`].
+    pub fn read_genesis(&self) -> Result<Genesis, NodeError> {
+        let path = self.genesis.clone();
+        let fault = |reason: String| NodeError::GenesisFile { path: path.clone(), reason };
+        let length = fs::metadata(&path).map_err(|error| fault(error.to_string()))?.len();
+        if length > GENESIS_BYTES_MAX {
+            return Err(fault(format!("it has {length} bytes, at most {GENESIS_BYTES_MAX} are read")));
+        }
+        let bytes = fs::read(&path).map_err(|error| fault(error.to_string()))?;
+        let genesis: Genesis =
+            serde_json::from_slice(&bytes).map_err(|error| fault(error.to_string()))?;
+        genesis.validate().map_err(|reason| NodeError::Genesis { path, reason })?;
+        Ok(genesis)
+    }
+
+    /// Reads the validator's key.
+    ///
+    /// # Errors
+    /// [`NodeError::Key`] and [`NodeError::KeyMode`].
+    pub fn read_key(&self) -> Result<SecretKey, NodeError> {
+        read_key(&self.key)
+    }
+}
+
+/// Reads a secret key: 64 hexadecimal digits in a file that only its owner can read.
+///
+/// # Errors
+/// [`NodeError::Key`] and [`NodeError::KeyMode`].
+pub fn read_key(path: &Path) -> Result<SecretKey, NodeError> {
+    let fault = |reason: String| NodeError::Key { path: path.to_path_buf(), reason };
+    let metadata = fs::metadata(path).map_err(|error| fault(error.to_string()))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(NodeError::KeyMode { path: path.to_path_buf(), mode });
+        }
+    }
+    if metadata.len() > 1024 {
+        return Err(fault(format!("it has {} bytes", metadata.len())));
+    }
+    let text = fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
+    let mut seed = [0u8; 32];
+    // The digits themselves must not appear in the message.
+    hex::decode_to_slice(text.trim(), &mut seed)
+        .map_err(|_| fault(format!("it holds {} characters", text.trim().len())))?;
+    Ok(SecretKey::from_seed(seed))
+}

@@ -1,0 +1,149 @@
+//! What can go wrong with a node, each in one sentence that says what to do.
+
+use std::path::PathBuf;
+
+use muster_ledger::crypto::{Hash, PublicKey};
+use muster_ledger::genesis::GenesisError;
+use muster_ledger::state::StateError;
+
+use crate::store::StoreError;
+
+/// Why a node cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The configuration file cannot be read.
+    #[error("the configuration {path} cannot be read: {reason}")]
+    Configuration {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and field where known.
+        reason: String,
+    },
+    /// A setting cannot be used.
+    #[error("the setting {field} is {value:?}: {reason}")]
+    Setting {
+        /// The setting.
+        field: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong with it and what would do.
+        reason: String,
+    },
+    /// The genesis file cannot be read.
+    #[error("the genesis {path} cannot be read: {reason}")]
+    GenesisFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The genesis is not possible.
+    #[error("the genesis {path} is not possible: {reason}")]
+    Genesis {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: GenesisError,
+    },
+    /// The key file cannot be used.
+    #[error("the key {path} cannot be used: {reason}; it must hold 64 hexadecimal digits")]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The key file can be read by others.
+    #[error("the key {path} can be read by other users (mode {mode:o}): run chmod 600 {path}")]
+    KeyMode {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// The home cannot be written.
+    #[error("the home {path} cannot be used: {reason}")]
+    Home {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The home belongs to another chain.
+    #[error(
+        "the home {path} belongs to chain {found}, the genesis is of chain {expected}: \
+         give the genesis of that chain, or another home"
+    )]
+    OtherChain {
+        /// The database.
+        path: PathBuf,
+        /// The chain of the genesis.
+        expected: Hash,
+        /// The chain in the database.
+        found: Hash,
+    },
+    /// The home belongs to another validator: signing there could break a promise made before.
+    #[error(
+        "the home {path} was used with key {found}, now with {expected}: \
+         a home belongs to one key, give this one its own"
+    )]
+    OtherKey {
+        /// The database.
+        path: PathBuf,
+        /// The key given.
+        expected: PublicKey,
+        /// The key in the database.
+        found: PublicKey,
+    },
+    /// The database holds something that is no state.
+    #[error(
+        "the database {path} is damaged: {reason}; move the home away and start again, \
+         the node fetches the chain from the others"
+    )]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The state in the database is not one.
+    #[error("the database {path} is damaged: {reason}; move the home away and start again")]
+    State {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong.
+        reason: StateError,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A port cannot be had.
+    #[error("{what} cannot listen on {address}: {reason}; choose another address or end what uses it")]
+    Listen {
+        /// "the API" or "consensus".
+        what: &'static str,
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the system says.
+        reason: std::io::Error,
+    },
+    /// The consensus engine could not be started.
+    #[error("consensus could not be started: {0}")]
+    Engine(String),
+    /// The consensus engine ended.
+    #[error("the consensus engine stopped: {0}; what was decided is safe, start the node again")]
+    EngineStopped(String),
+    /// A decided block cannot be applied: this node would leave the chain.
+    #[error(
+        "the decided block {hash} of height {height} cannot be applied: {reason}; \
+         this node's program or database differs from the others'"
+    )]
+    Divergence {
+        /// The height.
+        height: u64,
+        /// The block.
+        hash: Hash,
+        /// What is wrong.
+        reason: String,
+    },
+}

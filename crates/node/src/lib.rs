@@ -1,0 +1,171 @@
+//! A node of a Muster network: consensus, storage, mempool, HTTP API, embedded dashboard.
+//!
+//! It never sees a tensor: what peers learn is between them, the ledger knows weights and money.
+//!
+//! - [`consensus`] holds everything that knows the engine;
+//! - [`chain`] builds, checks and applies blocks, and publishes the newest state;
+//! - [`store`] is the one place that knows the disk, [`http`] the one that knows HTTP.
+
+pub mod chain;
+pub mod config;
+pub mod consensus;
+pub mod error;
+pub mod gossip;
+pub mod http;
+pub mod mempool;
+pub mod metrics;
+pub mod store;
+pub mod telemetry;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+pub use config::{Gossip, NodeConfig, read_key};
+pub use error::NodeError;
+use muster_ledger::genesis::Genesis;
+use tokio::sync::{oneshot, watch};
+
+use chain::Chain;
+use consensus::{Application, EngineSettings, Faults};
+use http::{Api, ApiParts};
+use mempool::{Mempool, MempoolLimits};
+use metrics::Metrics;
+use store::Store;
+
+/// How long open requests may take to end when the node is shut down.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// Runs a node until `shutdown` resolves.
+///
+/// # Errors
+/// One sentence that says what is wrong and what to do. What was decided is never lost.
+pub async fn run(
+    mut config: NodeConfig,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), NodeError> {
+    // Whoever is first in the process installs the provider; that another was first is fine.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    config.resolve(&std::env::current_dir().unwrap_or_default());
+    config.validate()?;
+    let genesis = config.read_genesis()?;
+    let key = Arc::new(config.read_key()?);
+    let home = |reason: std::io::Error| NodeError::Home {
+        path: config.home.clone(),
+        reason: reason.to_string(),
+    };
+    fs::create_dir_all(&config.home).map_err(home)?;
+    let listener = listen(config.api).await?;
+
+    let cache = (config.cache_mib as usize) << 20;
+    let (store, opened) = Store::open(&config.database(), cache, &genesis, &key.public())?;
+    let store = Arc::new(store);
+    let mempool = Arc::new(Mempool::new(MempoolLimits::default()));
+    let metrics = Arc::new(Metrics::default());
+    let faults: Faults = Arc::new(Mutex::new(Vec::new()));
+    let settings = engine_settings(&config, &genesis, opened.state.parameters());
+    tracing::info!(
+        name = config.name,
+        chain = %settings.chain,
+        height = opened.state.height().0,
+        state_root = %opened.header.state_root,
+        "opened"
+    );
+    let (chain, tip) = Chain::new(
+        store.clone(),
+        mempool.clone(),
+        metrics.clone(),
+        key.public(),
+        opened.header,
+        opened.state,
+    )?;
+    let engine = consensus::start(&settings, key).await?;
+    let (application, mut stopper) =
+        Application::new(engine, chain, metrics.clone(), faults.clone());
+    let mut application = spawn_application(application);
+
+    let names = genesis.validators.iter().map(|v| (v.key, v.name.clone())).collect();
+    let gossip = gossip::Gossip::start(&config.api_peers, config.forward_hops);
+    let parts = ApiParts {
+        name: config.name.clone(),
+        network: genesis.name.clone(),
+        tip,
+        store,
+        mempool,
+        metrics,
+        gossip,
+        faults,
+        names,
+    };
+    let (stop_http, stopped) = watch::channel(false);
+    let server = tokio::spawn(serve(listener, Api::new(parts), stopped));
+    tracing::info!(api = %config.api, consensus = %config.listen, "listening");
+
+    tokio::pin!(shutdown);
+    let result = tokio::select! {
+        () = &mut shutdown => Ok(()),
+        reason = stopper.ended() => Err(NodeError::EngineStopped(reason)),
+        ended = &mut application => match ended {
+            Ok(Ok(())) => Err(NodeError::EngineStopped("it sends nothing any more".to_string())),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(NodeError::EngineStopped("the application failed".to_string())),
+        },
+    };
+    tracing::info!("shutting down");
+    let _ = stop_http.send(true);
+    stopper.stop().await;
+    let _ = tokio::time::timeout(DRAIN, server).await;
+    result
+}
+
+async fn listen(address: SocketAddr) -> Result<tokio::net::TcpListener, NodeError> {
+    tokio::net::TcpListener::bind(address)
+        .await
+        .map_err(|reason| NodeError::Listen { what: "the API", address, reason })
+}
+
+fn engine_settings(
+    config: &NodeConfig,
+    genesis: &Genesis,
+    parameters: &muster_ledger::parameters::Parameters,
+) -> EngineSettings {
+    EngineSettings {
+        name: config.name.clone(),
+        chain: genesis.chain_id(),
+        listen: config.listen,
+        peers: config.peers.clone(),
+        wal: config.wal(),
+        gossip: config.gossip,
+        block_bytes_max: usize::try_from(parameters.block_bytes_max).unwrap_or(usize::MAX),
+        block_time: Duration::from_millis(parameters.block_time_ms),
+    }
+}
+
+/// Runs the application on a thread of its own: it executes blocks and waits for the disk.
+fn spawn_application(application: Application) -> oneshot::Receiver<Result<(), NodeError>> {
+    let (sender, receiver) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("application".to_string())
+        .spawn(move || {
+            // Nobody waits for the result when the node is shut down.
+            let _ = sender.send(application.run());
+        })
+        .expect("the system gives a thread at start");
+    receiver
+}
+
+async fn serve(
+    listener: tokio::net::TcpListener,
+    api: Arc<Api>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let service = http::router(api).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+        // An error means that the node is gone: stop as well.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    });
+    if let Err(error) = server.await {
+        tracing::error!(%error, "the HTTP server failed");
+    }
+}

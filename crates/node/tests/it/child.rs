@@ -1,0 +1,31 @@
+//! The node that [`crate::network`] starts: this test does nothing unless told to be one.
+
+use std::path::Path;
+
+use muster_node::NodeConfig;
+
+#[test]
+fn node() {
+    let Some(path) = std::env::var_os(crate::network::NODE_CONFIG) else { return };
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(
+            std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_string()),
+        ))
+        .with_ansi(false)
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let result = runtime.block_on(async {
+        let config = NodeConfig::read(Path::new(&path))?;
+        muster_node::run(config, std::future::pending()).await
+    });
+    if let Err(error) = result {
+        // This process is the child: it ends with the one line that a person would see.
+        tracing::error!("{error}");
+        std::process::exit(1);
+    }
+}

@@ -1,0 +1,6 @@
+//! Integration tests of the node: networks of real processes, crashes, bad input.
+
+mod child;
+mod network;
+mod processes;
+mod refusals;

@@ -1,0 +1,207 @@
+//! Networks of real node processes: this very test binary, started again as a node.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use muster_api::{Client, Status};
+use muster_ledger::crypto::{Hash, SecretKey};
+use muster_ledger::genesis::{Genesis, Validator};
+use muster_ledger::money::Grains;
+use muster_ledger::parameters::Parameters;
+use muster_ledger::transaction::{Action, Height, SignedTransaction, Transaction};
+use muster_node::{Gossip, NodeConfig};
+
+/// The variable that makes this binary a node.
+pub const NODE_CONFIG: &str = "MUSTER_TEST_NODE";
+/// How long anything may take before a test gives up. Generous: the machine may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+pub fn validator_key(index: usize) -> SecretKey {
+    SecretKey::from_seed([index as u8 + 1; 32])
+}
+
+pub fn user_key(index: usize) -> SecretKey {
+    let mut seed = [200; 32];
+    seed[0] = index as u8;
+    SecretKey::from_seed(seed)
+}
+
+/// Ports that were free a moment ago.
+pub fn free_ports(count: usize) -> Vec<u16> {
+    let listeners: Vec<TcpListener> =
+        (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+    listeners.iter().map(|l| l.local_addr().expect("bound").port()).collect()
+}
+
+pub fn write_key(path: &Path, key: &SecretKey) {
+    use std::io::Write;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(path).expect("the key file opens");
+    writeln!(file, "{}", hex::encode(*key.seed())).expect("the key is written");
+}
+
+pub fn genesis(validators: usize, block_time_ms: u64) -> Genesis {
+    let parameters = Parameters {
+        block_time_ms,
+        timeout_propose_ms: 1_000,
+        timeout_prevote_ms: 500,
+        timeout_precommit_ms: 500,
+        ..Parameters::default()
+    };
+    Genesis {
+        name: "test".to_string(),
+        time_ms: 1_700_000_000_000,
+        parameters,
+        validators: (0..validators)
+            .map(|index| Validator {
+                name: format!("validator-{index}"),
+                key: validator_key(index).public(),
+            })
+            .collect(),
+        accounts: (0..4).map(|index| (user_key(index).public(), Grains(1_000_000_000_000))).collect(),
+        peers: Vec::new(),
+    }
+}
+
+pub struct Network {
+    pub directory: tempfile::TempDir,
+    pub genesis: Genesis,
+    pub configs: Vec<PathBuf>,
+    pub urls: Vec<String>,
+    children: Vec<Option<Child>>,
+}
+
+impl Network {
+    /// Writes the homes of a network; nothing runs yet.
+    pub fn new(validators: usize, block_time_ms: u64, gossip: Gossip) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let genesis = genesis(validators, block_time_ms);
+        let path = directory.path().join("genesis.json");
+        fs::write(&path, serde_json::to_vec(&genesis).expect("serialises")).expect("written");
+        let ports = free_ports(2 * validators);
+        let (consensus, api) = ports.split_at(validators);
+        let urls: Vec<String> = api.iter().map(|port| format!("http://127.0.0.1:{port}")).collect();
+        let configs = (0..validators)
+            .map(|index| {
+                let home = directory.path().join(format!("validator-{index}"));
+                fs::create_dir_all(&home).expect("made");
+                write_key(&home.join("key"), &validator_key(index));
+                let others = |own: usize| (0..validators).filter(move |other| *other != own);
+                let config = NodeConfig {
+                    name: format!("validator-{index}"),
+                    home: ".".into(),
+                    genesis: "../genesis.json".into(),
+                    key: "key".into(),
+                    listen: ([127, 0, 0, 1], consensus[index]).into(),
+                    api: ([127, 0, 0, 1], api[index]).into(),
+                    peers: others(index).map(|o| format!("127.0.0.1:{}", consensus[o])).collect(),
+                    api_peers: others(index).map(|other| urls[other].clone()).collect(),
+                    public_api: false,
+                    gossip,
+                    forward_hops: 1,
+                    cache_mib: 8,
+                };
+                let path = home.join("node.toml");
+                fs::write(&path, toml::to_string(&config).expect("serialises")).expect("written");
+                path
+            })
+            .collect();
+        let children = (0..validators).map(|_| None).collect();
+        Self { directory, genesis, configs, urls, children }
+    }
+
+    pub fn chain(&self) -> Hash {
+        self.genesis.chain_id()
+    }
+
+    pub fn start(&mut self, index: usize) {
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.configs[index].with_file_name("node.log"))
+            .expect("the log opens");
+        let child = Command::new(std::env::current_exe().expect("known"))
+            .args(["child::node", "--exact", "--nocapture", "--test-threads=1"])
+            .env(NODE_CONFIG, &self.configs[index])
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the node starts");
+        self.children[index] = Some(child);
+    }
+
+    pub fn start_all(&mut self) {
+        (0..self.configs.len()).for_each(|index| self.start(index));
+    }
+
+    /// SIGKILL: no chance to write anything more.
+    pub fn kill(&mut self, index: usize) {
+        if let Some(mut child) = self.children[index].take() {
+            child.kill().expect("it can be killed");
+            child.wait().expect("it ends");
+        }
+    }
+
+    pub fn client(&self, index: usize) -> Client {
+        Client::new(vec![self.urls[index].clone()]).expect("a client")
+    }
+
+    /// Waits until a node answers with at least this height.
+    pub async fn wait_height(&self, index: usize, height: u64) -> Status {
+        let client = self.client(index);
+        self.wait(&format!("height {height} on node {index}"), async || {
+            client.status().await.ok().filter(|status| status.height >= height)
+        })
+        .await
+    }
+
+    pub async fn wait<T>(&self, what: &str, mut question: impl AsyncFnMut() -> Option<T>) -> T {
+        let start = Instant::now();
+        loop {
+            if let Some(answer) = question().await {
+                return answer;
+            }
+            if start.elapsed() > PATIENCE {
+                let logs = (0..self.configs.len()).map(|index| self.tail(index));
+                panic!("gave up waiting for {what}\n{}", logs.collect::<Vec<_>>().join("\n"));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The end of a node's log.
+    pub fn tail(&self, index: usize) -> String {
+        let log = self.configs[index].with_file_name("node.log");
+        let text = fs::read_to_string(log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        let tail = &lines[lines.len().saturating_sub(25)..];
+        format!("--- node {index}\n{}", tail.join("\n"))
+    }
+
+    pub fn transfer(&self, from: &SecretKey, nonce: u64, to: &SecretKey, amount: u64) -> SignedTransaction {
+        let transaction = Transaction {
+            chain: self.chain(),
+            signer: from.public(),
+            nonce,
+            expires: Height(900),
+            tip: Grains(0),
+            action: Action::Transfer { to: to.public(), amount: Grains(amount) },
+        };
+        SignedTransaction::sign(transaction, from)
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        for child in self.children.iter_mut().flatten() {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
