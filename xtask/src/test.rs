@@ -100,7 +100,7 @@ pub fn run(options: &TestArguments) -> anyhow::Result<ExitCode> {
         report.part("dependencies (cargo deny)", |_| deny::check());
     }
     if dashboard::exists() {
-        report.part("dashboard: types (tsc)", |_| {
+        report.part("dashboard: types and lints (tsc, Biome)", |_| {
             npm_passes(&["run", "--silent", "check"])
         });
         report.part("dashboard: units (Vitest)", |counts| {

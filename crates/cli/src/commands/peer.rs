@@ -1,0 +1,124 @@
+//! `muster peer`: one peer.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Args, Subcommand};
+use muster_peer::PeerConfig;
+
+use super::node::new_key;
+use super::{asked_to_end, block_on_all_cores, follow_supervisor, start_log};
+use crate::documents;
+use crate::network::account;
+use crate::output;
+use crate::wallet::write_whole;
+
+/// Arguments of `muster peer`.
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Options {
+    #[command(subcommand)]
+    command: Option<Verb>,
+    /// The peer's configuration
+    #[arg(long, value_name = "FILE", required = true)]
+    config: Option<PathBuf>,
+    /// End when this process, the parent, does
+    #[arg(long, hide = true)]
+    supervised: Option<i32>,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Make keys and a configuration
+    Init(Init),
+}
+
+#[derive(Args)]
+struct Init {
+    /// A name for people
+    #[arg(long)]
+    name: String,
+    /// A node's URL; may be repeated
+    #[arg(long = "node-url", value_name = "URL", required = true)]
+    node_urls: Vec<String>,
+    /// What to learn from; may be repeated [default: the project's documents and sources]
+    #[arg(long, value_name = "FILE")]
+    text: Vec<PathBuf>,
+    /// The address that owns the peer and its stake, such as one of your wallet [default: a new
+    /// key in the folder]
+    #[arg(long, value_name = "ADDRESS")]
+    owner: Option<String>,
+    /// Where keys, configuration and checkpoints go [default: a folder of the name]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Where the peer listens
+    #[arg(long, value_name = "HOST:PORT", default_value = "0.0.0.0:8700")]
+    listen: SocketAddr,
+    /// Where others reach it [default: https:// and what it listens on]
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+}
+
+/// Runs the command.
+pub fn run(options: Options) -> Result<()> {
+    if let Some(Verb::Init(init)) = &options.command {
+        return initialise(init);
+    }
+    follow_supervisor(options.supervised)?;
+    start_log();
+    let path = options.config.context("name the peer's configuration with --config")?;
+    let config = PeerConfig::read(&path)?;
+    block_on_all_cores(async { Ok(muster_peer::run(config, asked_to_end()).await?) })
+}
+
+fn initialise(init: &Init) -> Result<()> {
+    let folder = init.dir.clone().unwrap_or_else(|| PathBuf::from(&init.name));
+    let file = folder.join("peer.toml");
+    ensure!(!file.exists(), "{} is there already: choose another --dir", file.display());
+    if let Some(owner) = &init.owner {
+        account(owner)?;
+    }
+    let endpoint = init.endpoint.clone().unwrap_or_else(|| format!("https://{}", init.listen));
+    ensure!(
+        init.endpoint.is_some() || !init.listen.ip().is_unspecified(),
+        "{} is no address that others could reach: name it with --endpoint https://HOST:PORT",
+        init.listen
+    );
+    let mut texts = init
+        .text
+        .iter()
+        .map(|path| {
+            std::fs::canonicalize(path)
+                .with_context(|| format!("cannot read the text {}", path.display()))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let hot = new_key(&folder.join("hot.key"))?;
+    if texts.is_empty() {
+        write_whole(&folder.join(documents::NAME), documents::TEXT.as_bytes())?;
+        texts.push(PathBuf::from(documents::NAME));
+    }
+    let text = |text: &str| toml::Value::String(text.to_owned());
+    let list = |items: Vec<String>| {
+        toml::Value::Array(items.into_iter().map(toml::Value::String).collect())
+    };
+    let paths = texts.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+    let mut table = toml::Table::from_iter([
+        ("name".into(), text(&init.name)),
+        ("home".into(), text(".")),
+        ("hot_key".into(), text("hot.key")),
+        ("listen".into(), text(&init.listen.to_string())),
+        ("endpoint".into(), text(&endpoint)),
+        ("node_urls".into(), list(init.node_urls.clone())),
+        ("text".into(), list(paths)),
+        ("control".into(), toml::Value::Boolean(false)),
+    ]);
+    let owner = match &init.owner {
+        Some(owner) => owner.clone(),
+        None => new_key(&folder.join("cold.key"))?,
+    };
+    table.insert("owner".into(), toml::Value::String(owner));
+    write_whole(&file, toml::to_string(&table)?.as_bytes())?;
+    output::say(&format!("start it with: muster peer --config {}", file.display()));
+    output::print(&hot)
+}

@@ -1,0 +1,29 @@
+//! `muster transfer`: money from one account to another.
+
+use anyhow::Result;
+use clap::Args;
+use muster_ledger::money::Grains;
+use muster_ledger::transaction::Action;
+
+use crate::network::{Network, Signer, account, perform};
+
+/// Arguments of `muster transfer`.
+#[derive(Args)]
+pub struct Options {
+    /// Who receives it (an address)
+    to: String,
+    /// How much, in MST
+    amount: Grains,
+    #[command(flatten)]
+    network: Network,
+    #[command(flatten)]
+    signer: Signer,
+}
+
+/// Runs the command.
+pub async fn run(options: Options) -> Result<()> {
+    let to = account(&options.to)?;
+    let action = Action::Transfer { to, amount: options.amount };
+    let done = format!("sent {} to {to}", options.amount);
+    perform(&options.network, &options.signer, action, &done).await
+}

@@ -1,0 +1,609 @@
+//! Scenario files: what a market on this machine is made of, and what befalls it.
+//!
+//! The file is TOML. Every complaint names the file, the line and the key; an unknown key is
+//! refused with the nearest known one. What belongs to a part that this version does not have is
+//! refused as well, in a sentence that says so.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use muster_ledger::money::Grains;
+use muster_ledger::parameters::Parameters;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::output::nearest;
+
+/// Validators in a market, at most: each is a process, and messages grow with their square.
+pub const VALIDATORS_MAX: usize = 32;
+/// Peers in a market of one machine, at most.
+pub const PEERS_MAX: usize = 256;
+/// Grains that stand behind each peer at the start, unless a scenario says otherwise.
+const STAKE: Grains = Grains(1_000 * 1_000_000_000);
+
+/// How a peer behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Behaviour {
+    /// Learns, answers, scores by what it measured.
+    Honest,
+    /// Answers noise to others and gives its weights to the cabal.
+    Cabal,
+    /// Answers noise and scores at random.
+    Noise,
+    /// Copies the weights that others set.
+    Copier,
+    /// Does not answer.
+    Silent,
+    /// Answers well and sends harmful gradients.
+    Poisoner,
+}
+
+impl Behaviour {
+    /// All that this version has.
+    pub const ALL: [Self; 6] =
+        [Self::Honest, Self::Cabal, Self::Noise, Self::Copier, Self::Silent, Self::Poisoner];
+
+    /// The word in scenario files and in the summary.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Honest => "honest",
+            Self::Cabal => "cabal",
+            Self::Noise => "noise",
+            Self::Copier => "copier",
+            Self::Silent => "silent",
+            Self::Poisoner => "poisoner",
+        }
+    }
+
+    /// What peers of this behaviour are called: `peer-0`, `cabal-0`, ...
+    fn family(self) -> &'static str {
+        if self == Self::Honest { "peer" } else { self.name() }
+    }
+}
+
+/// Behaviours of parts that this version does not have, and those parts.
+const BEHAVIOURS_ABSENT: [(&str, &str); 6] = [
+    ("lazy-verifier", "verification"),
+    ("adversarial-verifier", "verification"),
+    ("cheating-prover", "proof-of-learning"),
+    ("equivocator", "Byzantine validators"),
+    ("forger", "Byzantine validators"),
+    ("absent", "the reputation committee"),
+];
+/// Roles of parts that this version does not have.
+const ROLES_ABSENT: [&str; 4] = ["verifier", "prover", "server", "endorser"];
+
+/// Peers of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerGroup {
+    /// How many.
+    pub count: usize,
+    /// What they are called; a number follows where there are several.
+    pub name: Option<String>,
+    /// How they behave.
+    pub behaviour: Behaviour,
+    /// What stands behind each at the start.
+    pub stake: Grains,
+    /// What they learn from; empty: the market's texts.
+    pub text: Vec<PathBuf>,
+}
+
+/// What befalls a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FaultAction {
+    /// SIGKILL; started again at once, or after this long.
+    Kill {
+        /// The pause before it is started again.
+        restart_after: Option<Duration>,
+    },
+    /// SIGSTOP; SIGCONT after this long, or never.
+    Pause {
+        /// How long it stands still.
+        duration: Option<Duration>,
+    },
+}
+
+/// Something that goes wrong on purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// When, from the start of the run.
+    pub at: Duration,
+    /// The process.
+    pub name: String,
+    /// What befalls it.
+    pub action: FaultAction,
+}
+
+/// A whole scenario.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// Seed of everything random; chosen at random where absent.
+    pub seed: Option<u64>,
+    /// How long it runs; until it is ended where absent.
+    pub duration: Option<Duration>,
+    /// Number of validators.
+    pub validators: usize,
+    /// Genesis parameters.
+    pub parameters: Parameters,
+    /// The peers.
+    pub groups: Vec<PeerGroup>,
+    /// What all peers learn from; empty: the project's own documents and sources.
+    pub text: Vec<PathBuf>,
+    /// Whether each peer trains a control beside it.
+    pub control: bool,
+    /// What goes wrong on purpose.
+    pub faults: Vec<Fault>,
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Self {
+            seed: None,
+            duration: None,
+            validators: 4,
+            parameters: Parameters::default(),
+            groups: vec![group(6, Behaviour::Honest)],
+            text: Vec::new(),
+            control: true,
+            faults: Vec::new(),
+        }
+    }
+}
+
+/// `count` peers of a behaviour, otherwise by default.
+pub fn group(count: usize, behaviour: Behaviour) -> PeerGroup {
+    PeerGroup { count, name: None, behaviour, stake: STAKE, text: Vec::new() }
+}
+
+/// One peer of a resolved scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedPeer {
+    /// Unique in the market.
+    pub name: String,
+    /// How it behaves.
+    pub behaviour: Behaviour,
+    /// What stands behind it at the start.
+    pub stake: Grains,
+    /// What it may learn from.
+    pub text: Vec<PathBuf>,
+}
+
+impl Scenario {
+    /// Reads a scenario file; paths in it are relative to it.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = if path == Path::new("-") {
+            std::io::read_to_string(std::io::stdin()).context("cannot read stdin")?
+        } else {
+            std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read the scenario {}", path.display()))?
+        };
+        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        Self::parse(&text, &path.display().to_string(), &folder)
+    }
+
+    /// Parses a scenario; `name` stands in complaints.
+    pub fn parse(text: &str, name: &str, folder: &Path) -> Result<Self> {
+        let document = Document { text, name, folder };
+        let table = match DeTable::parse(text) {
+            Ok(table) => table,
+            Err(error) => {
+                let line = document.line(error.span().map_or(0, |span| span.start));
+                bail!("{name}:{line}: not TOML: {}", error.message().replace('\n', "; "));
+            }
+        };
+        document.scenario(table.get_ref())
+    }
+
+    /// The peers by name, in order.
+    pub fn peers(&self) -> Result<Vec<NamedPeer>> {
+        let mut counters = BTreeMap::<String, usize>::new();
+        let mut peers = Vec::<NamedPeer>::new();
+        for group in &self.groups {
+            let family = group.name.clone().unwrap_or_else(|| group.behaviour.family().into());
+            for _ in 0..group.count {
+                let counter = counters.entry(family.clone()).or_default();
+                let name = if group.name.is_some() && group.count == 1 {
+                    family.clone()
+                } else {
+                    format!("{family}-{counter}")
+                };
+                *counter += 1;
+                let taken = peers.iter().any(|peer| peer.name == name)
+                    || name.starts_with("validator-");
+                ensure!(!taken, "two processes are called `{name}`: give the groups other names");
+                let text = if group.text.is_empty() { &self.text } else { &group.text };
+                peers.push(NamedPeer {
+                    name,
+                    behaviour: group.behaviour,
+                    stake: group.stake,
+                    text: text.clone(),
+                });
+            }
+        }
+        Ok(peers)
+    }
+
+    /// Checks what no single key can say.
+    pub fn validate(&self) -> Result<()> {
+        ensure!(
+            (1..=VALIDATORS_MAX).contains(&self.validators),
+            "{} validators: a market needs at least 1 and, on one machine, at most {VALIDATORS_MAX}",
+            self.validators
+        );
+        let peers = self.peers()?;
+        ensure!(
+            peers.len() <= PEERS_MAX,
+            "{} peers: on one machine there may be at most {PEERS_MAX}",
+            peers.len()
+        );
+        let names = (0..self.validators)
+            .map(|index| format!("validator-{index}"))
+            .chain(peers.into_iter().map(|peer| peer.name))
+            .collect::<Vec<_>>();
+        for fault in &self.faults {
+            if !names.contains(&fault.name) {
+                let near = nearest(&fault.name, names.iter().map(String::as_str))
+                    .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                bail!("a fault names `{}`, and there is no such process{near}", fault.name);
+            }
+        }
+        Ok(())
+    }
+
+    /// The scenario as a file that [`Scenario::parse`] reads back: what lasts, without the faults
+    /// and the duration of one run.
+    pub fn to_toml(&self) -> Result<String> {
+        let mut text = String::new();
+        if let Some(seed) = self.seed {
+            writeln!(text, "seed = {}", seed.cast_signed())?;
+        }
+        writeln!(text, "control = {}", self.control)?;
+        writeln!(text, "text = {}", path_list(&self.text))?;
+        writeln!(text, "\n[network]\nvalidators = {}", self.validators)?;
+        let parameters = serde_json::to_value(&self.parameters)?;
+        let parameters: toml::Table = serde_json::from_value(parameters)?;
+        let (tables, values): (Vec<_>, Vec<_>) =
+            parameters.into_iter().partition(|(_, value)| value.is_table());
+        for (key, value) in values.into_iter().chain(tables) {
+            writeln!(text, "{key} = {value}")?;
+        }
+        for group in &self.groups {
+            writeln!(text, "\n[[peer]]\ncount = {}", group.count)?;
+            if let Some(name) = &group.name {
+                writeln!(text, "name = {}", quoted(name))?;
+            }
+            writeln!(text, "behaviour = \"{}\"", group.behaviour.name())?;
+            writeln!(text, "stake = \"{}\"", group.stake)?;
+            writeln!(text, "text = {}", path_list(&group.text))?;
+        }
+        if self.groups.is_empty() {
+            writeln!(text, "\n[[peer]]\ncount = 0")?;
+        }
+        Ok(text)
+    }
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.into()).to_string()
+}
+
+fn path_list(paths: &[PathBuf]) -> String {
+    let items = paths.iter().map(|path| quoted(&path.to_string_lossy())).collect::<Vec<_>>();
+    format!("[{}]", items.join(", "))
+}
+
+/// A scenario file while it is read.
+struct Document<'a> {
+    text: &'a str,
+    name: &'a str,
+    folder: &'a Path,
+}
+
+/// A value with the name of its key.
+type Item<'a> = (&'a str, &'a Spanned<DeValue<'a>>);
+
+impl Document<'_> {
+    fn line(&self, offset: usize) -> usize {
+        self.text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
+    }
+
+    /// A complaint about the text at an offset.
+    fn at(&self, offset: usize, complaint: impl std::fmt::Display) -> anyhow::Error {
+        anyhow::anyhow!("{}:{}: {complaint}", self.name, self.line(offset))
+    }
+
+    fn wrong(&self, (key, value): Item<'_>, wanted: &str) -> anyhow::Error {
+        self.at(value.span().start, format!("`{key}` must be {wanted}"))
+    }
+
+    /// The items of a table, refused where a key is not known.
+    fn items<'a>(
+        &self,
+        table: &'a DeTable<'a>,
+        place: &str,
+        known: &[&str],
+    ) -> Result<Vec<Item<'a>>> {
+        let mut items = Vec::new();
+        for (key, value) in table {
+            let name: &str = key.get_ref();
+            if !known.contains(&name) {
+                let hint = match nearest(name, known.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("known are {}", known.join(", ")),
+                };
+                let complaint = format!("unknown key `{name}` {place}; {hint}");
+                return Err(self.at(key.span().start, complaint));
+            }
+            items.push((name, value));
+        }
+        Ok(items)
+    }
+
+    fn scenario(&self, table: &DeTable<'_>) -> Result<Scenario> {
+        let known =
+            ["seed", "duration", "control", "text", "network", "peer", "fault", "presence"];
+        let mut scenario = Scenario::default();
+        for item in self.items(table, "at the top", &known)? {
+            match item.0 {
+                "seed" => scenario.seed = Some(self.integer(item)?.cast_unsigned()),
+                "duration" => scenario.duration = Some(self.duration(item)?),
+                "control" => {
+                    scenario.control = item
+                        .1
+                        .get_ref()
+                        .as_bool()
+                        .ok_or_else(|| self.wrong(item, "true or false"))?;
+                }
+                "text" => scenario.text = self.paths(item)?,
+                "network" => self.network(item, &mut scenario)?,
+                "peer" => {
+                    scenario.groups = self
+                        .tables(item)?
+                        .into_iter()
+                        .map(|table| self.group(table))
+                        .collect::<Result<_>>()?;
+                    scenario.groups.retain(|group| group.count > 0);
+                }
+                "fault" => {
+                    scenario.faults = self
+                        .tables(item)?
+                        .into_iter()
+                        .map(|(offset, table)| self.fault(offset, table))
+                        .collect::<Result<_>>()?;
+                }
+                _ => {
+                    let complaint = "this version has no presence rounds: leave out [[presence]]";
+                    return Err(self.at(item.1.span().start, complaint));
+                }
+            }
+        }
+        scenario.validate().with_context(|| self.name.to_owned())?;
+        Ok(scenario)
+    }
+
+    /// `[network]`: the number of validators, and any genesis parameter by its name.
+    fn network(&self, item: Item<'_>, scenario: &mut Scenario) -> Result<()> {
+        let Some(table) = item.1.get_ref().as_table() else {
+            return Err(self.wrong(item, "a table: write [network]"));
+        };
+        let mut parameters = serde_json::to_value(Parameters::default())?;
+        let names = match &parameters {
+            serde_json::Value::Object(fields) => fields.keys().cloned().collect::<Vec<_>>(),
+            _ => Vec::new(),
+        };
+        let mut known = vec!["validators", "block_time"];
+        known.extend(names.iter().map(String::as_str));
+        for item in self.items(table, "in [network]", &known)? {
+            let (key, value) = match item.0 {
+                "validators" => {
+                    scenario.validators = self.count(item, 1, VALIDATORS_MAX)?;
+                    continue;
+                }
+                "block_time" => {
+                    let milliseconds = u64::try_from(self.duration(item)?.as_millis())?;
+                    ("block_time_ms", serde_json::Value::from(milliseconds))
+                }
+                key => (key, self.json(item)?),
+            };
+            // Money is grains in a string there; here also a number of grains, or "1.5 MST".
+            let value = match (&parameters[key], value) {
+                (serde_json::Value::String(_), serde_json::Value::Number(number)) => {
+                    number.to_string().into()
+                }
+                (_, serde_json::Value::String(text)) if text.ends_with("MST") => {
+                    let amount = text.parse::<Grains>();
+                    amount.map_err(|error| self.at(item.1.span().start, error))?.0.to_string().into()
+                }
+                (_, value) => value,
+            };
+            parameters[key] = value;
+            let read = serde_json::from_value::<Parameters>(parameters.clone());
+            let at = |error: &dyn std::fmt::Display| {
+                self.at(item.1.span().start, format!("`{}`: {error}", item.0))
+            };
+            scenario.parameters = read.map_err(|error| at(&error))?;
+            scenario.parameters.validate().map_err(|error| at(&error))?;
+        }
+        Ok(())
+    }
+
+    fn group(&self, (offset, table): (usize, &DeTable<'_>)) -> Result<PeerGroup> {
+        let known = ["count", "name", "behaviour", "stake", "roles", "text", "modality"];
+        let mut found = group(1, Behaviour::Honest);
+        for item in self.items(table, "in [[peer]]", &known)? {
+            match item.0 {
+                "count" => found.count = self.count(item, 0, PEERS_MAX)?,
+                "name" => found.name = Some(self.process_name(item)?),
+                "behaviour" => found.behaviour = self.behaviour(item)?,
+                "stake" => found.stake = self.amount(item)?,
+                "roles" => self.roles(item)?,
+                "text" => found.text = self.paths(item)?,
+                _ => {
+                    let modality = self.string(item)?;
+                    if modality != "text" {
+                        let complaint =
+                            format!("modality `{modality}`: in a local market peers learn `text`");
+                        return Err(self.at(item.1.span().start, complaint));
+                    }
+                }
+            }
+        }
+        if found.name.is_some() && found.count == 0 {
+            return Err(self.at(offset, "a named peer with a count of 0"));
+        }
+        Ok(found)
+    }
+
+    fn behaviour(&self, item: Item<'_>) -> Result<Behaviour> {
+        let word = self.string(item)?;
+        if let Some(found) = Behaviour::ALL.into_iter().find(|known| known.name() == word) {
+            return Ok(found);
+        }
+        let complaint = match BEHAVIOURS_ABSENT.iter().find(|(name, _)| *name == word) {
+            Some((_, part)) => {
+                format!("behaviour `{word}` needs {part}, which this version does not have")
+            }
+            None => {
+                let known = Behaviour::ALL.map(Behaviour::name);
+                let hint = nearest(word, known)
+                    .map_or_else(|| format!("known are {}", known.join(", ")), |near| {
+                        format!("did you mean `{near}`?")
+                    });
+                format!("unknown behaviour `{word}`; {hint}")
+            }
+        };
+        Err(self.at(item.1.span().start, complaint))
+    }
+
+    fn roles(&self, item: Item<'_>) -> Result<()> {
+        for role in self.strings(item)? {
+            let complaint = match role {
+                "learner" => continue,
+                absent if ROLES_ABSENT.contains(&absent) => {
+                    format!("this version has no role `{absent}`: peers are `learner`s")
+                }
+                other => format!("unknown role `{other}`; known is `learner`"),
+            };
+            return Err(self.at(item.1.span().start, complaint));
+        }
+        Ok(())
+    }
+
+    fn fault(&self, offset: usize, table: &DeTable<'_>) -> Result<Fault> {
+        let known = ["at", "kill", "pause", "restart_after", "for"];
+        let (mut at, mut kill, mut pause) = (None, None, None);
+        let (mut restart_after, mut duration) = (None, None);
+        for item in self.items(table, "in [[fault]]", &known)? {
+            match item.0 {
+                "at" => at = Some(self.duration(item)?),
+                "kill" => kill = Some(self.string(item)?.to_owned()),
+                "pause" => pause = Some(self.string(item)?.to_owned()),
+                "restart_after" => restart_after = Some(self.duration(item)?),
+                _ => duration = Some(self.duration(item)?),
+            }
+        }
+        let complain = |complaint: &str| Err(self.at(offset, complaint));
+        let Some(at) = at else {
+            return complain("a fault without `at`: say when, such as at = \"60s\"");
+        };
+        match (kill, pause) {
+            (Some(_), Some(_)) => complain("a fault with both `kill` and `pause`: write two"),
+            (None, None) => complain("a fault without `kill` or `pause`: name a process"),
+            (Some(_), None) if duration.is_some() => {
+                complain("`for` belongs to `pause`; after `kill` comes `restart_after`")
+            }
+            (None, Some(_)) if restart_after.is_some() => {
+                complain("`restart_after` belongs to `kill`; after `pause` comes `for`")
+            }
+            (Some(name), None) => {
+                Ok(Fault { at, name, action: FaultAction::Kill { restart_after } })
+            }
+            (None, Some(name)) => Ok(Fault { at, name, action: FaultAction::Pause { duration } }),
+        }
+    }
+
+    fn tables<'a>(&self, item: Item<'a>) -> Result<Vec<(usize, &'a DeTable<'a>)>> {
+        let wanted = format!("a list of tables: write [[{}]]", item.0);
+        let values = item.1.get_ref().as_array().ok_or_else(|| self.wrong(item, &wanted))?;
+        values
+            .iter()
+            .map(|value| {
+                let table = value.get_ref().as_table();
+                table
+                    .map(|table| (value.span().start, table))
+                    .ok_or_else(|| self.wrong(item, &wanted))
+            })
+            .collect()
+    }
+
+    fn string<'a>(&self, item: Item<'a>) -> Result<&'a str> {
+        item.1.get_ref().as_str().ok_or_else(|| self.wrong(item, "a text in quotes"))
+    }
+
+    fn strings<'a>(&self, item: Item<'a>) -> Result<Vec<&'a str>> {
+        let wanted = "a list of texts, such as [\"one\", \"two\"]";
+        let values = item.1.get_ref().as_array().ok_or_else(|| self.wrong(item, wanted))?;
+        values
+            .iter()
+            .map(|value| value.get_ref().as_str().ok_or_else(|| self.wrong(item, wanted)))
+            .collect()
+    }
+
+    fn paths(&self, item: Item<'_>) -> Result<Vec<PathBuf>> {
+        Ok(self.strings(item)?.into_iter().map(|path| self.folder.join(path)).collect())
+    }
+
+    fn integer(&self, item: Item<'_>) -> Result<i64> {
+        let wanted = "a whole number";
+        let number = item.1.get_ref().as_integer().ok_or_else(|| self.wrong(item, wanted))?;
+        i64::from_str_radix(number.as_str(), number.radix()).map_err(|_| self.wrong(item, wanted))
+    }
+
+    fn count(&self, item: Item<'_>, min: usize, max: usize) -> Result<usize> {
+        usize::try_from(self.integer(item)?)
+            .ok()
+            .filter(|count| (min..=max).contains(count))
+            .ok_or_else(|| self.wrong(item, &format!("a whole number from {min} to {max}")))
+    }
+
+    fn duration(&self, item: Item<'_>) -> Result<Duration> {
+        let text = item.1.get_ref().as_str();
+        text.and_then(|text| humantime::parse_duration(text).ok())
+            .ok_or_else(|| self.wrong(item, "a duration, such as \"90s\" or \"2m\""))
+    }
+
+    fn amount(&self, item: Item<'_>) -> Result<Grains> {
+        let text = match item.1.get_ref() {
+            DeValue::Integer(number) => number.as_str().to_owned(),
+            DeValue::Float(number) => number.as_str().to_owned(),
+            other => other.as_str().unwrap_or_default().to_owned(),
+        };
+        text.parse().map_err(|error| self.at(item.1.span().start, format!("`{}`: {error}", item.0)))
+    }
+
+    /// A name that may stand in file names and addresses.
+    fn process_name(&self, item: Item<'_>) -> Result<String> {
+        let name = self.string(item)?;
+        let fits = (1..=40).contains(&name.len())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        if fits {
+            return Ok(name.to_owned());
+        }
+        Err(self.wrong(item, "1 to 40 letters, digits, - or _"))
+    }
+
+    /// A value of a genesis parameter; those are documented as JSON.
+    fn json(&self, item: Item<'_>) -> Result<serde_json::Value> {
+        let text = self.text.get(item.1.span()).unwrap_or_default();
+        let table: toml::Table = toml::from_str(&format!("value = {text}"))
+            .map_err(|error| self.at(item.1.span().start, error.message()))?;
+        Ok(serde_json::to_value(&table["value"])?)
+    }
+}
+
+#[cfg(test)]
+#[path = "scenario_tests.rs"]
+mod tests;

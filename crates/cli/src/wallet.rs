@@ -1,0 +1,224 @@
+//! The keys of a person or of a market on this machine: one mnemonic, keys by name, and the
+//! encrypted file that holds it.
+
+use std::fs;
+use std::io::{IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use muster_ledger::crypto::{PublicKey, SecretKey, hash};
+use muster_ledger::keys;
+use zeroize::Zeroizing;
+
+/// The variable that holds the passphrase where nobody can be asked.
+pub const PASSPHRASE_VARIABLE: &str = "MUSTER_PASSPHRASE";
+/// The file of a wallet; anything longer is none.
+const FILE_BYTES_MAX: u64 = 64 << 10;
+
+/// Work factor of a trial market's wallet: its passphrase lies beside it.
+const TRIAL_WORK_FACTOR: u8 = 10;
+
+/// An open wallet.
+pub struct Wallet {
+    mnemonic: keys::Mnemonic,
+    seed: Zeroizing<[u8; 64]>,
+    work_factor: u8,
+}
+
+impl Wallet {
+    /// A wallet from the system's randomness.
+    pub fn generate() -> Result<Self> {
+        Ok(Self::new(keys::Mnemonic::generate()?, keys::WORK_FACTOR))
+    }
+
+    /// The wallet of a trial market: whoever knows the seed knows its keys.
+    pub fn from_seed(seed: u64) -> Self {
+        let entropy = hash("muster up", &[&seed.to_le_bytes()]);
+        Self::new(keys::Mnemonic::from_entropy(&entropy.0), TRIAL_WORK_FACTOR)
+    }
+
+    /// The wallet of these words.
+    pub fn from_words(words: &str) -> Result<Self> {
+        Ok(Self::new(words.parse()?, keys::WORK_FACTOR))
+    }
+
+    fn new(mnemonic: keys::Mnemonic, work_factor: u8) -> Self {
+        let seed = mnemonic.seed("");
+        Self { mnemonic, seed, work_factor }
+    }
+
+    /// The words, for writing down.
+    pub fn words(&self) -> Zeroizing<String> {
+        self.mnemonic.words()
+    }
+
+    /// The key of a name, such as `user` or `cold/peer-0`.
+    pub fn key(&self, name: &str) -> Result<SecretKey> {
+        Ok(keys::derive(self.seed.as_slice(), name)?)
+    }
+
+    /// The address of a name.
+    pub fn address(&self, name: &str) -> Result<PublicKey> {
+        Ok(self.key(name)?.public())
+    }
+
+    /// Writes the wallet, encrypted; never over another.
+    pub fn save(&self, path: &Path, passphrase: &str) -> Result<()> {
+        ensure!(!path.exists(), "{} is there already: name another with --wallet", path.display());
+        let sealed = keys::encrypt(passphrase, self.words().as_bytes(), self.work_factor)
+            .context("the wallet cannot be encrypted")?;
+        write_private(path, &sealed)
+    }
+
+    /// Reads a wallet.
+    pub fn open(path: &Path, passphrase: &str) -> Result<Self> {
+        let shown = path.display();
+        let length = fs::metadata(path)
+            .with_context(|| format!("no wallet at {shown}: make one with `muster wallet new`"))?
+            .len();
+        ensure!(length <= FILE_BYTES_MAX, "{shown} is no wallet: it has {length} bytes");
+        let sealed = fs::read(path).with_context(|| format!("cannot read {shown}"))?;
+        let words = keys::decrypt(passphrase, &sealed)
+            .with_context(|| format!("cannot open the wallet {shown}"))?;
+        let words = std::str::from_utf8(&words)
+            .with_context(|| format!("{shown} does not hold the words of a wallet"))?;
+        Self::from_words(words)
+    }
+}
+
+/// Where a wallet is and where its passphrase comes from.
+#[derive(Clone, Debug, clap::Args)]
+pub struct WalletFile {
+    /// The wallet's file [default: in the user's data folder]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub wallet: Option<PathBuf>,
+}
+
+impl WalletFile {
+    /// The file.
+    pub fn path(&self) -> Result<PathBuf> {
+        match &self.wallet {
+            Some(path) => Ok(path.clone()),
+            None => Ok(data_folder()?.join("wallet.age")),
+        }
+    }
+
+    /// Opens it, with the passphrase of the variable, of a file beside it, or of the person.
+    pub fn open(&self) -> Result<Wallet> {
+        let path = self.path()?;
+        ensure!(
+            path.exists(),
+            "no wallet at {}: make one with `muster wallet new`, or name one with --wallet",
+            path.display()
+        );
+        Wallet::open(&path, &passphrase(&path, false)?)
+    }
+}
+
+/// The passphrase for a wallet: from the variable, from the file `passphrase` that a market of
+/// `muster up` keeps beside its wallet, or asked for on the terminal (twice for a new one).
+pub fn passphrase(wallet: &Path, new: bool) -> Result<Zeroizing<String>> {
+    if let Ok(text) = std::env::var(PASSPHRASE_VARIABLE) {
+        ensure!(!text.is_empty(), "{PASSPHRASE_VARIABLE} is empty: set it, or unset it to be asked");
+        return Ok(Zeroizing::new(text));
+    }
+    let beside = wallet.with_file_name("passphrase");
+    if !new && beside.is_file() {
+        let text = fs::read_to_string(&beside)
+            .with_context(|| format!("cannot read {}", beside.display()))?;
+        return Ok(Zeroizing::new(text.trim_end().to_owned()));
+    }
+    ensure!(
+        std::io::stdin().is_terminal(),
+        "a passphrase is needed and there is no terminal to ask on: set {PASSPHRASE_VARIABLE}"
+    );
+    let first = ask_hidden(&format!("Passphrase for {}: ", wallet.display()))?;
+    ensure!(!first.is_empty(), "an empty passphrase protects nothing: choose another");
+    if new {
+        let second = ask_hidden("The same again: ")?;
+        ensure!(*first == *second, "the two passphrases differ: start again");
+    }
+    Ok(first)
+}
+
+/// Reads a line without showing it.
+fn ask_hidden(prompt: &str) -> Result<Zeroizing<String>> {
+    use crossterm::event::{Event, KeyCode, KeyEventKind, KeyModifiers, read};
+    let mut stderr = std::io::stderr();
+    write!(stderr, "{prompt}").and_then(|()| stderr.flush()).context("cannot ask")?;
+    crossterm::terminal::enable_raw_mode().context("cannot hide what is typed")?;
+    let mut line = Zeroizing::new(String::new());
+    let outcome = loop {
+        let key = match read() {
+            Ok(Event::Key(key)) if key.kind == KeyEventKind::Press => key,
+            Ok(_) => continue,
+            Err(error) => break Err(anyhow::Error::from(error).context("cannot read the answer")),
+        };
+        match key.code {
+            KeyCode::Enter => break Ok(()),
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                break Err(anyhow::anyhow!("interrupted; nothing was done"));
+            }
+            KeyCode::Char(character) => line.push(character),
+            KeyCode::Backspace => {
+                line.pop();
+            }
+            _ => {}
+        }
+    };
+    crossterm::terminal::disable_raw_mode().ok();
+    writeln!(stderr).ok();
+    outcome.map(|()| line)
+}
+
+/// Where this user's data is kept.
+pub fn data_folder() -> Result<PathBuf> {
+    let from = |name: &str| {
+        std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+    };
+    if let Some(folder) = from("XDG_DATA_HOME") {
+        return Ok(folder.join("muster"));
+    }
+    match from("HOME") {
+        Some(home) => Ok(home.join(".local/share/muster")),
+        None => bail!("neither XDG_DATA_HOME nor HOME says where your data is: set one of them"),
+    }
+}
+
+/// Writes a file that only its owner may read, completely or not at all.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_with_mode(path, bytes, 0o600)
+}
+
+/// Writes a file completely or not at all: first beside it, then renamed.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_with_mode(path, bytes, 0o644)
+}
+
+fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    let write = || -> std::io::Result<()> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            fs::create_dir_all(folder)?;
+        }
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(mode)
+            .open(&part)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&part, path)
+    };
+    let outcome = write();
+    if outcome.is_err() {
+        fs::remove_file(&part).ok();
+    }
+    outcome.with_context(|| {
+        format!("cannot write {}: make room or choose another place", path.display())
+    })
+}

@@ -1,0 +1,187 @@
+//! A whole market: it decides blocks, survives a killed validator, and goes on from its state.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::{json, muster, stderr, stdout};
+
+const SCENARIO: &str = r#"
+seed = 11
+duration = "16s"
+[network]
+block_time = "500ms"
+[[peer]]
+count = 1
+[[peer]]
+count = 1
+behaviour = "cabal"
+[[fault]]
+at = "6s"
+kill = "validator-2"
+restart_after = "1s"
+[[fault]]
+at = "7s"
+pause = "cabal-0"
+for = "2s"
+"#;
+
+fn number(document: &Value, field: &str) -> i128 {
+    let value = &document[field];
+    value.as_i64().map(i128::from).unwrap_or_else(|| panic!("{field} is {value} in {document:#}"))
+}
+
+/// Names and numbers of all processes whose command line contains a text.
+fn processes(text: &str) -> Vec<String> {
+    let Ok(folder) = fs::read_dir("/proc") else { return Vec::new() };
+    folder
+        .flatten()
+        .filter_map(|entry| fs::read_to_string(entry.path().join("cmdline")).ok())
+        .filter(|line| line.contains(text))
+        .collect()
+}
+
+fn conserved(summary: &Value) {
+    let supply = &summary["supply"];
+    assert_eq!(
+        number(supply, "genesis") + number(supply, "minted") - number(supply, "burned"),
+        number(supply, "total"),
+        "{supply}"
+    );
+}
+
+#[test]
+fn a_market_runs_recovers_and_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let scenario = folder.path().join("scenario.toml");
+    fs::write(&scenario, SCENARIO).expect("written");
+    let home = folder.path().join("home");
+    let home = home.to_str().expect("a plain path");
+
+    let first = muster(folder.path())
+        .args(["up", "--json", "--home", home, "--scenario"])
+        .arg(&scenario)
+        .output()
+        .expect("it starts");
+    assert_eq!(first.status.code(), Some(0), "{}", stderr(&first));
+    let summary = json(&first);
+    assert_eq!(summary["seed"], 11);
+    assert!(number(&summary, "height") >= 8, "{summary:#}");
+    assert_eq!(summary["conflicts"], 0);
+    assert_eq!(summary["committee"].as_array().map(Vec::len), Some(4));
+    conserved(&summary);
+    assert_eq!(summary["validators"][2]["restarts"], 1, "{summary:#}");
+    let honest = &summary["peers"][0];
+    assert_eq!((&honest["name"], &honest["behaviour"]), (&"peer-0".into(), &"honest".into()));
+    assert!(number(honest, "steps") > 0, "{honest:#}");
+    assert_eq!(summary["peers"][1]["name"], "cabal-0");
+    let said = stderr(&first);
+    assert!(said.contains("validator-2 killed, as the scenario asks"), "{said}");
+    assert!(processes(home).is_empty(), "{:?}", processes(home));
+
+    let second = running(home, folder.path());
+    let height = number(&summary, "height");
+    let url = wait_for_height(home, height + 2, &second);
+    ask_and_pay(home, &url, folder.path());
+    let summary_again = end(second);
+    assert!(number(&summary_again, "height") > height + 2);
+    assert_eq!(summary_again["chain"], summary["chain"]);
+    assert_eq!(summary_again["conflicts"], 0);
+    conserved(&summary_again);
+    assert!(processes(home).is_empty(), "{:?}", processes(home));
+
+    let contradicted = muster(folder.path())
+        .args(["up", "--home", home, "--validators", "5"])
+        .output()
+        .expect("it starts");
+    assert_eq!(contradicted.status.code(), Some(1));
+    assert!(stderr(&contradicted).contains("has 4 validators, not 5"));
+}
+
+/// Starts the market again, without a scenario.
+fn running(home: &str, data: &Path) -> std::process::Child {
+    muster(data)
+        .args(["up", "--json", "--home", home])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts")
+}
+
+/// The URL of a node, once the market is that high.
+fn wait_for_height(home: &str, height: i128, process: &std::process::Child) -> String {
+    let start = Instant::now();
+    loop {
+        assert!(
+            start.elapsed() < Duration::from_secs(90),
+            "process {} does not reach height {height}",
+            process.id()
+        );
+        std::thread::sleep(Duration::from_millis(300));
+        let Ok(running) = fs::read_to_string(Path::new(home).join("running.toml")) else {
+            continue;
+        };
+        let url = running.lines().find_map(|line| line.strip_prefix("url = "));
+        let url = url.expect("a URL").trim_matches('"').to_owned();
+        let output = Command::new(env!("CARGO_BIN_EXE_muster"))
+            .args(["query", "status", "--json", "--url", &url])
+            .output()
+            .expect("it starts");
+        if output.status.success() && number(&json(&output), "height") >= height {
+            return url;
+        }
+    }
+}
+
+/// The user's verbs on the running market.
+fn ask_and_pay(home: &str, url: &str, data: &Path) {
+    let run = |arguments: &[&str]| {
+        let output = muster(data).args(arguments).output().expect("it starts");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+        output
+    };
+    let wallet = Path::new(home).join("wallet.age");
+    let wallet = wallet.to_str().expect("a plain path");
+    let user = stdout(&run(&["wallet", "address", "user", "--wallet", wallet]));
+    let cold = stdout(&run(&["wallet", "address", "cold/peer-0", "--wallet", wallet]));
+    let balance = |address: &str| {
+        let account = json(&run(&["query", "account", address.trim(), "--json", "--url", url]));
+        account["balance"].as_str().expect("grains").parse::<u64>().expect("a number")
+    };
+    let before = balance(&cold);
+    let paid = json(&run(&["transfer", cold.trim(), "1.5", "--home", home, "--json"]));
+    assert_eq!(paid["signer"].as_str(), Some(user.trim()));
+    assert_eq!(balance(&cold), before + 1_500_000_000);
+
+    run(&["stake", "add", "0", "2", "--home", home]);
+    let stakes = json(&run(&["stake", "list", "--home", home, "--json"]));
+    assert_eq!(stakes["delegations"][0]["peer"], 0, "{stakes:#}");
+    let refused = muster(data)
+        .args(["stake", "add", "77", "2", "--home", home])
+        .output()
+        .expect("it starts");
+    assert_eq!(refused.status.code(), Some(1), "there is no peer 77");
+
+    let answer = json(&run(&["ask", "To be", "--home", home, "--max-bytes", "8", "--json"]));
+    assert!(!answer["network"].as_str().expect("a text").is_empty(), "{answer:#}");
+    assert!(!answer["student"].as_str().expect("a text").is_empty(), "{answer:#}");
+    assert!(number(&answer, "cost") > 0, "{answer:#}");
+
+    let proved = stdout(&run(&["query", "proof", "account", cold.trim(), "--url", url]));
+    assert!(proved.contains("proved at height"), "{proved}");
+    for question in ["status", "block", "peers", "supply", "parameters", "market", "committee"] {
+        assert!(!stdout(&run(&["query", question, "--url", url])).is_empty());
+    }
+}
+
+/// Ends the market as Ctrl-C would; its summary.
+fn end(process: std::process::Child) -> Value {
+    let id = nix::unistd::Pid::from_raw(i32::try_from(process.id()).expect("a process number"));
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).expect("it is there");
+    let output = process.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    json(&output)
+}

@@ -1,0 +1,89 @@
+//! Commands that need no network: wallets, configurations, the reference.
+
+use std::fs;
+use std::path::Path;
+
+use crate::{json, muster, stderr, stdout};
+
+#[test]
+fn a_wallet_is_made_and_imported_and_gives_the_same_keys() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |arguments: &[&str], passphrase: &str| {
+        muster(folder.path())
+            .args(arguments)
+            .env("MUSTER_PASSPHRASE", passphrase)
+            .output()
+            .expect("it starts")
+    };
+    let made = run(&["wallet", "new", "--json"], "correct horse");
+    assert_eq!(made.status.code(), Some(0), "{}", stderr(&made));
+    let words = json(&made)["words"].as_str().expect("words").to_owned();
+    assert_eq!(words.split(' ').count(), 24);
+    let again = run(&["wallet", "new"], "correct horse");
+    assert_eq!(again.status.code(), Some(1));
+    assert!(stderr(&again).contains("is there already"));
+    let wrong = run(&["wallet", "show"], "wrong horse");
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(stderr(&wrong).contains("the passphrase is wrong"), "{}", stderr(&wrong));
+
+    let other = folder.path().join("other.age");
+    let other = other.to_str().expect("a plain path");
+    let imported = run(&["wallet", "import", &words, "--wallet", other], "battery");
+    assert_eq!(imported.status.code(), Some(0), "{}", stderr(&imported));
+    let address = |arguments: &[&str], passphrase| stdout(&run(arguments, passphrase));
+    let first = address(&["wallet", "address", "cold/alice"], "correct horse");
+    let second = address(&["wallet", "address", "cold/alice", "--wallet", other], "battery");
+    assert_eq!(first, second);
+    assert_eq!(first.trim().len(), 48);
+
+    let damaged = run(&["wallet", "import", "abandon abandon"], "x");
+    assert_eq!(damaged.status.code(), Some(1));
+}
+
+#[test]
+fn configurations_of_a_network_of_ones_own_are_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).to_str().expect("a plain path").to_owned();
+    let run = |arguments: &[&str]| {
+        let output = muster(folder.path()).args(arguments).output().expect("it starts");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+        output
+    };
+    let node = run(&["node", "init", "--name", "one", "--dir", &at("one")]);
+    let address = stdout(&node).trim().to_owned();
+    let validator = format!("one={address}");
+    let account = format!("{address}=12.5");
+    let genesis = run(&[
+        "genesis", "new", "--name", "ours", "--validator", &validator, "--account", &account,
+        "--parameter", "epoch_blocks=20",
+    ]);
+    assert_eq!(json(&genesis)["parameters"]["epoch_blocks"], 20);
+    fs::write(at("genesis.json"), &genesis.stdout).expect("written");
+    let checked = stdout(&run(&["genesis", "check", &at("genesis.json")]));
+    assert!(checked.contains("1 validators, 1 accounts, 0 peers, 12.500 MST"), "{checked}");
+    let again = muster(folder.path())
+        .args(["node", "init", "--name", "one", "--dir", &at("one")])
+        .output()
+        .expect("it starts");
+    assert_eq!(again.status.code(), Some(1), "keys are never overwritten");
+    run(&[
+        "peer", "init", "--name", "alice", "--node-url", "http://127.0.0.1:7700", "--dir",
+        &at("alice"), "--endpoint", "https://alice.example:8700",
+    ]);
+    let key = fs::metadata(at("alice/hot.key")).expect("a key");
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&key.permissions()) & 0o777, 0o600);
+    muster_peer::PeerConfig::read(Path::new(&at("alice/peer.toml"))).expect("it can be read");
+    muster_node::NodeConfig::read(Path::new(&at("one/node.toml"))).expect("it can be read");
+}
+
+#[test]
+fn the_reference_of_commands_is_up_to_date() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = muster(folder.path()).arg("reference").output().expect("it starts");
+    let written = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/commands.md");
+    let written = fs::read_to_string(written).expect("docs/commands.md");
+    assert!(
+        stdout(&output) == written,
+        "docs/commands.md is out of date: run `muster reference > docs/commands.md`"
+    );
+}
