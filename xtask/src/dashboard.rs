@@ -3,6 +3,7 @@
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Context;
 
@@ -13,11 +14,13 @@ pub fn exists() -> bool {
     crate::root().join("web/package-lock.json").exists()
 }
 
-/// Fetches packages and builds the page, unless both are there for these very inputs.
-pub fn build() -> anyhow::Result<()> {
+/// Fetches packages and builds the page, unless both are there for these very inputs. Whether it
+/// was built for the first time: the compiler of the node has to be told, for it does not look
+/// for what was not there.
+pub fn build() -> anyhow::Result<bool> {
     if !exists() {
         process::say("no dashboard: web/package-lock.json is not in this checkout");
-        return Ok(());
+        return Ok(false);
     }
     packages()?;
     let web = crate::root().join("web");
@@ -28,14 +31,23 @@ pub fn build() -> anyhow::Result<()> {
     let stamp = web.join("node_modules/.muster-dashboard");
     let fresh = fs::read_to_string(&stamp).is_ok_and(|built| built == inputs);
     if fresh && web.join("dist/index.html").exists() {
-        return Ok(());
+        return Ok(false);
     }
+    let first = !web.join("dist/index.html").exists();
     process::say("building the dashboard");
     process::run(
         &mut process::npm(&["run", "--silent", "build"]),
         "build the dashboard",
     )?;
-    fs::write(&stamp, inputs).with_context(|| format!("cannot write {}", stamp.display()))
+    fs::write(&stamp, inputs).with_context(|| format!("cannot write {}", stamp.display()))?;
+    Ok(first)
+}
+
+/// Tells the node's build that the page is there now.
+pub fn announce(command: &mut Command, first: bool) {
+    if first {
+        command.env("MUSTER_DASHBOARD", "new");
+    }
 }
 
 /// Fetches the npm packages that the lock file names, unless they are there.

@@ -93,10 +93,15 @@ fn run_up(arguments: &[String]) -> anyhow::Result<ExitCode> {
         prerequisites::C_COMPILER,
         prerequisites::NODE,
     ])?;
-    dashboard::build()?;
+    let first = dashboard::build()?;
     process::say("building muster (the first time takes some minutes)");
+    // The whole workspace, as the tests do: the same choice of packages finds the same
+    // dependencies compiled.
+    let mut build = process::cargo();
+    build.args(["build", "--release", "--workspace"]);
+    dashboard::announce(&mut build, first);
     process::run(
-        process::cargo().args(["build", "--release", "--package", "muster-cli"]),
+        &mut build,
         "compile muster; what the compiler says stands above",
     )?;
     let binary = target().join("release/muster");

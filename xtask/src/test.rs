@@ -63,8 +63,11 @@ pub fn run(options: &TestArguments) -> anyhow::Result<ExitCode> {
     }
     prerequisites::check(&needed)?;
     let mut report = Report::default();
+    let mut first = false;
     if let Some(filter) = &options.filter {
-        report.part("Rust tests", |counts| rust_tests(counts, &["--", filter]));
+        report.part("Rust tests", |counts| {
+            rust_tests(counts, &["--", filter], false)
+        });
         return Ok(report.close());
     }
     report.part("formatting (cargo fmt)", |_| {
@@ -126,11 +129,12 @@ fn passes(arguments: &[&str]) -> anyhow::Result<bool> {
         .success())
 }
 
-fn rust_tests(counts: &mut Counts, arguments: &[&str]) -> anyhow::Result<bool> {
+fn rust_tests(counts: &mut Counts, arguments: &[&str], first: bool) -> anyhow::Result<bool> {
     let mut command = process::cargo();
     command
         .args(["test", "--release", "--workspace", "--no-fail-fast"])
         .args(arguments);
+    dashboard::announce(&mut command, first);
     let (found, ended_well) = process::run_counted(&mut command, process::count_cargo)?;
     counts.add(found);
     Ok(ended_well)
