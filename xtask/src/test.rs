@@ -77,11 +77,12 @@ pub fn run(options: &TestArguments) -> anyhow::Result<ExitCode> {
     if dashboard::exists() {
         // First, because the node embeds the page.
         report.part("dashboard: packages, build", |_| {
-            dashboard::build().map(|()| true)
+            first = dashboard::build()?;
+            Ok(true)
         });
     }
     report.part("Rust tests and doc tests (cargo test)", |counts| {
-        rust_tests(counts, &[])
+        rust_tests(counts, &[], first)
     });
     // All targets: the benchmarks compile, too.
     report.part("lints (cargo clippy)", |_| {
