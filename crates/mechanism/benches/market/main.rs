@@ -5,6 +5,7 @@
 
 mod inputs;
 mod rival;
+mod simulation;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use muster_mechanism::market::{Config, Connectivity, Rule, Walk, Weights, epoch};
@@ -89,5 +90,5 @@ fn million(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, today, million);
+criterion_group!(benches, simulation::cabal, today, million);
 criterion_main!(benches);

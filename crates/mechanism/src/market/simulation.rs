@@ -1,5 +1,7 @@
 //! The paper's own experiments: two parties (Section 10) and a disjoint cabal (Appendix 12.7).
 
+use std::ops::Range;
+
 /// The share of party B after each of `blocks` blocks, when two parties that only know themselves
 /// hold `stake_a` and `stake_b`: the listing of Section 10, operation by operation. Its
 /// `temperature` multiplies a party's share minus one half.
@@ -27,4 +29,241 @@ pub fn two_party_decay(
             stake_b / (stake_a + stake_b)
         })
         .collect()
+}
+
+/// The experiment of Appendix 12.7: a graph of honest peers and a disjoint cabal, dense, under the
+/// paper's rule, with the conventions of its listing.
+///
+/// They differ from [`epoch`](super::epoch()): connectivity is that of a walk of any length (two
+/// peers of one side are connected), the temperature is applied to `x` as it is, and what is
+/// minted in a block does not grow with the stake. The listing sums the cabal's stake from the
+/// index `nB` on; it begins at `nA`, which is used here. Its gradient has other signs and factors
+/// than the derivative of the loss; see [`Cabal::gradient`].
+///
+/// ```
+/// use muster_mechanism::market::simulation::Cabal;
+/// let ring = |n: usize| (0..n * n).map(|k| f64::from((k / n + 1) % n == k % n)).collect();
+/// let (honest, cabal): (Vec<f64>, Vec<f64>) = (ring(3), ring(4));
+/// let mut market = Cabal::new(&honest, &[0.17; 3], &cabal, &[0.1225; 4], 1.0)?;
+/// let shares = market.run(2_000, 0.01, 0.05);
+/// assert!(shares[0] < 0.49 && shares[1_999] < shares[0]);
+/// # Ok::<(), muster_mechanism::market::simulation::SimulationError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Cabal {
+    /// Honest peers; the cabal's follow.
+    honest: usize,
+    /// `W`, row by row, and the sums of its rows.
+    weights: Vec<f64>,
+    given: Vec<f64>,
+    stake: Vec<f64>,
+    scaling: Vec<f64>,
+    temperature: f64,
+    ranks: Vec<f64>,
+    scaled: Vec<f64>,
+    incentive: Vec<f64>,
+}
+
+/// Why a simulation cannot be set up.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SimulationError {
+    /// A matrix that is not square in the number of its side's peers.
+    #[error("a matrix of {peers} peers has {found} entries, not {peers} times {peers}")]
+    Size {
+        /// Its entries.
+        found: usize,
+        /// The peers of its side.
+        peers: usize,
+    },
+    /// A side in which some peer cannot reach some other.
+    #[error("the {side} side falls apart: some peer cannot reach some other along weights")]
+    Disconnected {
+        /// Which side.
+        side: &'static str,
+    },
+}
+
+/// The trust of everybody on either side, and the sum of all scaled stake.
+struct Sides {
+    trust: [f64; 2],
+    total: f64,
+}
+
+impl Cabal {
+    /// `honest` and `cabal` are square matrices of weights, row by row; the stakes have one entry
+    /// per peer.
+    ///
+    /// # Errors
+    /// [`SimulationError`], where a matrix is not square or a side falls apart.
+    pub fn new(
+        honest: &[f64],
+        stake_honest: &[f64],
+        cabal: &[f64],
+        stake_cabal: &[f64],
+        temperature: f64,
+    ) -> Result<Self, SimulationError> {
+        let (a, b) = (stake_honest.len(), stake_cabal.len());
+        for (matrix, peers) in [(honest, a), (cabal, b)] {
+            if matrix.len() != peers * peers {
+                return Err(SimulationError::Size {
+                    found: matrix.len(),
+                    peers,
+                });
+            }
+        }
+        let n = a + b;
+        let mut weights = vec![0.0; n * n];
+        for (i, row) in honest.chunks(a.max(1)).enumerate() {
+            weights[i * n..i * n + a].copy_from_slice(row);
+        }
+        for (i, row) in cabal.chunks(b.max(1)).enumerate() {
+            weights[(a + i) * n + a..(a + i + 1) * n].copy_from_slice(row);
+        }
+        for (side, range) in [("honest", 0..a), ("cabal", a..n)] {
+            if !strongly_connected(&weights, n, range) {
+                return Err(SimulationError::Disconnected { side });
+            }
+        }
+        let zeros = vec![0.0; n];
+        Ok(Self {
+            honest: a,
+            given: weights
+                .chunks(n.max(1))
+                .map(|row| row.iter().sum())
+                .collect(),
+            weights,
+            stake: [stake_honest, stake_cabal].concat(),
+            scaling: vec![1.0; n],
+            temperature,
+            ranks: zeros.clone(),
+            scaled: zeros.clone(),
+            incentive: zeros,
+        })
+    }
+
+    /// The cabal's share of all stake after each of `blocks` blocks. A block mints `inflation` in
+    /// proportion to the incentive if the loss is negative, and otherwise steps the scaling.
+    pub fn run(&mut self, blocks: usize, inflation: f64, learning_rate: f64) -> Vec<f64> {
+        (0..blocks)
+            .map(|_| {
+                let sides = self.ranks();
+                let mut loss = 0.0;
+                let mut all = 0.0;
+                for (side, range) in self.sides().into_iter().enumerate() {
+                    let trust = sides.trust[side];
+                    let sum: f64 = self.ranks[range.clone()].iter().sum();
+                    loss -= sum * (trust - 0.5);
+                    all += sum * trust;
+                    for i in range {
+                        self.incentive[i] = self.ranks[i] * trust;
+                    }
+                }
+                if loss < 0.0 {
+                    let unit = inflation / all;
+                    for (stake, incentive) in self.stake.iter_mut().zip(&self.incentive) {
+                        *stake += unit * incentive;
+                    }
+                } else {
+                    let gradient = self.gradient_at(&sides);
+                    for (a, g) in self.scaling.iter_mut().zip(gradient) {
+                        *a = (*a - learning_rate * g).clamp(0.0, 1.0);
+                    }
+                }
+                let side = |range: Range<usize>| self.stake[range].iter().sum::<f64>();
+                let [honest, cabal] = self.sides().map(side);
+                cabal / (honest + cabal)
+            })
+            .collect()
+    }
+
+    /// The derivative of the loss in every scaling factor, as the market takes it, at the present
+    /// stake and scaling. The sum of all scaled stake, by which the listing divides, is held fixed.
+    pub fn gradient(&mut self) -> Vec<f64> {
+        let sides = self.ranks();
+        self.gradient_at(&sides)
+    }
+
+    fn sides(&self) -> [Range<usize>; 2] {
+        [0..self.honest, self.honest..self.stake.len()]
+    }
+
+    /// Computes ranks, and the trust of each side: everybody on it is connected to all of it and
+    /// to nobody else, so that `x` has but two values.
+    fn ranks(&mut self) -> Sides {
+        for ((scaled, a), s) in self.scaled.iter_mut().zip(&self.scaling).zip(&self.stake) {
+            *scaled = a * s;
+        }
+        let [honest, cabal] = self
+            .sides()
+            .map(|range| self.scaled[range].iter().sum::<f64>());
+        let total = honest + cabal;
+        let n = self.stake.len();
+        for range in self.sides() {
+            let ranks = &mut self.ranks[range.clone()];
+            ranks.fill(0.0);
+            let rows: Vec<usize> = range.clone().collect();
+            // Four rows at a time, so that the sums stay in registers for longer.
+            for rows in rows.chunks(4) {
+                let row = |at: usize| match rows.get(at) {
+                    Some(&i) => {
+                        let start = i * n + range.start;
+                        (
+                            self.scaled[i] / total,
+                            &self.weights[start..start + ranks.len()],
+                        )
+                    }
+                    None => (0.0, &self.weights[range.start..range.start + ranks.len()]),
+                };
+                let [(s0, w0), (s1, w1), (s2, w2), (s3, w3)] = [row(0), row(1), row(2), row(3)];
+                for j in 0..ranks.len() {
+                    ranks[j] += (s0 * w0[j] + s1 * w1[j]) + (s2 * w2[j] + s3 * w3[j]);
+                }
+            }
+        }
+        let trust = [honest - cabal, cabal - honest]
+            .map(|x| 1.0 / (1.0 + libm::exp(-self.temperature * x)));
+        Sides { trust, total }
+    }
+
+    fn gradient_at(&self, sides: &Sides) -> Vec<f64> {
+        let n = self.stake.len();
+        let slope = |side: usize, range: Range<usize>| {
+            let trust = sides.trust[side];
+            let ranks: f64 = self.ranks[range].iter().sum();
+            ranks * self.temperature * trust * (1.0 - trust)
+        };
+        let [honest, cabal] = self.sides();
+        let slopes = [slope(0, honest.clone()), slope(1, cabal.clone())];
+        let mut gradient = vec![0.0; n];
+        for (side, range) in [honest, cabal].into_iter().enumerate() {
+            let linked = slopes[side] - slopes[1 - side];
+            for i in range {
+                let felt = self.given[i] * (sides.trust[side] - 0.5) / sides.total;
+                gradient[i] = -self.stake[i] * (felt + linked);
+            }
+        }
+        gradient
+    }
+}
+
+/// Whether each peer of `range` reaches each other: the first reaches all, and all reach it.
+fn strongly_connected(weights: &[f64], n: usize, range: Range<usize>) -> bool {
+    let reaches_all = |weight: &dyn Fn(usize, usize) -> f64| {
+        let mut seen = vec![false; range.len()];
+        let mut open = Vec::new();
+        if let Some(first) = seen.first_mut() {
+            *first = true;
+            open.push(range.start);
+        }
+        while let Some(i) = open.pop() {
+            for j in range.clone() {
+                if weight(i, j) > 0.0 && !seen[j - range.start] {
+                    seen[j - range.start] = true;
+                    open.push(j);
+                }
+            }
+        }
+        seen.into_iter().all(|seen| seen)
+    };
+    reaches_all(&|i, j| weights[i * n + j]) && reaches_all(&|i, j| weights[j * n + i])
 }

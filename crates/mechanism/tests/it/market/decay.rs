@@ -1,7 +1,9 @@
 //! The decay of a disjoint cabal: the paper's two parties (Section 10).
 
-use muster_mechanism::market::simulation::two_party_decay;
+use muster_mechanism::market::simulation::{Cabal, SimulationError, two_party_decay};
 use muster_mechanism::market::{Config, Connectivity, Rule, Weights, epoch};
+
+use super::Random;
 
 /// `(block, share of the smaller party)` as the paper prints them, at inflation 0.1,
 /// temperature 10, 0.51 against 0.49.
@@ -62,4 +64,132 @@ fn epochs_decay_as_the_listing_does() {
             "block {block}: {share}"
         );
     }
+}
+
+/// A dense random matrix with rows that sum to one, each entry present in nine cases of ten.
+fn random_matrix(n: usize, random: &mut Random) -> Vec<f64> {
+    let mut matrix = Vec::new();
+    for _ in 0..n {
+        let present = |random: &mut Random| {
+            if random.share() < 0.9 {
+                random.share()
+            } else {
+                0.0
+            }
+        };
+        let row: Vec<f64> = (0..n).map(|_| present(random)).collect();
+        let sum: f64 = row.iter().sum();
+        matrix.extend(row.iter().map(|w| w / sum));
+    }
+    matrix
+}
+
+fn random_stake(n: usize, total: f64, random: &mut Random) -> Vec<f64> {
+    let stake: Vec<f64> = (0..n).map(|_| random.share()).collect();
+    let sum: f64 = stake.iter().sum();
+    stake.iter().map(|s| s / sum * total).collect()
+}
+
+/// The listing of Appendix 12.7, plainly: dense `C`, every sum written out.
+fn listing(w: &[f64], c: &[f64], stake: &mut [f64], blocks: usize, inflation: f64) {
+    let n = stake.len();
+    for _ in 0..blocks {
+        let total: f64 = stake.iter().sum();
+        let column = |m: &[f64], k: usize| (0..n).map(|i| m[i * n + k] * stake[i]).sum::<f64>();
+        let ranks: Vec<f64> = (0..n).map(|k| column(w, k) / total).collect();
+        let trust: Vec<f64> = (0..n)
+            .map(|k| 1.0 / (1.0 + (-column(c, k)).exp()))
+            .collect();
+        let loss = -(0..n).map(|k| ranks[k] * (trust[k] - 0.5)).sum::<f64>();
+        assert!(
+            loss < 0.0,
+            "the listing's honest majority mints from the first block on"
+        );
+        let all: f64 = (0..n).map(|k| ranks[k] * trust[k]).sum();
+        for k in 0..n {
+            stake[k] += inflation * ranks[k] * trust[k] / all;
+        }
+    }
+}
+
+#[test]
+fn the_cabal_of_the_appendix_decays_as_its_listing_does() {
+    let (a, b) = (5, 100);
+    let mut random = Random::new(11);
+    let (honest, cabal) = (random_matrix(a, &mut random), random_matrix(b, &mut random));
+    let stake_a = random_stake(a, 0.51, &mut random);
+    let stake_b = random_stake(b, 0.49, &mut random);
+    let mut market = Cabal::new(&honest, &stake_a, &cabal, &stake_b, 1.0).expect("connected");
+    let shares = market.run(2_000, 0.01, 0.05);
+    assert_eq!(shares.len(), 2_000);
+    assert!(
+        shares.windows(2).all(|pair| pair[1] < pair[0]),
+        "a cabal's share only falls"
+    );
+
+    let n = a + b;
+    let side = |i: usize| usize::from(i >= a);
+    let (mut w, mut c) = (vec![0.0; n * n], vec![-1.0; n * n]);
+    for i in 0..n {
+        for j in (0..n).filter(|&j| side(j) == side(i)) {
+            w[i * n + j] = if i < a {
+                honest[i * a + j]
+            } else {
+                cabal[(i - a) * b + j - a]
+            };
+            c[i * n + j] = 1.0;
+        }
+    }
+    let mut stake = [stake_a, stake_b].concat();
+    listing(&w, &c, &mut stake, 100, 0.01);
+    let share = stake[a..].iter().sum::<f64>() / stake.iter().sum::<f64>();
+    assert!(
+        (share - shares[99]).abs() < 1e-12,
+        "{share}, not {}",
+        shares[99]
+    );
+}
+
+#[test]
+fn the_simulations_gradient_is_that_of_its_loss() {
+    let mut random = Random::new(14);
+    let (honest, cabal) = (random_matrix(4, &mut random), random_matrix(3, &mut random));
+    let (stake_a, stake_b) = ([0.1, 0.2, 0.05, 0.15], [0.2, 0.1, 0.2]);
+    let market = |a: &[f64], b: &[f64]| Cabal::new(&honest, a, &cabal, b, 2.0).expect("valid");
+    let found = market(&stake_a, &stake_b).gradient();
+    // Scaling a stake by a factor is scaling the peer; ranks keep the divisor of the start.
+    let loss = |a: &[f64], b: &[f64]| {
+        let (sum_a, sum_b): (f64, f64) = (a.iter().sum(), b.iter().sum());
+        let trust = |x: f64| 1.0 / (1.0 + (-2.0 * x).exp());
+        // Rows sum to one, so that a side's ranks sum to its stake.
+        -(sum_a * (trust(sum_a - sum_b) - 0.5) + sum_b * (trust(sum_b - sum_a) - 0.5))
+    };
+    for i in 0..7 {
+        let step = 1e-6;
+        let at = |factor: f64| {
+            let (mut a, mut b) = (stake_a, stake_b);
+            if i < 4 {
+                a[i] *= factor
+            } else {
+                b[i - 4] *= factor
+            }
+            loss(&a, &b)
+        };
+        let slope = (at(1.0 + step) - at(1.0 - step)) / (2.0 * step);
+        assert!(
+            (found[i] - slope).abs() < 1e-8,
+            "peer {i}: {}, not {slope}",
+            found[i]
+        );
+    }
+}
+
+#[test]
+fn a_simulation_of_sides_that_fall_apart_is_refused() {
+    let parts = [1.0, 0.0, 0.0, 1.0];
+    assert_eq!(
+        Cabal::new(&parts, &[0.5; 2], &[1.0], &[0.5], 1.0).expect_err("two loops are apart"),
+        SimulationError::Disconnected { side: "honest" }
+    );
+    assert!(Cabal::new(&parts, &[0.5; 3], &[1.0], &[0.5], 1.0).is_err());
 }
