@@ -7,23 +7,14 @@ use anyhow::bail;
 
 use crate::process;
 
-const NAMES: [&str; 4] = [
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-];
+const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /// Finds Chromium, or installs it; says in words what to do when it can do neither.
 pub fn find_or_install() -> anyhow::Result<PathBuf> {
     if let Some(path) = find() {
         return Ok(path);
     }
-    let apt = Command::new("apt-get")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status()
-        .is_ok();
+    let apt = Command::new("apt-get").arg("--version").stdout(Stdio::null()).status().is_ok();
     if !apt || !nix::unistd::geteuid().is_root() {
         bail!(
             "Chromium is not installed, and only root can install it with apt-get: install the \
@@ -33,14 +24,7 @@ pub fn find_or_install() -> anyhow::Result<PathBuf> {
     process::say("installing Chromium with apt-get");
     let lines: [&[&str]; 2] = [
         &["update", "-qq"],
-        &[
-            "install",
-            "-y",
-            "-qq",
-            "--no-install-recommends",
-            "chromium",
-            "fonts-dejavu-core",
-        ],
+        &["install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-dejavu-core"],
     ];
     for arguments in lines {
         process::run(

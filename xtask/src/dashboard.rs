@@ -24,10 +24,7 @@ pub fn build() -> anyhow::Result<bool> {
     }
     packages()?;
     let web = crate::root().join("web");
-    let inputs = fingerprint(
-        &web,
-        &["node_modules", "dist", "test-results", "playwright-report"],
-    )?;
+    let inputs = fingerprint(&web, &["node_modules", "dist", "test-results", "playwright-report"])?;
     let stamp = web.join("node_modules/.muster-dashboard");
     let fresh = fs::read_to_string(&stamp).is_ok_and(|built| built == inputs);
     if fresh && web.join("dist/index.html").exists() {
@@ -35,10 +32,7 @@ pub fn build() -> anyhow::Result<bool> {
     }
     let first = !web.join("dist/index.html").exists();
     process::say("building the dashboard");
-    process::run(
-        &mut process::npm(&["run", "--silent", "build"]),
-        "build the dashboard",
-    )?;
+    process::run(&mut process::npm(&["run", "--silent", "build"]), "build the dashboard")?;
     fs::write(&stamp, inputs).with_context(|| format!("cannot write {}", stamp.display()))?;
     Ok(first)
 }
@@ -77,11 +71,7 @@ fn fingerprint(folder: &Path, but: &[&str]) -> anyhow::Result<String> {
         let entries = fs::read_dir(&next).with_context(|| format!("{}", next.display()))?;
         for entry in entries {
             let path = entry?.path();
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if path.is_dir() {
                 if !but.contains(&name.as_str()) {
                     folders.push(path);

@@ -42,14 +42,7 @@ fn find_or_install() -> anyhow::Result<PathBuf> {
         process::say("installing cargo-deny (once, some minutes)");
         process::run(
             process::cargo()
-                .args([
-                    "install",
-                    "cargo-deny",
-                    "--version",
-                    VERSION,
-                    "--locked",
-                    "--debug",
-                ])
+                .args(["install", "cargo-deny", "--version", VERSION, "--locked", "--debug"])
                 .arg("--root")
                 .arg(&tools)
                 .env("CARGO_TARGET_DIR", tools.join("build"))
@@ -65,12 +58,7 @@ fn find_or_install() -> anyhow::Result<PathBuf> {
 /// Whether the database of advisories answers.
 fn database_reached() -> bool {
     Command::new("git")
-        .args([
-            "ls-remote",
-            "--exit-code",
-            "https://github.com/RustSec/advisory-db",
-            "HEAD",
-        ])
+        .args(["ls-remote", "--exit-code", "https://github.com/RustSec/advisory-db", "HEAD"])
         .env("GIT_TERMINAL_PROMPT", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -88,11 +88,7 @@ pub fn target() -> PathBuf {
 }
 
 fn run_up(arguments: &[String]) -> anyhow::Result<ExitCode> {
-    prerequisites::check(&[
-        prerequisites::RUST,
-        prerequisites::C_COMPILER,
-        prerequisites::NODE,
-    ])?;
+    prerequisites::check(&[prerequisites::RUST, prerequisites::C_COMPILER, prerequisites::NODE])?;
     let first = dashboard::build()?;
     process::say("building muster (the first time takes some minutes)");
     // The whole workspace, as the tests do: the same choice of packages finds the same
@@ -100,19 +96,10 @@ fn run_up(arguments: &[String]) -> anyhow::Result<ExitCode> {
     let mut build = process::cargo();
     build.args(["build", "--release", "--workspace"]);
     dashboard::announce(&mut build, first);
-    process::run(
-        &mut build,
-        "compile muster; what the compiler says stands above",
-    )?;
+    process::run(&mut build, "compile muster; what the compiler says stands above")?;
     let binary = target().join("release/muster");
     // The market takes this process's place, so that Ctrl-C and the exit code are its own.
     use std::os::unix::process::CommandExt;
-    let error = std::process::Command::new(&binary)
-        .arg("up")
-        .args(arguments)
-        .exec();
-    Err(anyhow::anyhow!(
-        "cannot start {}: {error}",
-        binary.display()
-    ))
+    let error = std::process::Command::new(&binary).arg("up").args(arguments).exec();
+    Err(anyhow::anyhow!("cannot start {}: {error}", binary.display()))
 }

@@ -57,18 +57,12 @@ pub fn check(needed: &[Prerequisite]) -> anyhow::Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    bail!(
-        "something is missing on this machine:\n  {}",
-        missing.join("\n  ")
-    );
+    bail!("something is missing on this machine:\n  {}", missing.join("\n  "));
 }
 
 fn complaint(one: &Prerequisite) -> Option<String> {
     let (major, minor) = one.version_min;
-    let output = Command::new(one.program)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .output();
+    let output = Command::new(one.program).arg("--version").stdin(Stdio::null()).output();
     let Ok(output) = output else {
         return Some(format!(
             "`{}` is not installed; it is needed to {}: {}",
@@ -86,10 +80,7 @@ fn complaint(one: &Prerequisite) -> Option<String> {
     Some(format!(
         "`{}` is {}, and {major}.{minor} or later is needed to {}: {}",
         one.program,
-        found.map_or_else(
-            || "of an unknown version".into(),
-            |(a, b)| format!("{a}.{b}")
-        ),
+        found.map_or_else(|| "of an unknown version".into(), |(a, b)| format!("{a}.{b}")),
         one.purpose,
         one.remedy
     ))
@@ -97,13 +88,12 @@ fn complaint(one: &Prerequisite) -> Option<String> {
 
 /// The first `major.minor` in a text.
 fn version(text: &str) -> Option<(u32, u32)> {
-    text.split(|c: char| c.is_whitespace() || c == 'v')
-        .find_map(|word| {
-            let mut parts = word.split('.');
-            let major = parts.next()?.parse().ok()?;
-            let minor = parts.next()?.parse().ok()?;
-            Some((major, minor))
-        })
+    text.split(|c: char| c.is_whitespace() || c == 'v').find_map(|word| {
+        let mut parts = word.split('.');
+        let major = parts.next()?.parse().ok()?;
+        let minor = parts.next()?.parse().ok()?;
+        Some((major, minor))
+    })
 }
 
 #[cfg(test)]

@@ -15,12 +15,7 @@ pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(crate::root());
     // Variables that cargo sets for this program describe this program, not the next one.
-    for name in [
-        "CARGO_MANIFEST_DIR",
-        "CARGO_PKG_NAME",
-        "CARGO_PKG_VERSION",
-        "OUT_DIR",
-    ] {
+    for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION", "OUT_DIR"] {
         command.env_remove(name);
     }
     command
@@ -29,10 +24,7 @@ pub fn cargo() -> Command {
 /// A program of npm, started in `web/`.
 pub fn npm(arguments: &[&str]) -> Command {
     let mut command = Command::new("npm");
-    command
-        .args(arguments)
-        .current_dir(crate::root().join("web"))
-        .env("NO_COLOR", "1");
+    command.args(arguments).current_dir(crate::root().join("web")).env("NO_COLOR", "1");
     command
 }
 
@@ -78,10 +70,7 @@ pub fn run_counted(
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot start `{name}`"))?;
-    let output = child
-        .stdout
-        .take()
-        .context("the output of a test runner was not piped")?;
+    let output = child.stdout.take().context("the output of a test runner was not piped")?;
     let mut counts = Counts::default();
     for line in BufReader::new(output).split(b'\n') {
         let line = String::from_utf8_lossy(&line?).into_owned();
@@ -117,12 +106,8 @@ pub fn count_web(line: &str) -> Option<Counts> {
     let vitest = trimmed.strip_prefix("Tests ");
     let words = trimmed.split_whitespace().collect::<Vec<_>>();
     let playwright = words.len() <= 3
-        && words
-            .first()
-            .is_some_and(|word| word.parse::<u64>().is_ok())
-        && words
-            .get(1)
-            .is_some_and(|word| matches!(*word, "passed" | "failed" | "flaky"));
+        && words.first().is_some_and(|word| word.parse::<u64>().is_ok())
+        && words.get(1).is_some_and(|word| matches!(*word, "passed" | "failed" | "flaky"));
     if vitest.is_none() && !playwright {
         return None;
     }
@@ -140,10 +125,7 @@ fn number_before(text: &str, word: &str) -> Option<u64> {
         .split(|c: char| c.is_whitespace() || matches!(c, ';' | '|' | ',' | '.'))
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>();
-    words
-        .windows(2)
-        .find(|pair| pair[1] == word)
-        .and_then(|pair| pair[0].parse().ok())
+    words.windows(2).find(|pair| pair[1] == word).and_then(|pair| pair[0].parse().ok())
 }
 
 /// The text without terminal colours.
@@ -175,19 +157,10 @@ mod tests {
             count_cargo("test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured"),
             counts(3, 0)
         );
-        assert_eq!(
-            count_cargo("test result: FAILED. 1 passed; 2 failed; 0 ignored"),
-            counts(1, 2)
-        );
+        assert_eq!(count_cargo("test result: FAILED. 1 passed; 2 failed; 0 ignored"), counts(1, 2));
         assert_eq!(count_cargo("test money::adds ... ok"), None);
-        assert_eq!(
-            count_web("      Tests  1 failed | 11 passed (12)"),
-            counts(11, 1)
-        );
-        assert_eq!(
-            count_web("\u{1b}[32m  5 passed\u{1b}[39m (12.3s)"),
-            counts(5, 0)
-        );
+        assert_eq!(count_web("      Tests  1 failed | 11 passed (12)"), counts(11, 1));
+        assert_eq!(count_web("\u{1b}[32m  5 passed\u{1b}[39m (12.3s)"), counts(5, 0));
         assert_eq!(count_web("  1 failed"), counts(0, 1));
         assert_eq!(count_web(" Test Files  2 passed (2)"), None);
     }

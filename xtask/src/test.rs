@@ -31,8 +31,7 @@ impl Report {
                 self.failures.push(format!("{name}: {error:#}"));
             }
         }
-        self.seconds
-            .push((name.into(), start.elapsed().as_secs_f64()));
+        self.seconds.push((name.into(), start.elapsed().as_secs_f64()));
     }
 
     fn close(mut self) -> ExitCode {
@@ -47,11 +46,7 @@ impl Report {
         self.counts.failed = self.counts.failed.max(self.failures.len() as u64);
         let Counts { passed, failed } = self.counts;
         process::println_plain(&format!("{passed} passed, {failed} failed"));
-        if failed == 0 && passed > 0 {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::from(1)
-        }
+        if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
     }
 }
 
@@ -65,14 +60,10 @@ pub fn run(options: &TestArguments) -> anyhow::Result<ExitCode> {
     let mut report = Report::default();
     let mut first = false;
     if let Some(filter) = &options.filter {
-        report.part("Rust tests", |counts| {
-            rust_tests(counts, &["--", filter], false)
-        });
+        report.part("Rust tests", |counts| rust_tests(counts, &["--", filter], false));
         return Ok(report.close());
     }
-    report.part("formatting (cargo fmt)", |_| {
-        passes(&["fmt", "--all", "--check"])
-    });
+    report.part("formatting (cargo fmt)", |_| passes(&["fmt", "--all", "--check"]));
     report.part("our own checks of the sources (tidy)", |_| tidy::check());
     if dashboard::exists() {
         // First, because the node embeds the page.
@@ -81,9 +72,7 @@ pub fn run(options: &TestArguments) -> anyhow::Result<ExitCode> {
             Ok(true)
         });
     }
-    report.part("Rust tests and doc tests (cargo test)", |counts| {
-        rust_tests(counts, &[], first)
-    });
+    report.part("Rust tests and doc tests (cargo test)", |counts| rust_tests(counts, &[], first));
     // All targets: the benchmarks compile, too.
     report.part("lints (cargo clippy)", |_| {
         passes(&[
@@ -107,34 +96,23 @@ pub fn run(options: &TestArguments) -> anyhow::Result<ExitCode> {
         report.part("dashboard: types and lints (tsc, Biome)", |_| {
             npm_passes(&["run", "--silent", "check"])
         });
-        report.part("dashboard: units (Vitest)", |counts| {
-            npm_counted(counts, "test", &[])
-        });
+        report.part("dashboard: units (Vitest)", |counts| npm_counted(counts, "test", &[]));
         if options.without_browser {
             process::say("NOT tested, as asked: the dashboard in a browser");
         } else {
-            report.part(
-                "dashboard in Chromium, on a running market (Playwright)",
-                in_browser,
-            );
+            report.part("dashboard in Chromium, on a running market (Playwright)", in_browser);
         }
     }
     Ok(report.close())
 }
 
 fn passes(arguments: &[&str]) -> anyhow::Result<bool> {
-    Ok(process::cargo()
-        .args(arguments)
-        .stdin(Stdio::null())
-        .status()?
-        .success())
+    Ok(process::cargo().args(arguments).stdin(Stdio::null()).status()?.success())
 }
 
 fn rust_tests(counts: &mut Counts, arguments: &[&str], first: bool) -> anyhow::Result<bool> {
     let mut command = process::cargo();
-    command
-        .args(["test", "--release", "--workspace", "--no-fail-fast"])
-        .args(arguments);
+    command.args(["test", "--release", "--workspace", "--no-fail-fast"]).args(arguments);
     dashboard::announce(&mut command, first);
     let (found, ended_well) = process::run_counted(&mut command, process::count_cargo)?;
     counts.add(found);
@@ -151,10 +129,7 @@ fn documentation() -> anyhow::Result<bool> {
 }
 
 fn npm_passes(arguments: &[&str]) -> anyhow::Result<bool> {
-    Ok(process::npm(arguments)
-        .stdin(Stdio::null())
-        .status()?
-        .success())
+    Ok(process::npm(arguments).stdin(Stdio::null()).status()?.success())
 }
 
 fn npm_counted(
@@ -181,10 +156,7 @@ fn in_browser(counts: &mut Counts) -> anyhow::Result<bool> {
     npm_counted(
         counts,
         "e2e",
-        &[
-            ("CHROMIUM_PATH", chromium.as_path()),
-            ("MUSTER_URL", Path::new(&url)),
-        ],
+        &[("CHROMIUM_PATH", chromium.as_path()), ("MUSTER_URL", Path::new(&url))],
     )
 }
 
@@ -201,17 +173,7 @@ impl Market {
         fs::create_dir_all(&home)?;
         let log = fs::File::create(home.join("up.log"))?;
         let child = Command::new(&binary)
-            .args([
-                "up",
-                "--validators",
-                "4",
-                "--peers",
-                "3",
-                "--cabal",
-                "1",
-                "--seed",
-                "1",
-            ])
+            .args(["up", "--validators", "4", "--peers", "3", "--cabal", "1", "--seed", "1"])
             .args(["--for", "15m", "--home"])
             .arg(home.join("home"))
             .stdin(Stdio::null())
@@ -239,10 +201,7 @@ impl Market {
             }
         }
         let log = fs::read_to_string(self.home.join("up.log")).unwrap_or_default();
-        bail!(
-            "the market did not answer within 90 s; it said: {}",
-            log.trim()
-        )
+        bail!("the market did not answer within 90 s; it said: {}", log.trim())
     }
 }
 

@@ -20,34 +20,18 @@ const ARCHITECTURE_LINES_MAX: usize = 300;
 
 /// What a crate must never depend on, however indirectly.
 const NEVER: [(&str, &[&str]); 5] = [
-    (
-        "muster-mechanism",
-        &["tokio", "redb", "burn", "reqwest", "muster-ledger"],
-    ),
-    (
-        "muster-ledger",
-        &["tokio", "redb", "burn", "reqwest", "axum", "tonic"],
-    ),
-    (
-        "muster-learning",
-        &["tokio", "reqwest", "tonic", "muster-ledger"],
-    ),
+    ("muster-mechanism", &["tokio", "redb", "burn", "reqwest", "muster-ledger"]),
+    ("muster-ledger", &["tokio", "redb", "burn", "reqwest", "axum", "tonic"]),
+    ("muster-learning", &["tokio", "reqwest", "tonic", "muster-ledger"]),
     ("muster-api", &["burn", "redb", "tonic", "axum"]),
-    (
-        "muster-node",
-        &["burn", "tonic", "muster-learning", "muster-peer"],
-    ),
+    ("muster-node", &["burn", "tonic", "muster-learning", "muster-peer"]),
 ];
 
 /// Runs the checks alone.
 pub fn run() -> anyhow::Result<ExitCode> {
     let tidy = check()?;
     process::say(if tidy { "tidy" } else { "not tidy" });
-    Ok(if tidy {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(1)
-    })
+    Ok(if tidy { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 /// Checks all tracked and new sources; says each complaint on stderr.
@@ -55,11 +39,7 @@ pub fn check() -> anyhow::Result<bool> {
     let root = crate::root();
     let mut complaints = Vec::new();
     for path in sources(&root)? {
-        let name = path
-            .strip_prefix(&root)
-            .unwrap_or(&path)
-            .to_string_lossy()
-            .into_owned();
+        let name = path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().into_owned();
         let Ok(text) = fs::read_to_string(&path) else {
             continue;
         };
@@ -79,10 +59,7 @@ pub fn check() -> anyhow::Result<bool> {
         if exceptions.contains(&key) {
             used.insert(key);
         } else {
-            eprintln!(
-                "{}: {} [{}]",
-                complaint.path, complaint.text, complaint.rule
-            );
+            eprintln!("{}: {} [{}]", complaint.path, complaint.text, complaint.rule);
             tidy = false;
         }
     }
@@ -102,28 +79,15 @@ struct Complaint {
 /// The files that git knows or would add.
 fn sources(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let output = std::process::Command::new("git")
-        .args([
-            "ls-files",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-            "-z",
-        ])
+        .args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"])
         .current_dir(root)
         .output()
         .context("cannot run git, which lists the sources")?;
     if !output.status.success() {
-        bail!(
-            "`git ls-files` failed: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        bail!("`git ls-files` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     let names = String::from_utf8_lossy(&output.stdout).into_owned();
-    Ok(names
-        .split('\0')
-        .filter(|name| !name.is_empty())
-        .map(|name| root.join(name))
-        .collect())
+    Ok(names.split('\0').filter(|name| !name.is_empty()).map(|name| root.join(name)).collect())
 }
 
 fn exceptions(root: &Path) -> anyhow::Result<BTreeSet<(String, String)>> {
@@ -146,50 +110,28 @@ fn exceptions(root: &Path) -> anyhow::Result<BTreeSet<(String, String)>> {
 }
 
 fn check_rust(name: &str, text: &str, complaints: &mut Vec<Complaint>) {
-    let mut complain = |rule, text| {
-        complaints.push(Complaint {
-            rule,
-            path: name.into(),
-            text,
-        })
-    };
+    let mut complain = |rule, text| complaints.push(Complaint { rule, path: name.into(), text });
     let lines = text.lines().collect::<Vec<_>>();
     if lines.len() > FILE_LINES_MAX {
-        complain(
-            "file-length",
-            format!("{} lines, at most {FILE_LINES_MAX}", lines.len()),
-        );
+        complain("file-length", format!("{} lines, at most {FILE_LINES_MAX}", lines.len()));
     }
-    if !text.starts_with("//!") && !name.ends_with("build.rs") && !name.contains("/tests/") {
-        complain(
-            "purpose",
-            "does not begin with `//!` and its purpose".into(),
-        );
-    }
-    let test = name.contains("/tests/")
-        || name.contains("/benches/")
-        || name.contains("/examples/")
+    let test = ["/tests/", "/benches/", "/examples/"].iter().any(|place| name.contains(place))
         || name.ends_with("tests.rs");
-    let code = lines
-        .iter()
-        .position(|line| line.trim() == "#[cfg(test)]")
-        .unwrap_or(lines.len());
+    if !text.starts_with("//!") && !name.ends_with("build.rs") && !test {
+        complain("purpose", "does not begin with `//!` and its purpose".into());
+    }
+    let code = lines.iter().position(|line| line.trim() == "#[cfg(test)]").unwrap_or(lines.len());
     for (index, line) in lines.iter().enumerate().take(if test { 0 } else { code }) {
         if line.contains(UNWRAP) && !line.trim_start().starts_with("//") {
-            complain(
-                "unwrap",
-                format!("line {}: `{UNWRAP}` outside tests", index + 1),
-            );
+            complain("unwrap", format!("line {}: `{UNWRAP}` outside tests", index + 1));
         }
     }
+    // A table of cases may be as long as it has cases.
     for (start, length) in functions(&lines) {
-        if length > FUNCTION_LINES_MAX {
+        if !test && start < code && length > FUNCTION_LINES_MAX {
             complain(
                 "function-length",
-                format!(
-                    "line {}: {length} lines, at most {FUNCTION_LINES_MAX}",
-                    start + 1
-                ),
+                format!("line {}: {length} lines, at most {FUNCTION_LINES_MAX}", start + 1),
             );
         }
     }
@@ -221,18 +163,9 @@ fn functions(lines: &[&str]) -> Vec<(usize, usize)> {
 }
 
 fn check_page(name: &str, path: &Path, text: &str, complaints: &mut Vec<Complaint>) {
-    let mut complain = |rule, text| {
-        complaints.push(Complaint {
-            rule,
-            path: name.into(),
-            text,
-        })
-    };
+    let mut complain = |rule, text| complaints.push(Complaint { rule, path: name.into(), text });
     if name == "ARCHITECTURE.md" && text.lines().count() > ARCHITECTURE_LINES_MAX {
-        complain(
-            "file-length",
-            format!("longer than {ARCHITECTURE_LINES_MAX} lines"),
-        );
+        complain("file-length", format!("longer than {ARCHITECTURE_LINES_MAX} lines"));
     }
     let folder = path.parent().unwrap_or(path);
     for piece in text.split("](").skip(1) {
@@ -274,29 +207,15 @@ fn check_words(name: &str, text: &str, complaints: &mut Vec<Complaint>) {
 fn check_directions(complaints: &mut Vec<Complaint>) -> anyhow::Result<()> {
     for (package, never) in NEVER {
         let output = process::cargo()
-            .args([
-                "tree",
-                "--package",
-                package,
-                "--edges",
-                "normal",
-                "--prefix",
-                "none",
-            ])
+            .args(["tree", "--package", package, "--edges", "normal", "--prefix", "none"])
             .args(["--format", "{p}", "--no-dedupe"])
             .output()
             .context("cannot run `cargo tree`")?;
         if !output.status.success() {
-            bail!(
-                "`cargo tree`: {}",
-                String::from_utf8_lossy(&output.stderr).trim()
-            );
+            bail!("`cargo tree`: {}", String::from_utf8_lossy(&output.stderr).trim());
         }
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let names = text
-            .lines()
-            .filter_map(|line| line.split(' ').next())
-            .collect::<BTreeSet<_>>();
+        let names = text.lines().filter_map(|line| line.split(' ').next()).collect::<BTreeSet<_>>();
         for forbidden in never.iter().filter(|name| names.contains(**name)) {
             complaints.push(Complaint {
                 rule: "direction",

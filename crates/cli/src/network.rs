@@ -124,24 +124,23 @@ struct Done<'a> {
 }
 
 /// Signs an action, hands it in, waits until it is decided, and says what came of it.
-pub async fn perform(
-    network: &Network,
-    signer: &Signer,
-    action: Action,
-    done: &str,
-) -> Result<()> {
+pub async fn perform(network: &Network, signer: &Signer, action: Action, done: &str) -> Result<()> {
     let client = network.client()?;
     let key = signer.key(network)?;
     let transaction = prepare(&client, &key, action, signer.tip).await?;
     let hash = client.submit(&transaction).await?;
     let address = key.public().to_string();
-    let mut report = Done { hash: hash.to_string(), signer: address, height: None, fee: None, done };
+    let mut report =
+        Done { hash: hash.to_string(), signer: address, height: None, fee: None, done };
     if signer.no_wait {
         report.done = "handed in";
     } else {
         let Receipt { height, fee, result, .. } = client.wait(&hash, DECISION_PATIENCE).await?;
         if let Err(reason) = result {
-            bail!("the ledger refused it at height {height} (fee {}): {reason}", Grains(fee.grains()));
+            bail!(
+                "the ledger refused it at height {height} (fee {}): {reason}",
+                Grains(fee.grains())
+            );
         }
         report.height = Some(height);
         report.fee = Some(fee.grains().to_string());

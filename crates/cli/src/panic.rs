@@ -9,12 +9,11 @@ use crate::output;
 pub fn install() {
     panic::set_hook(Box::new(|information| {
         crate::up::screen::restore();
-        let what = information
-            .payload_as_str()
-            .map_or_else(|| "no message".to_owned(), output::one_line);
-        let place = information.location().map_or_else(String::new, |place| {
-            format!(" at {}:{}", place.file(), place.line())
-        });
+        let what =
+            information.payload_as_str().map_or_else(|| "no message".to_owned(), output::one_line);
+        let place = information
+            .location()
+            .map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
         let arguments = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
         output::say(&format!(
             "muster: this is a bug in muster {}: {what}{place}; please report this line and the \

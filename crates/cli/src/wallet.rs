@@ -120,7 +120,10 @@ impl WalletFile {
 /// `muster up` keeps beside its wallet, or asked for on the terminal (twice for a new one).
 pub fn passphrase(wallet: &Path, new: bool) -> Result<Zeroizing<String>> {
     if let Ok(text) = std::env::var(PASSPHRASE_VARIABLE) {
-        ensure!(!text.is_empty(), "{PASSPHRASE_VARIABLE} is empty: set it, or unset it to be asked");
+        ensure!(
+            !text.is_empty(),
+            "{PASSPHRASE_VARIABLE} is empty: set it, or unset it to be asked"
+        );
         return Ok(Zeroizing::new(text));
     }
     let beside = wallet.with_file_name("passphrase");
@@ -174,9 +177,8 @@ fn ask_hidden(prompt: &str) -> Result<Zeroizing<String>> {
 
 /// Where this user's data is kept.
 pub fn data_folder() -> Result<PathBuf> {
-    let from = |name: &str| {
-        std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
-    };
+    let from =
+        |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     if let Some(folder) = from("XDG_DATA_HOME") {
         return Ok(folder.join("muster"));
     }

@@ -19,9 +19,7 @@ pub struct Document {
 pub fn read(path: &Path) -> Result<String> {
     let mut text = String::new();
     if path == Path::new("-") {
-        std::io::stdin()
-            .read_to_string(&mut text)
-            .context("cannot read standard input")?;
+        std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
     } else {
         text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read {}", path.display()))?;
@@ -34,9 +32,7 @@ impl Document {
     /// that the calculator understands.
     pub fn parse(text: &str, known: &[&str]) -> Result<Self> {
         let value: Value = serde_json::from_str(text).context("the input is not JSON")?;
-        let Value::Object(mut fields) = value else {
-            bail!("the input must be one JSON object")
-        };
+        let Value::Object(mut fields) = value else { bail!("the input must be one JSON object") };
         if let Some(Value::Object(given)) = fields.get_mut("given") {
             fields = std::mem::take(given);
         }
@@ -69,9 +65,7 @@ impl Document {
     pub fn count(&self, field: &str) -> Result<Option<u64>> {
         match self.fields.get(field) {
             None | Some(Value::Null) => Ok(None),
-            Some(value) => whole(value)
-                .map(Some)
-                .with_context(|| format!("field `{field}`")),
+            Some(value) => whole(value).map(Some).with_context(|| format!("field `{field}`")),
         }
     }
 
@@ -80,10 +74,7 @@ impl Document {
         match self.fields.get(field) {
             None | Some(Value::Null) => Ok(default),
             Some(Value::Bool(value)) => Ok(*value),
-            Some(other) => bail!(
-                "field `{field}`: {} is neither true nor false",
-                short(other)
-            ),
+            Some(other) => bail!("field `{field}`: {} is neither true nor false", short(other)),
         }
     }
 
@@ -111,10 +102,7 @@ impl Document {
 
     /// A list of `[whole number, whole number, number]`, which must be given.
     pub fn triplets(&self, field: &str) -> Result<Vec<(usize, usize, f64)>> {
-        let value = self
-            .fields
-            .get(field)
-            .ok_or_else(|| anyhow!("field `{field}` is missing"))?;
+        let value = self.fields.get(field).ok_or_else(|| anyhow!("field `{field}` is missing"))?;
         let triplet = |value: &Value| {
             let entry = value.as_array().filter(|entry| entry.len() == 3);
             let entry =
@@ -135,21 +123,13 @@ impl Document {
 }
 
 fn number(value: &Value) -> Result<f64> {
-    let number = value
-        .as_f64()
-        .ok_or_else(|| anyhow!("{} is not a number", short(value)))?;
-    ensure!(
-        number.is_finite(),
-        "{} is too large for a number",
-        short(value)
-    );
+    let number = value.as_f64().ok_or_else(|| anyhow!("{} is not a number", short(value)))?;
+    ensure!(number.is_finite(), "{} is too large for a number", short(value));
     Ok(number)
 }
 
 fn whole(value: &Value) -> Result<u64> {
-    value
-        .as_u64()
-        .ok_or_else(|| anyhow!("{} is not a whole number of at least 0", short(value)))
+    value.as_u64().ok_or_else(|| anyhow!("{} is not a whole number of at least 0", short(value)))
 }
 
 /// The beginning of a value, to show what was found.

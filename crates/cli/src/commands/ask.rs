@@ -116,9 +116,7 @@ fn find(peers: &[Peer], wanted: &str) -> Result<PublicKey> {
     let names = peers.iter().filter_map(|peer| peer.name.as_deref());
     let near = output::nearest(wanted, names)
         .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-    found
-        .map(|peer| peer.address.0)
-        .with_context(|| format!("no peer is called `{wanted}`{near}"))
+    found.map(|peer| peer.address.0).with_context(|| format!("no peer is called `{wanted}`{near}"))
 }
 
 /// Shows how far the answer is, on a terminal.
@@ -193,10 +191,8 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     for paragraph in text.split('\n') {
         let mut line = String::new();
         for word in paragraph.split_inclusive(' ') {
-            let clean = word
-                .chars()
-                .map(|c| if c.is_control() { '·' } else { c })
-                .collect::<Vec<_>>();
+            let clean =
+                word.chars().map(|c| if c.is_control() { '·' } else { c }).collect::<Vec<_>>();
             if line.chars().count() + clean.len() > width && !line.is_empty() {
                 lines.push(std::mem::take(&mut line));
             }

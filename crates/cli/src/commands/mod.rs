@@ -57,7 +57,9 @@ pub async fn asked_to_end() {
 
 /// A supervised process ends with its supervisor, whatever ends that one.
 pub fn follow_supervisor(supervisor: Option<i32>) -> Result<()> {
-    let Some(supervisor) = supervisor else { return Ok(()) };
+    let Some(supervisor) = supervisor else {
+        return Ok(());
+    };
     #[cfg(target_os = "linux")]
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)
         .context("cannot ask to end with the supervisor")?;
@@ -76,6 +78,14 @@ pub fn follow_supervisor(supervisor: Option<i32>) -> Result<()> {
     Ok(())
 }
 
+/// Peers of a local market leave the processor to its validators when both want it: late answers
+/// cost a peer a step, late votes cost everybody a round.
+pub fn yield_to_validators() {
+    if let Err(error) = rustix::process::nice(5) {
+        tracing::warn!(%error, "this process runs at the validators' priority");
+    }
+}
+
 /// Lines of what happens on stderr, at the level of RUST_LOG (info by default).
 pub fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
@@ -83,6 +93,8 @@ pub fn start_log() {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()) && crate::output::colours_wanted())
+        .with_ansi(
+            std::io::IsTerminal::is_terminal(&std::io::stderr()) && crate::output::colours_wanted(),
+        )
         .init();
 }

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use muster_peer::PeerConfig;
 
 use super::node::new_key;
-use super::{asked_to_end, block_on_all_cores, follow_supervisor, start_log};
+use super::{asked_to_end, block_on_all_cores, follow_supervisor, start_log, yield_to_validators};
 use crate::documents;
 use crate::network::account;
 use crate::output;
@@ -67,6 +67,9 @@ pub fn run(options: Options) -> Result<()> {
     }
     follow_supervisor(options.supervised)?;
     start_log();
+    if options.supervised.is_some() {
+        yield_to_validators();
+    }
     let path = options.config.context("name the peer's configuration with --config")?;
     let config = PeerConfig::read(&path)?;
     block_on_all_cores(async { Ok(muster_peer::run(config, asked_to_end()).await?) })

@@ -67,7 +67,8 @@ pub async fn run(options: Options) -> Result<()> {
         }
         Verb::Vote { proposal, choice, signer } => {
             let approve = matches!(choice, Choice::Yes);
-            let done = format!("voted {} proposal {proposal}", if approve { "for" } else { "against" });
+            let done =
+                format!("voted {} proposal {proposal}", if approve { "for" } else { "against" });
             perform(network, &signer, Action::Vote { proposal, approve }, &done).await
         }
     }

@@ -158,11 +158,8 @@ async fn status(client: &Client, json: bool) -> Result<()> {
 }
 
 fn validators(list: &[muster_api::ValidatorStatus]) -> Table {
-    let mut table = Table::new(&[
-        ("validator", Align::Left),
-        ("votes", Align::Left),
-        ("address", Align::Left),
-    ]);
+    let mut table =
+        Table::new(&[("validator", Align::Left), ("votes", Align::Left), ("address", Align::Left)]);
     for one in list {
         let votes = match one.online {
             Some(true) => "yes",

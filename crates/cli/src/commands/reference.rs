@@ -28,9 +28,7 @@ pub fn render(command: &Command) -> Result<String> {
 }
 
 fn visible(command: &Command) -> impl Iterator<Item = &Command> {
-    command
-        .get_subcommands()
-        .filter(|child| !child.is_hide_set() && child.get_name() != "help")
+    command.get_subcommands().filter(|child| !child.is_hide_set() && child.get_name() != "help")
 }
 
 fn section(text: &mut String, name: &str, command: &Command) -> Result<()> {

@@ -48,14 +48,25 @@ pub fn run(options: &Options) -> Result<()> {
     let path = options.file.path()?;
     match &options.verb {
         Verb::New => {
-            ensure!(!path.exists(), "{} is there already: name another with --wallet", path.display());
+            ensure!(
+                !path.exists(),
+                "{} is there already: name another with --wallet",
+                path.display()
+            );
             let wallet = Wallet::generate()?;
             wallet.save(&path, &passphrase(&path, true)?)?;
-            output::say(&format!("wrote {}; write these words down, they are the wallet:", path.display()));
+            output::say(&format!(
+                "wrote {}; write these words down, they are the wallet:",
+                path.display()
+            ));
             show(&wallet, options.json)
         }
         Verb::Import { words } => {
-            ensure!(!path.exists(), "{} is there already: name another with --wallet", path.display());
+            ensure!(
+                !path.exists(),
+                "{} is there already: name another with --wallet",
+                path.display()
+            );
             let words = match words.as_str() {
                 "-" => zeroize::Zeroizing::new(
                     std::io::read_to_string(std::io::stdin()).context("cannot read stdin")?,
@@ -71,7 +82,9 @@ pub fn run(options: &Options) -> Result<()> {
         Verb::Address { name } => {
             let address = options.file.open()?.address(name)?.to_string();
             if options.json {
-                return output::print_json(&serde_json::json!({ "name": name, "address": address }));
+                return output::print_json(
+                    &serde_json::json!({ "name": name, "address": address }),
+                );
             }
             output::print(&address)
         }

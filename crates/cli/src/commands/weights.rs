@@ -91,12 +91,10 @@ mod tests {
 
     #[test]
     fn rows_are_read_and_checked() {
-        let read = |items: &[&str]| {
-            row(&items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>())
-        };
+        let read =
+            |items: &[&str]| row(&items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>());
         let found = read(&["4=0.25", "3=0.5"]).expect("it is right");
-        let expected =
-            vec![(PeerId(3), Share(500_000_000)), (PeerId(4), Share(250_000_000))];
+        let expected = vec![(PeerId(3), Share(500_000_000)), (PeerId(4), Share(250_000_000))];
         assert_eq!(found, expected);
         for (items, complaint) in [
             (&["3"][..], "write PEER=SHARE"),

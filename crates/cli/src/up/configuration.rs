@@ -104,7 +104,8 @@ fn peer_table(
     let peer = &home.peers[index];
     let folder = home.folder(&peer.name);
     let address = addresses.peers[index];
-    let part = [share.index, share.of].map(|number| i64::try_from(number).map(toml::Value::Integer));
+    let part =
+        [share.index, share.of].map(|number| i64::try_from(number).map(toml::Value::Integer));
     let part = part.into_iter().collect::<Result<Vec<_>, _>>()?;
     // Each peer asks another node first.
     let mut urls = addresses.urls();

@@ -10,13 +10,13 @@ use tokio::sync::{mpsc, watch};
 
 use super::configuration::{self, Addresses};
 use super::home::Home;
+use super::peculiarities;
 use super::ports::Ports;
 use super::scenario::{Fault, FaultAction, Scenario};
 use super::screen::Screen;
 use super::summary::{self, Summary};
 use super::supervisor::{State, Supervised, Task};
 use super::view::{self, Answers, PeerView, ValidatorView, View};
-use super::peculiarities;
 use crate::output;
 use crate::wallet::write_whole;
 
@@ -241,7 +241,9 @@ impl Market {
         let now = self.view.elapsed;
         while self.faults.first().is_some_and(|fault| fault.at <= now) {
             let fault = self.faults.remove(0);
-            let Some(process) = self.process(&fault.name) else { continue };
+            let Some(process) = self.process(&fault.name) else {
+                continue;
+            };
             let words = match fault.action {
                 FaultAction::Kill { restart_after } => {
                     process.kill(restart_after);
@@ -286,8 +288,7 @@ impl Market {
         let answers = view::ask(&self.clients).await;
         self.view.update(answers, &self.hot_addresses);
         let named = self.home.validators().into_iter().zip(self.clients.iter().cloned());
-        let (conflicts, mut warnings) =
-            summary::conflicts(&named.collect::<Vec<_>>()).await;
+        let (conflicts, mut warnings) = summary::conflicts(&named.collect::<Vec<_>>()).await;
         self.validators.iter().for_each(Supervised::end);
         futures::future::join_all(self.validators.drain(..).map(Supervised::ended)).await;
         std::fs::remove_file(self.home.path.join("running.toml")).ok();
@@ -388,7 +389,10 @@ fn first_view(
 fn write_running(home: &Home, urls: &[String]) -> Result<()> {
     let table = toml::Table::from_iter([
         ("url".into(), toml::Value::String(urls[0].clone())),
-        ("urls".into(), toml::Value::Array(urls.iter().cloned().map(toml::Value::String).collect())),
+        (
+            "urls".into(),
+            toml::Value::Array(urls.iter().cloned().map(toml::Value::String).collect()),
+        ),
         ("process".into(), toml::Value::Integer(i64::from(std::process::id()))),
     ]);
     write_whole(&home.path.join("running.toml"), toml::to_string(&table)?.as_bytes())?;

@@ -324,7 +324,11 @@ fn same_market(path: &Path, wanted: &Scenario, stored: &Scenario) -> Result<()> 
         paths.iter().map(|path| fs::canonicalize(path).unwrap_or_else(|_| path.clone())).collect()
     };
     let difference = if wanted.seed.is_some() && wanted.seed != stored.seed {
-        Some(format!("the seed {}, not {}", stored.seed.unwrap_or_default(), wanted.seed.unwrap_or_default()))
+        Some(format!(
+            "the seed {}, not {}",
+            stored.seed.unwrap_or_default(),
+            wanted.seed.unwrap_or_default()
+        ))
     } else if wanted.validators != stored.validators {
         Some(format!("{} validators, not {}", stored.validators, wanted.validators))
     } else if groups(wanted) != groups(stored) {

@@ -4,6 +4,7 @@ mod configuration;
 mod engine;
 mod home;
 mod ports;
+mod reader;
 pub mod scenario;
 pub mod screen;
 mod summary;

@@ -75,25 +75,49 @@ fn what_is_written_is_read_back() {
 fn each_mistake_is_said_with_its_line() {
     let cases = [
         ("sed = 7", "market.toml:1: unknown key `sed` at the top; did you mean `seed`?"),
-        ("\n[network]\nvalidator = 4", "market.toml:3: unknown key `validator` in [network]; did you mean `validators`?"),
-        ("[network]\nepoch_block = 4", "market.toml:2: unknown key `epoch_block` in [network]; did you mean `epoch_blocks`?"),
-        ("[network]\nvalidators = 0", "market.toml:2: `validators` must be a whole number from 1 to 32"),
-        ("[network]\nepoch_blocks = 0", "market.toml:2: `epoch_blocks`: epoch_blocks is 0, it must be from 1 to 1000000"),
+        (
+            "\n[network]\nvalidator = 4",
+            "market.toml:3: unknown key `validator` in [network]; did you mean `validators`?",
+        ),
+        (
+            "[network]\nepoch_block = 4",
+            "market.toml:2: unknown key `epoch_block` in [network]; did you mean `epoch_blocks`?",
+        ),
+        (
+            "[network]\nvalidators = 0",
+            "market.toml:2: `validators` must be a whole number from 1 to 32",
+        ),
+        (
+            "[network]\nepoch_blocks = 0",
+            "market.toml:2: `epoch_blocks`: epoch_blocks is 0, it must be from 1 to 1000000",
+        ),
         ("[network]\nepoch_blocks = \"ten\"", "market.toml:2: `epoch_blocks`: "),
         ("network = 3", "market.toml:1: `network` must be a table"),
         ("peer = 3", "market.toml:1: `peer` must be a list of tables"),
-        ("[[peer]]\nbehaviour = \"honst\"", "market.toml:2: unknown behaviour `honst`; did you mean `honest`?"),
-        ("[[peer]]\nbehaviour = \"lazy-verifier\"", "market.toml:2: behaviour `lazy-verifier` needs verification, which this version does not have"),
+        (
+            "[[peer]]\nbehaviour = \"honst\"",
+            "market.toml:2: unknown behaviour `honst`; did you mean `honest`?",
+        ),
+        (
+            "[[peer]]\nbehaviour = \"lazy-verifier\"",
+            "market.toml:2: behaviour `lazy-verifier` needs verification, which this version does not have",
+        ),
         ("[[peer]]\nroles = [\"prover\"]", "market.toml:2: this version has no role `prover`"),
         ("[[peer]]\nstake = \"-1\"", "market.toml:2: `stake`: \"-1\" is not an amount"),
         ("[[peer]]\nname = \"a/b\"", "market.toml:2: `name` must be 1 to 40 letters"),
         ("[[peer]]\nmodality = \"image\"", "market.toml:2: modality `image`"),
         ("[[presence]]\nat = \"20s\"", "market.toml:1: this version has no presence rounds"),
         ("duration = 5", "market.toml:1: `duration` must be a duration"),
-        ("[[fault]]\nat = \"1s\"\nkill = \"validator-9\"", "there is no such process; did you mean `validator-"),
+        (
+            "[[fault]]\nat = \"1s\"\nkill = \"validator-9\"",
+            "there is no such process; did you mean `validator-",
+        ),
         ("[[fault]]\nkill = \"validator-0\"", "market.toml:1: a fault without `at`"),
         ("[[fault]]\nat = \"1s\"", "market.toml:1: a fault without `kill` or `pause`"),
-        ("[[fault]]\nat = \"1s\"\nkill = \"peer-0\"\nfor = \"1s\"", "market.toml:1: `for` belongs to `pause`"),
+        (
+            "[[fault]]\nat = \"1s\"\nkill = \"peer-0\"\nfor = \"1s\"",
+            "market.toml:1: `for` belongs to `pause`",
+        ),
         ("[[peer]]\nname = \"a\"\n[[peer]]\nname = \"a\"", "two processes are called `a`"),
         ("seed = ", "market.toml:1: not TOML"),
         ("text = [\"a\"", "market.toml:1: not TOML"),

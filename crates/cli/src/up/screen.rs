@@ -43,7 +43,10 @@ impl Screen {
                 .context("cannot draw on the terminal")?,
             palette: Palette { colours: colours_wanted() },
         };
-        crossterm::execute!(screen.terminal.backend_mut(), crossterm::terminal::EnterAlternateScreen)?;
+        crossterm::execute!(
+            screen.terminal.backend_mut(),
+            crossterm::terminal::EnterAlternateScreen
+        )?;
         screen.terminal.clear()?;
         let (sender, receiver) = mpsc::unbounded_channel();
         // Reading keys blocks; the thread ends with the process.
@@ -140,7 +143,10 @@ fn draw(frame: &mut Frame<'_>, view: &View, palette: Palette) {
     draw_validators(frame, committee, view, palette);
     draw_peers(frame, market, view, palette);
     draw_notes(frame, notes, view, palette);
-    let keys = format!("q or Ctrl-C ends the market; the same command goes on. Files: {}", view.home.display());
+    let keys = format!(
+        "q or Ctrl-C ends the market; the same command goes on. Files: {}",
+        view.home.display()
+    );
     frame.render_widget(Paragraph::new(keys).style(palette.faint()), foot);
 }
 
@@ -154,7 +160,10 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, view: &View, palette: Palette) {
     let line = match &view.status {
         None => vec![Span::raw("waiting for the first block")],
         Some(status) => {
-            title.push(Span::styled(format!("   chain {:.8}", status.chain.to_string()), palette.faint()));
+            title.push(Span::styled(
+                format!("   chain {:.8}", status.chain.to_string()),
+                palette.faint(),
+            ));
             vec![
                 Span::styled(format!("height {}", status.height), palette.strong()),
                 Span::raw(format!(
@@ -173,7 +182,8 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, view: &View, palette: Palette) {
 }
 
 fn draw_progress(frame: &mut Frame<'_>, area: Rect, view: &View, palette: Palette) {
-    let elapsed = humantime::format_duration(std::time::Duration::from_secs(view.elapsed.as_secs()));
+    let elapsed =
+        humantime::format_duration(std::time::Duration::from_secs(view.elapsed.as_secs()));
     let Some(duration) = view.duration else {
         let text = format!("running for {elapsed}");
         return frame.render_widget(Paragraph::new(text).style(palette.faint()), area);
@@ -260,7 +270,10 @@ fn peer_row(one: &PeerView, palette: Palette) -> Row<'static> {
         Cell::from(one.name.clone()),
         Cell::from(Span::styled(one.behaviour.name(), behaviour)),
         Cell::from(Span::styled(one.report.state.word(), palette.state(&one.report))),
-        right(telemetry.map_or_else(|| "–".into(), |telemetry| telemetry.steps.to_string()), width(3)),
+        right(
+            telemetry.map_or_else(|| "–".into(), |telemetry| telemetry.steps.to_string()),
+            width(3),
+        ),
         right(number(alone, 4), width(4)),
         right(number(network, 4), width(5)),
         right(number(telemetry.and_then(|telemetry| telemetry.loss_student), 4), width(6)),
@@ -278,6 +291,7 @@ fn right(text: String, width: usize) -> Cell<'static> {
 fn draw_notes(frame: &mut Frame<'_>, area: Rect, view: &View, palette: Palette) {
     let shown = view.notes.len().saturating_sub(usize::from(area.height));
     let lines = view.notes[shown..].iter().map(|note| Line::from(note.clone())).collect::<Vec<_>>();
-    let notes = Paragraph::new(lines).wrap(Wrap { trim: true }).style(palette.colour(Color::Yellow));
+    let notes =
+        Paragraph::new(lines).wrap(Wrap { trim: true }).style(palette.colour(Color::Yellow));
     frame.render_widget(notes, area);
 }

@@ -180,8 +180,7 @@ fn peer_summary(one: &PeerView) -> PeerSummary {
         rank: peer.map(|peer| peer.rank),
         trust: peer.map(|peer| peer.trust),
         incentive: peer.map(|peer| peer.incentive),
-        earned: peer
-            .map(|peer| Earned { market: peer.earned.market.grains() }),
+        earned: peer.map(|peer| Earned { market: peer.earned.market.grains() }),
         steps: telemetry.map(|telemetry| telemetry.steps),
         loss_alone: telemetry.and_then(|telemetry| telemetry.loss_alone),
         loss_with_network: telemetry.and_then(|telemetry| telemetry.loss_with_network),
@@ -211,7 +210,8 @@ pub async fn conflicts(clients: &[(String, Client)]) -> (u64, Vec<String>) {
             match differing(client, other, *height.min(other_height)).await {
                 Ok(0) => {}
                 Ok(count) => {
-                    notes.push(format!("{name} and {other_name} differ on {count} decided heights"));
+                    notes
+                        .push(format!("{name} and {other_name} differ on {count} decided heights"));
                     most = most.max(count);
                 }
                 Err(error) => {
@@ -303,7 +303,8 @@ impl Summary {
                     format!("−{}", mst(start - now))
                 }
             });
-            let gain = peer.loss_alone.zip(peer.loss_with_network).map(|(alone, with)| alone - with);
+            let gain =
+                peer.loss_alone.zip(peer.loss_with_network).map(|(alone, with)| alone - with);
             let dash = || "–".to_owned();
             table.row(vec![
                 peer.name.clone(),

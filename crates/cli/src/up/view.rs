@@ -74,10 +74,11 @@ pub struct Answers {
 /// Asks every validator for its status, and for the peers; keeps of each peer the latest report
 /// that any node holds, for a node that was started again has forgotten the earlier ones.
 pub async fn ask(clients: &[Client]) -> Answers {
-    let statuses = futures::future::join_all(clients.iter().map(|client| async {
-        tokio::time::timeout(PATIENCE, client.status()).await.ok()?.ok()
-    }))
-    .await;
+    let statuses =
+        futures::future::join_all(clients.iter().map(|client| async {
+            tokio::time::timeout(PATIENCE, client.status()).await.ok()?.ok()
+        }))
+        .await;
     let all = futures::future::join_all(clients.iter().zip(&statuses).map(
         |(client, status)| async move {
             let height = status.as_ref()?.height;
@@ -146,7 +147,8 @@ impl View {
         };
         let validators = up(&mut self.validators.iter().map(|one| &one.report));
         let peers = up(&mut self.peers.iter().map(|one| &one.report));
-        let telemetry = || self.peers.iter().filter_map(|one| one.peer.as_ref()?.telemetry.as_ref());
+        let telemetry =
+            || self.peers.iter().filter_map(|one| one.peer.as_ref()?.telemetry.as_ref());
         let steps = telemetry().map(|telemetry| telemetry.steps).sum::<u64>();
         let gains = telemetry()
             .filter_map(|telemetry| Some(telemetry.loss_alone? - telemetry.loss_with_network?))

@@ -7,7 +7,10 @@ use crate::{muster, stderr, stdout};
 /// Arguments, and what the one line on stderr must say. `{dir}` is a fresh folder.
 const REFUSED: &[(&[&str], &str)] = &[
     (&["up", "--scenario", "{dir}/none.toml"], "cannot read the scenario"),
-    (&["up", "--scenario", "{dir}/typo.toml"], "typo.toml:2: unknown key `behavior` in [[peer]]; did you mean `behaviour`?"),
+    (
+        &["up", "--scenario", "{dir}/typo.toml"],
+        "typo.toml:2: unknown key `behavior` in [[peer]]; did you mean `behaviour`?",
+    ),
     (&["up", "--scenario", "{dir}/presence.toml"], "this version has no presence rounds"),
     (&["up", "--text", "{dir}/none.txt", "--home", "{dir}/h"], "cannot read the text"),
     (&["up", "--text", "{dir}/empty.txt", "--home", "{dir}/h"], "is empty"),
@@ -68,8 +71,7 @@ fn refusals_are_one_line_and_exit_code_1() {
     let folder = folder();
     let dir = folder.path().to_str().expect("a plain path");
     for (arguments, expected) in REFUSED {
-        let arguments =
-            arguments.iter().map(|text| text.replace("{dir}", dir)).collect::<Vec<_>>();
+        let arguments = arguments.iter().map(|text| text.replace("{dir}", dir)).collect::<Vec<_>>();
         let output = muster(folder.path()).args(&arguments).output().expect("it starts");
         let said = stderr(&output);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");

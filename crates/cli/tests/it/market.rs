@@ -36,7 +36,9 @@ fn number(document: &Value, field: &str) -> i128 {
 
 /// Names and numbers of all processes whose command line contains a text.
 fn processes(text: &str) -> Vec<String> {
-    let Ok(folder) = fs::read_dir("/proc") else { return Vec::new() };
+    let Ok(folder) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
     folder
         .flatten()
         .filter_map(|entry| fs::read_to_string(entry.path().join("cmdline")).ok())
@@ -159,10 +161,8 @@ fn ask_and_pay(home: &str, url: &str, data: &Path) {
     run(&["stake", "add", "0", "2", "--home", home]);
     let stakes = json(&run(&["stake", "list", "--home", home, "--json"]));
     assert_eq!(stakes["delegations"][0]["peer"], 0, "{stakes:#}");
-    let refused = muster(data)
-        .args(["stake", "add", "77", "2", "--home", home])
-        .output()
-        .expect("it starts");
+    let refused =
+        muster(data).args(["stake", "add", "77", "2", "--home", home]).output().expect("it starts");
     assert_eq!(refused.status.code(), Some(1), "there is no peer 77");
 
     let answer = json(&run(&["ask", "To be", "--home", home, "--max-bytes", "8", "--json"]));

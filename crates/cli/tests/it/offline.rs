@@ -54,8 +54,16 @@ fn configurations_of_a_network_of_ones_own_are_made() {
     let validator = format!("one={address}");
     let account = format!("{address}=12.5");
     let genesis = run(&[
-        "genesis", "new", "--name", "ours", "--validator", &validator, "--account", &account,
-        "--parameter", "epoch_blocks=20",
+        "genesis",
+        "new",
+        "--name",
+        "ours",
+        "--validator",
+        &validator,
+        "--account",
+        &account,
+        "--parameter",
+        "epoch_blocks=20",
     ]);
     assert_eq!(json(&genesis)["parameters"]["epoch_blocks"], 20);
     fs::write(at("genesis.json"), &genesis.stdout).expect("written");
@@ -67,8 +75,16 @@ fn configurations_of_a_network_of_ones_own_are_made() {
         .expect("it starts");
     assert_eq!(again.status.code(), Some(1), "keys are never overwritten");
     run(&[
-        "peer", "init", "--name", "alice", "--node-url", "http://127.0.0.1:7700", "--dir",
-        &at("alice"), "--endpoint", "https://alice.example:8700",
+        "peer",
+        "init",
+        "--name",
+        "alice",
+        "--node-url",
+        "http://127.0.0.1:7700",
+        "--dir",
+        &at("alice"),
+        "--endpoint",
+        "https://alice.example:8700",
     ]);
     let key = fs::metadata(at("alice/hot.key")).expect("a key");
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&key.permissions()) & 0o777, 0o600);

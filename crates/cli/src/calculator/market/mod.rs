@@ -41,11 +41,7 @@ pub fn run(options: &Options) -> Result<()> {
     let market = Market::parse(&document::read(file)?)
         .with_context(|| format!("{} is refused", file.display()))?;
     let after = market.epoch()?;
-    if *json {
-        output::print_json(&market.report(&after))
-    } else {
-        market.print(&after)
-    }
+    if *json { output::print_json(&market.report(&after)) } else { market.print(&after) }
 }
 
 const FIELDS: [&str; 15] = [
@@ -80,27 +76,15 @@ struct Market {
 impl Market {
     fn parse(text: &str) -> Result<Self> {
         let document = Document::parse(text, &FIELDS)?;
-        let stake = document
-            .numbers("stake")?
-            .context("field `stake` is missing")?;
+        let stake = document.numbers("stake")?.context("field `stake` is missing")?;
         let weights = Weights::from_triplets(stake.len(), document.triplets("weights")?)
             .context("field `weights`")?;
         let config = config(&document)?;
-        Ok(Self {
-            weights,
-            stake,
-            scaling: document.numbers("scaling")?,
-            config,
-        })
+        Ok(Self { weights, stake, scaling: document.numbers("scaling")?, config })
     }
 
     fn epoch(&self) -> Result<Epoch> {
-        Ok(epoch(
-            &self.weights,
-            &self.stake,
-            self.scaling.as_deref(),
-            &self.config,
-        )?)
+        Ok(epoch(&self.weights, &self.stake, self.scaling.as_deref(), &self.config)?)
     }
 
     fn report(&self, after: &Epoch) -> Value {
@@ -121,40 +105,23 @@ impl Market {
     }
 
     fn print(&self, after: &Epoch) -> Result<()> {
-        let header = [
-            "rank",
-            "trust",
-            "incentive",
-            "gradient",
-            "stake",
-            "stake after",
-        ];
+        let header = ["rank", "trust", "incentive", "gradient", "stake", "stake after"];
         let mut columns = vec![("peer", Align::Right)];
         columns.extend(header.map(|name| (name, Align::Right)));
         let mut table = Table::new(&columns);
         let peers = self.stake.len();
         for i in 0..peers.min(ROWS_MAX) {
             let mut row = vec![i.to_string()];
-            let share = [
-                after.ranks[i],
-                after.trust[i],
-                after.incentive[i],
-                after.gradient[i],
-            ];
+            let share = [after.ranks[i], after.trust[i], after.incentive[i], after.gradient[i]];
             row.extend(share.map(|value| format!("{value:.6}")));
             row.extend([self.stake[i], after.stake[i]].map(|value| format!("{value:.6}")));
             table.row(row);
         }
         table.print()?;
         if peers > ROWS_MAX {
-            output::print(&format!(
-                "(the first {ROWS_MAX} of {peers} peers; --json has all)"
-            ))?;
+            output::print(&format!("(the first {ROWS_MAX} of {peers} peers; --json has all)"))?;
         }
-        output::print(&format!(
-            "loss {:.6}, minted {:.6}",
-            after.loss, after.minted
-        ))?;
+        output::print(&format!("loss {:.6}, minted {:.6}", after.loss, after.minted))?;
         if self.config.rule == Rule::Paper && after.loss >= 0.0 && !self.config.gated {
             output::print(
                 "The loss is not negative: a network with the paper's gate mints nothing in this \
@@ -166,27 +133,19 @@ impl Market {
 }
 
 fn config(document: &Document) -> Result<Config> {
-    let depth = document
-        .count("depth")?
-        .map(|depth| u32::try_from(depth).unwrap_or(u32::MAX));
+    let depth = document.count("depth")?.map(|depth| u32::try_from(depth).unwrap_or(u32::MAX));
     let plain = Config::default();
     let mut connectivity = Connectivity {
         cutoff: document.number("cutoff", plain.connectivity.cutoff)?,
         temperature: document.number("temperature", plain.connectivity.temperature)?,
         self_connected: document.flag("self_connected", false)?,
-        width: document
-            .has("width")
-            .then(|| document.number("width", 0.0))
-            .transpose()?,
+        width: document.has("width").then(|| document.number("width", 0.0)).transpose()?,
         ..plain.connectivity
     };
     let word = document.word("rule", "paper")?;
     if word != "connected-median" {
         for field in ["restart", "opinions", "truncation"] {
-            ensure!(
-                !document.has(field),
-                "field `{field}` belongs to the rule connected-median"
-            );
+            ensure!(!document.has(field), "field `{field}` belongs to the rule connected-median");
         }
         connectivity.depth = depth.unwrap_or(connectivity.depth);
     }

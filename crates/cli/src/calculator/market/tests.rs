@@ -33,10 +33,7 @@ fn recorded_cases_agree() {
             assert_eq!(found.len(), expected.len());
             for (found, expected) in found.iter().zip(&expected) {
                 let allowed = 1e-12 + 1e-9 * expected.abs();
-                assert!(
-                    (found - expected).abs() <= allowed,
-                    "{field}: {found}, not {expected}"
-                );
+                assert!((found - expected).abs() <= allowed, "{field}: {found}, not {expected}");
             }
         }
     }
@@ -49,10 +46,7 @@ fn the_networks_conventions_can_be_asked_for() {
     given["gated"] = json!(true);
     let gated = evaluate(&given.to_string()).expect("valid");
     assert!(gated["loss"].as_f64() > Some(0.0));
-    assert_eq!(
-        (&gated["minted"], &gated["stake"]),
-        (&json!(0.0), &given["stake"])
-    );
+    assert_eq!((&gated["minted"], &gated["stake"]), (&json!(0.0), &given["stake"]));
     assert_ne!(gated["scaling"], given["scaling"]);
     given["self_connected"] = json!(true);
     let connected = evaluate(&given.to_string()).expect("valid");
@@ -68,71 +62,26 @@ fn refusals_name_the_field() {
         ("{\"stake\": [1],", "line 1 column"),
         (r#"{"weights": []}"#, "field `stake` is missing"),
         (r#"{"stake": [1]}"#, "field `weights` is missing"),
-        (
-            r#"{"stake": 1, "weights": []}"#,
-            "field `stake`: 1 is no list",
-        ),
-        (
-            r#"{"stake": [1, "x"], "weights": []}"#,
-            "field `stake[1]`: \"x\" is not a number",
-        ),
+        (r#"{"stake": 1, "weights": []}"#, "field `stake`: 1 is no list"),
+        (r#"{"stake": [1, "x"], "weights": []}"#, "field `stake[1]`: \"x\" is not a number"),
         (r#"{"stake": [1, 1e999], "weights": []}"#, "not JSON"),
-        (
-            r#"{"stake": [1], "weights": [[0, 0]]}"#,
-            "field `weights[0]`",
-        ),
-        (
-            r#"{"stake": [1], "weights": [[0, -1, 0.5]]}"#,
-            "-1 is not a whole number",
-        ),
-        (
-            r#"{"stake": [1], "weights": [[0, 1, 0.5]]}"#,
-            "there is no peer 1",
-        ),
-        (
-            r#"{"stake": [1], "weights": [[0, 0, 1.5]]}"#,
-            "peer 0 sum to 1.5",
-        ),
-        (
-            r#"{"stake": [0], "weights": []}"#,
-            "nothing to take shares of",
-        ),
-        (
-            r#"{"stake": [1], "weights": [], "scaling": [2]}"#,
-            "the scaling of peer 0 is 2",
-        ),
-        (
-            r#"{"stake": [1], "weights": [], "scalling": [1]}"#,
-            "did you mean `scaling`?",
-        ),
-        (
-            r#"{"stake": [1], "weights": [], "rule": "mean"}"#,
-            "not one of paper",
-        ),
-        (
-            r#"{"stake": [1], "weights": [], "rule": "connected-median"}"#,
-            "`depth` or `restart`",
-        ),
+        (r#"{"stake": [1], "weights": [[0, 0]]}"#, "field `weights[0]`"),
+        (r#"{"stake": [1], "weights": [[0, -1, 0.5]]}"#, "-1 is not a whole number"),
+        (r#"{"stake": [1], "weights": [[0, 1, 0.5]]}"#, "there is no peer 1"),
+        (r#"{"stake": [1], "weights": [[0, 0, 1.5]]}"#, "peer 0 sum to 1.5"),
+        (r#"{"stake": [0], "weights": []}"#, "nothing to take shares of"),
+        (r#"{"stake": [1], "weights": [], "scaling": [2]}"#, "the scaling of peer 0 is 2"),
+        (r#"{"stake": [1], "weights": [], "scalling": [1]}"#, "did you mean `scaling`?"),
+        (r#"{"stake": [1], "weights": [], "rule": "mean"}"#, "not one of paper"),
+        (r#"{"stake": [1], "weights": [], "rule": "connected-median"}"#, "`depth` or `restart`"),
         (
             r#"{"stake": [1], "weights": [], "rule": "connected-median", "depth": 3, "restart": 0.3}"#,
             "exclude each other",
         ),
-        (
-            r#"{"stake": [1], "weights": [], "restart": 0.3}"#,
-            "belongs to the rule",
-        ),
-        (
-            r#"{"stake": [1], "weights": [], "depth": 0}"#,
-            "`depth` is 0",
-        ),
-        (
-            r#"{"stake": [1], "weights": [], "depth": 1.5}"#,
-            "field `depth`: 1.5 is not a whole",
-        ),
-        (
-            r#"{"stake": [1], "weights": [], "gated": 1}"#,
-            "field `gated`: 1 is neither",
-        ),
+        (r#"{"stake": [1], "weights": [], "restart": 0.3}"#, "belongs to the rule"),
+        (r#"{"stake": [1], "weights": [], "depth": 0}"#, "`depth` is 0"),
+        (r#"{"stake": [1], "weights": [], "depth": 1.5}"#, "field `depth`: 1.5 is not a whole"),
+        (r#"{"stake": [1], "weights": [], "gated": 1}"#, "field `gated`: 1 is neither"),
     ] {
         let refusal = refusal(text);
         assert!(refusal.contains(words), "{text}: {refusal}");
