@@ -33,6 +33,10 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Request, Response, Status};
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const CHAIN: Hash = Hash([1; 32]);
 const IN_FLIGHT: usize = 4;
 const ROUND: usize = 50;
@@ -57,10 +61,7 @@ impl Peer for Echo {
         request: Request<ForwardRequest>,
     ) -> Result<Response<ForwardResponse>, Status> {
         let output = request.into_inner().input;
-        Ok(Response::new(ForwardResponse {
-            envelope: None,
-            output,
-        }))
+        Ok(Response::new(ForwardResponse { envelope: None, output }))
     }
 
     async fn backward(
@@ -189,23 +190,14 @@ fn exchange(seed: u8) -> Arc<Exchange> {
     let offer = Offer {
         name: "bench".into(),
         context: 4096,
-        width: 64,
+        width: 1,
         batch_max: 256,
         price_per_byte: 0,
         ask_text_max: 1,
         ask_bytes_max: 1,
     };
-    let limits = Limits {
-        sender_replay_max: 1 << 20,
-        replay_max: 1 << 20,
-        ..Limits::default()
-    };
-    let exchange = Arc::new(Exchange::new(
-        identity(seed),
-        limits,
-        offer,
-        Till::default(),
-    ));
+    let limits = Limits { sender_replay_max: 1 << 20, replay_max: 1 << 20, ..Limits::default() };
+    let exchange = Arc::new(Exchange::new(identity(seed), limits, offer, Till::default()));
     exchange.set_directory(Directory {
         chain: Some(CHAIN),
         peers: [1, 2].map(entry).into_iter().collect(),
@@ -222,11 +214,7 @@ async fn full() -> (Caller, Callee) {
     tokio::spawn(serve(listener, server.clone(), std::future::pending()));
     let key = server.identity.public();
     std::thread::spawn(move || {
-        let shape = Shape {
-            batch: 64,
-            sequence: 64,
-            width: 64,
-        };
+        let shape = Shape { batch: 64, sequence: 64, width: 64 };
         let output = Activations::new(shape, vec![0.25; 1 << 18]).expect("counts agree");
         loop {
             if let Received::Job(job) = server.inbox.receive(Duration::from_secs(1), true) {
@@ -234,14 +222,7 @@ async fn full() -> (Caller, Callee) {
             }
         }
     });
-    (
-        exchange(2).caller(),
-        Callee {
-            key,
-            endpoint,
-            chain: CHAIN,
-        },
-    )
+    (exchange(2).caller(), Callee { key, endpoint, chain: CHAIN })
 }
 
 fn cpu_seconds() -> f64 {
@@ -270,24 +251,13 @@ async fn main() {
     let echo = bare(&identity(1), &identity(2)).await;
     let (caller, callee) = full().await;
     let call_bare = || async {
-        let message = ForwardRequest {
-            envelope: None,
-            input: Some(input.clone()),
-            keep: false,
-        };
-        let answer = echo
-            .clone()
-            .forward(message)
-            .await
-            .expect("echoed")
-            .into_inner();
+        let message = ForwardRequest { envelope: None, input: Some(input.clone()), keep: false };
+        let answer = echo.clone().forward(message).await.expect("echoed").into_inner();
         assert_eq!(answer.output.expect("a tensor").data.len(), 1 << 20);
     };
     let call_full = || async {
         let patience = Duration::from_secs(10);
-        let answer = caller
-            .forward(&callee, input.clone(), false, patience)
-            .await;
+        let answer = caller.forward(&callee, input.clone(), false, patience).await;
         assert_eq!(answer.expect("answered").1.values.len(), 1 << 18);
     };
     round(call_bare).await;

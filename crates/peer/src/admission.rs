@@ -45,11 +45,7 @@ impl InFlight {
     /// A budget of `max` bytes, `sender_max` for each caller.
     #[must_use]
     pub fn new(max: usize, sender_max: usize) -> Arc<Self> {
-        Arc::new(Self {
-            held: Mutex::default(),
-            max,
-            sender_max,
-        })
+        Arc::new(Self { held: Mutex::default(), max, sender_max })
     }
 
     /// Reserves `bytes` for `sender` until the reservation is dropped.
@@ -79,20 +75,13 @@ impl InFlight {
         }
         held.total += bytes;
         held.per_sender.insert(sender, sender_held + bytes);
-        Ok(Reservation {
-            budget: self.clone(),
-            sender,
-            bytes,
-        })
+        Ok(Reservation { budget: self.clone(), sender, bytes })
     }
 
     /// Bytes reserved now.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .total
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).total
     }
 }
 
@@ -105,11 +94,7 @@ pub struct Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut held = self
-            .budget
-            .held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.budget.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.total -= self.bytes;
         if let Some(sender_held) = held.per_sender.get_mut(&self.sender) {
             *sender_held -= self.bytes;
@@ -150,12 +135,7 @@ impl<S> Admission<S> {
         counters: Arc<Counters>,
         message_bytes_max: MessageBytesMax,
     ) -> Self {
-        Self {
-            inner,
-            in_flight,
-            counters,
-            message_bytes_max,
-        }
+        Self { inner, in_flight, counters, message_bytes_max }
     }
 }
 
@@ -190,10 +170,7 @@ where
             counters: self.counters.clone(),
             bytes_max: caller.map_or(0, |caller| (self.message_bytes_max)(&caller.key)),
         };
-        self.inner.call(http::Request::from_parts(
-            parts,
-            tonic::body::Body::new(metered),
-        ))
+        self.inner.call(http::Request::from_parts(parts, tonic::body::Body::new(metered)))
     }
 }
 
@@ -229,9 +206,7 @@ impl Metered {
             return Ok(Bytes::new());
         }
         let mut start = [0_u8; PREFIX_BYTES];
-        (&self.prefix[..])
-            .chain(&data[..])
-            .copy_to_slice(&mut start);
+        (&self.prefix[..]).chain(&data[..]).copy_to_slice(&mut start);
         let length = u32::from_be_bytes([start[1], start[2], start[3], start[4]]) as usize;
         if length > self.bytes_max {
             return Err(self.refuse(format!(

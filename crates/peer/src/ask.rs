@@ -33,49 +33,28 @@ pub(crate) async fn answer(
     request: AskRequest,
     reservation: ReservationSlot,
 ) -> Result<Answers, Refusal> {
-    let AskRequest {
-        text,
-        bytes,
-        payment,
-        seed,
-        ..
-    } = request;
+    let AskRequest { text, bytes, payment, seed, .. } = request;
     let offer = &exchange.offer;
     let length = bytes as usize;
     if text.is_empty() || text.len() > offer.ask_text_max {
         return Err(Refusal::new(
             Reason::Tensor,
-            format!(
-                "the text has {} bytes: 1 to {} are accepted",
-                text.len(),
-                offer.ask_text_max
-            ),
+            format!("the text has {} bytes: 1 to {} are accepted", text.len(), offer.ask_text_max),
         ));
     }
     if length == 0 || length > offer.ask_bytes_max {
         return Err(Refusal::new(
             Reason::Tensor,
-            format!(
-                "{length} bytes were asked for: 1 to {} are sold",
-                offer.ask_bytes_max
-            ),
+            format!("{length} bytes were asked for: 1 to {} are sold", offer.ask_bytes_max),
         ));
     }
     let directory = exchange.directory();
     let chain = exchange.chain()?;
     let me = exchange.identity.public();
-    let paid = exchange
-        .till
-        .take(&payment, length, me, chain, directory.height)
-        .await?;
+    let paid = exchange.till.take(&payment, length, me, chain, directory.height).await?;
     let (pieces, receive) = mpsc::channel(PIECES_WAITING_MAX);
     let (send, answers) = mpsc::channel(PIECES_WAITING_MAX);
-    let work = Work::Ask {
-        text: text.to_vec(),
-        bytes: length,
-        seed,
-        pieces,
-    };
+    let work = Work::Ask { text: text.to_vec(), bytes: length, seed, pieces };
     tokio::spawn(async move {
         let told = tell(&exchange, &tag, paid, receive, &send);
         let worked = exchange.work(tag, work, reservation, ASK_TIMEOUT);
@@ -111,9 +90,7 @@ async fn tell(
             ..AskResponse::default()
         };
         index += 1;
-        send.send(Ok(exchange.seal(response, tag)?))
-            .await
-            .map_err(gone)?;
+        send.send(Ok(exchange.seal(response, tag)?)).await.map_err(gone)?;
     }
     if generated == 0 {
         // The model's thread says why in its own answer.
@@ -122,16 +99,10 @@ async fn tell(
     let last = AskResponse {
         index,
         done: true,
-        asked: asked
-            .iter()
-            .map(|key| Bytes::copy_from_slice(&key.0))
-            .collect(),
+        asked: asked.iter().map(|key| Bytes::copy_from_slice(&key.0)).collect(),
         requests,
         cost: paid.amount,
-        payment_hash: paid
-            .hash
-            .map(|hash| Bytes::copy_from_slice(&hash.0))
-            .unwrap_or_default(),
+        payment_hash: paid.hash.map(|hash| Bytes::copy_from_slice(&hash.0)).unwrap_or_default(),
         ..AskResponse::default()
     };
     send.send(Ok(exchange.seal(last, tag)?)).await.map_err(gone)

@@ -144,30 +144,18 @@ pub async fn ask(
     let (callee, offer) = choose(&caller, &directory, wanted.peer).await?;
     let max = offer.ask_text_max as usize;
     if wanted.text.is_empty() || wanted.text.len() > max {
-        return Err(AskError::Text {
-            bytes: wanted.text.len(),
-            max,
-        });
+        return Err(AskError::Text { bytes: wanted.text.len(), max });
     }
     let bytes = wanted.bytes.clamp(1, offer.ask_bytes_max.max(1) as usize);
     let price = Grains(offer.price_per_byte.saturating_mul(bytes as u64));
     if price > wanted.price_max {
-        return Err(AskError::Price {
-            bytes,
-            price,
-            max: wanted.price_max,
-        });
+        return Err(AskError::Price { bytes, price, max: wanted.price_max });
     }
     let payment = match price.0 {
         0 => Vec::new(),
         _ => {
-            let action = Action::Transfer {
-                to: callee.key,
-                amount: price,
-            };
-            sign(ledger, payer, action, callee.chain, directory.height)
-                .await?
-                .encode()
+            let action = Action::Transfer { to: callee.key, amount: price };
+            sign(ledger, payer, action, callee.chain, directory.height).await?.encode()
         }
     };
     let request = AskRequest {
@@ -199,23 +187,16 @@ async fn hear(
     bought: &mut Continuation,
     listen: &mut impl FnMut(&[u8], &[u8]),
 ) -> Result<(), AskError> {
-    let fault = |source: CallError| AskError::Peer {
-        peer: callee.key,
-        source,
-    };
-    let (tag, mut stream) = caller
-        .ask(callee, request, crate::ask::ASK_TIMEOUT)
-        .await
-        .map_err(fault)?;
+    let fault = |source: CallError| AskError::Peer { peer: callee.key, source };
+    let (tag, mut stream) =
+        caller.ask(callee, request, crate::ask::ASK_TIMEOUT).await.map_err(fault)?;
     let mut index = 0;
     loop {
         let next = tokio::time::timeout(PIECE_TIMEOUT, stream.message()).await;
         let next = next.map_err(|_| fault(CallError::Timeout(PIECE_TIMEOUT)))?;
         let response = next.map_err(|status| fault(status.into()))?;
         let response = response.ok_or(AskError::BrokenOff(callee.key))?;
-        caller
-            .check(&response, &tag, &callee.chain)
-            .map_err(fault)?;
+        caller.check(&response, &tag, &callee.chain).map_err(fault)?;
         if response.index != index {
             return Err(AskError::BrokenOff(callee.key));
         }
@@ -223,10 +204,7 @@ async fn hear(
         bought.network.extend_from_slice(&response.network);
         bought.student.extend_from_slice(&response.student);
         if response.done {
-            let keys = response
-                .asked
-                .iter()
-                .filter_map(|key| key.as_ref().try_into().ok());
+            let keys = response.asked.iter().filter_map(|key| key.as_ref().try_into().ok());
             bought.asked = keys.map(PublicKey).collect();
             bought.requests = response.requests;
             bought.cost = Grains(response.cost);
@@ -265,21 +243,14 @@ fn candidates(directory: &Directory, named: Option<PublicKey>) -> Result<Vec<Cal
         return Err(AskError::Unknown(named));
     }
     peers.sort_by(|(_, a), (_, b)| {
-        b.incentive
-            .total_cmp(&a.incentive)
-            .then(b.stake.cmp(&a.stake))
-            .then(a.id.cmp(&b.id))
+        b.incentive.total_cmp(&a.incentive).then(b.stake.cmp(&a.stake)).then(a.id.cmp(&b.id))
     });
     let callee = |(key, entry): (&PublicKey, &crate::directory::Entry)| Callee {
         key: *key,
         endpoint: entry.endpoint.clone(),
         chain,
     };
-    Ok(peers
-        .into_iter()
-        .take(PEERS_TRIED_MAX)
-        .map(callee)
-        .collect())
+    Ok(peers.into_iter().take(PEERS_TRIED_MAX).map(callee).collect())
 }
 
 /// Calls with a key made for the occasion: who asks needs no place on the ledger.
@@ -287,15 +258,8 @@ fn anonymous_caller() -> Result<Caller, AskError> {
     let mut seed = zeroize::Zeroizing::new([0; 32]);
     getrandom::fill(seed.as_mut_slice()).map_err(AskError::Randomness)?;
     let identity = Arc::new(Identity::from_seed(*seed)?);
-    let evidence = Arc::new(Mutex::new(EvidenceRing::new(
-        Limits::default().evidence_max,
-    )));
-    Ok(Caller::new(
-        identity,
-        Limits::default(),
-        Arc::new(Counters::default()),
-        evidence,
-    ))
+    let evidence = Arc::new(Mutex::new(EvidenceRing::new(Limits::default().evidence_max)));
+    Ok(Caller::new(identity, Limits::default(), Arc::new(Counters::default()), evidence))
 }
 
 #[cfg(test)]
@@ -335,13 +299,7 @@ mod tests {
         };
         assert_eq!(order(None).expect("there are some"), [3, 4, 1]);
         assert_eq!(order(Some(PublicKey([1; 32]))).expect("there it is"), [1]);
-        assert!(matches!(
-            order(Some(PublicKey([2; 32]))),
-            Err(AskError::Unknown(_))
-        ));
-        assert!(matches!(
-            candidates(&Directory::default(), None),
-            Err(AskError::Nobody)
-        ));
+        assert!(matches!(order(Some(PublicKey([2; 32]))), Err(AskError::Unknown(_))));
+        assert!(matches!(candidates(&Directory::default(), None), Err(AskError::Nobody)));
     }
 }

@@ -119,10 +119,7 @@ impl Clerk {
         burn_key: Option<SecretKey>,
     ) -> Self {
         Self {
-            endpoint: Endpoint {
-                url: config.endpoint.clone(),
-                modality: Modality::Text,
-            },
+            endpoint: Endpoint { url: config.endpoint.clone(), modality: Modality::Text },
             owner: config.owner.unwrap_or(exchange.identity.public()),
             burn: burn_key.map(|key| (key, Grains(config.burn_max))),
             commit_always: config.commit_weights,
@@ -159,13 +156,8 @@ impl Clerk {
             return self.register(chain, directory.height).await;
         };
         if entry.endpoint != self.endpoint.url {
-            tracing::info!(
-                endpoint = self.endpoint.url,
-                "saying where this peer answers"
-            );
-            let action = Action::SetEndpoint {
-                endpoint: self.endpoint.clone(),
-            };
+            tracing::info!(endpoint = self.endpoint.url, "saying where this peer answers");
+            let action = Action::SetEndpoint { endpoint: self.endpoint.clone() };
             self.send_hot(action, chain, directory.height).await?;
             return self
                 .wait_for(|directory| {
@@ -213,9 +205,7 @@ impl Clerk {
         let commits = self.commit_always || self.commitment_required().await?;
         if !commits {
             let peers = row.len();
-            let receipt = self
-                .send_hot(Action::SetWeights { weights: row }, chain, height)
-                .await?;
+            let receipt = self.send_hot(Action::SetWeights { weights: row }, chain, height).await?;
             tracing::debug!(epoch, peers, height = receipt, "set weights");
             return Ok(());
         }
@@ -225,20 +215,14 @@ impl Clerk {
         let me = self.exchange.identity.public();
         let commitment = weights_commitment(&chain, &me, &row, &salt);
         self.keep_commitment(Some(&Commitment { epoch, row, salt }))?;
-        self.send_hot(Action::CommitWeights { commitment }, chain, height)
-            .await?;
+        self.send_hot(Action::CommitWeights { commitment }, chain, height).await?;
         tracing::debug!(epoch, "committed to weights");
         Ok(())
     }
 
     /// Reveals the row committed to in the epoch before, if there is one.
     async fn reveal(&self, chain: Hash, height: u64, epoch: u64) -> Result<(), ClerkError> {
-        let Some(Commitment {
-            epoch: committed,
-            row,
-            salt,
-        }) = self.kept_commitment()
-        else {
+        let Some(Commitment { epoch: committed, row, salt }) = self.kept_commitment() else {
             return Ok(());
         };
         self.keep_commitment(None)?;
@@ -246,8 +230,7 @@ impl Clerk {
             tracing::warn!(committed, epoch, "a commitment was not revealed in time");
             return Ok(());
         }
-        self.send_hot(Action::RevealWeights { weights: row, salt }, chain, height)
-            .await?;
+        self.send_hot(Action::RevealWeights { weights: row, salt }, chain, height).await?;
         tracing::debug!(epoch, "revealed weights");
         Ok(())
     }
@@ -273,10 +256,7 @@ impl Clerk {
             }
             None => std::fs::remove_file(path),
         };
-        kept.map_err(|source| ClerkError::Commitment {
-            path: path.clone(),
-            source,
-        })
+        kept.map_err(|source| ClerkError::Commitment { path: path.clone(), source })
     }
 
     async fn register(&self, chain: Hash, height: u64) -> Result<(), ClerkError> {
@@ -286,29 +266,18 @@ impl Clerk {
         match &self.burn {
             Some((key, price_max)) => {
                 tracing::info!(%price_max, "registering by burning the price");
-                let registration = agree(Payment::Burn {
-                    price_max: *price_max,
-                });
-                send(
-                    &self.ledger,
-                    key,
-                    Action::Register { registration },
-                    chain,
-                    height,
-                )
-                .await?;
+                let registration = agree(Payment::Burn { price_max: *price_max });
+                send(&self.ledger, key, Action::Register { registration }, chain, height).await?;
             }
             None => {
                 let nonce = self.find_work(chain).await?;
                 let registration = agree(Payment::Work { nonce });
-                self.send_hot(Action::Register { registration }, chain, height)
-                    .await?;
+                self.send_hot(Action::Register { registration }, chain, height).await?;
             }
         }
         tracing::info!(address = %hot.public(), "registered");
         let me = hot.public();
-        self.wait_for(|directory| directory.get(&me).is_some())
-            .await
+        self.wait_for(|directory| directory.get(&me).is_some()).await
     }
 
     /// Works on the current challenge, bounded; says how it goes.
@@ -322,9 +291,7 @@ impl Clerk {
         for batch in 0..WORK_BATCHES {
             let found = tokio::task::spawn_blocking(move || {
                 let start = batch * WORK_BATCH;
-                find_work(
-                    &chain, &challenge, &hot, &owner, difficulty, start, WORK_BATCH,
-                )
+                find_work(&chain, &challenge, &hot, &owner, difficulty, start, WORK_BATCH)
             });
             if let Ok(Some(nonce)) = found.await {
                 return Ok(nonce);
@@ -333,21 +300,11 @@ impl Clerk {
             let seconds = began.elapsed().as_secs();
             tracing::info!(hashes, difficulty, seconds, "still working");
         }
-        Err(ClerkError::Work {
-            hashes: WORK_BATCHES * WORK_BATCH,
-            difficulty,
-        })
+        Err(ClerkError::Work { hashes: WORK_BATCHES * WORK_BATCH, difficulty })
     }
 
     async fn send_hot(&self, action: Action, chain: Hash, height: u64) -> Result<u64, ClerkError> {
-        send(
-            &self.ledger,
-            self.exchange.identity.secret(),
-            action,
-            chain,
-            height,
-        )
-        .await
+        send(&self.ledger, self.exchange.identity.secret(), action, chain, height).await
     }
 }
 
@@ -368,10 +325,7 @@ async fn send(
     let transaction = sign(ledger, key, action, chain, height).await?;
     let hash = ledger.submit(&transaction).await?;
     let receipt = ledger.wait(&hash, DECISION_TIMEOUT).await?;
-    receipt
-        .result
-        .map(|()| receipt.height)
-        .map_err(ClerkError::Rejected)
+    receipt.result.map(|()| receipt.height).map_err(ClerkError::Rejected)
 }
 
 /// Signs a transaction with the next nonce of the key's account.
@@ -385,14 +339,7 @@ pub(crate) async fn sign(
     let signer = key.public();
     let nonce = ledger.account(&signer).await?.nonce_pending;
     let expires = Height(height + EXPIRY_BLOCKS);
-    let transaction = Transaction {
-        chain,
-        signer,
-        nonce,
-        expires,
-        tip: Grains(0),
-        action,
-    };
+    let transaction = Transaction { chain, signer, nonce, expires, tip: Grains(0), action };
     Ok(SignedTransaction::sign(transaction, key))
 }
 
@@ -405,11 +352,7 @@ mod tests {
     #[test]
     fn weights_are_set_before_the_epoch_closes() {
         let at = |height, epoch_blocks| {
-            position(&Directory {
-                height,
-                epoch_blocks,
-                ..Directory::default()
-            })
+            position(&Directory { height, epoch_blocks, ..Directory::default() })
         };
         assert_eq!(at(0, 10), (0, 10));
         assert_eq!(at(9, 10), (0, 1));

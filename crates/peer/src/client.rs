@@ -101,13 +101,7 @@ impl Caller {
         counters: Arc<Counters>,
         evidence: Arc<Mutex<EvidenceRing>>,
     ) -> Self {
-        Self {
-            identity,
-            limits,
-            counters,
-            evidence,
-            channels: Mutex::default(),
-        }
+        Self { identity, limits, counters, evidence, channels: Mutex::default() }
     }
 
     /// What a peer offers.
@@ -121,8 +115,7 @@ impl Caller {
     ) -> Result<DescribeResponse, CallError> {
         let (request, tag) = self.seal(DescribeRequest::default(), callee, timeout)?;
         let mut client = self.client(callee)?;
-        self.finish::<DescribeResponse>(callee, &tag, timeout, client.describe(request))
-            .await
+        self.finish::<DescribeResponse>(callee, &tag, timeout, client.describe(request)).await
     }
 
     /// A forward pass of a peer's model; gives the request's id for a later [`Self::backward`].
@@ -137,16 +130,11 @@ impl Caller {
         keep: bool,
         timeout: Duration,
     ) -> Result<(RequestId, Activations), CallError> {
-        let message = ForwardRequest {
-            envelope: None,
-            input: Some(input),
-            keep,
-        };
+        let message = ForwardRequest { envelope: None, input: Some(input), keep };
         let (request, tag) = self.seal(message, callee, timeout)?;
         let mut client = self.client(callee)?;
-        let response: ForwardResponse = self
-            .finish(callee, &tag, timeout, client.forward(request))
-            .await?;
+        let response: ForwardResponse =
+            self.finish(callee, &tag, timeout, client.forward(request)).await?;
         Ok((tag.id, to_activations(response.output)?))
     }
 
@@ -169,9 +157,8 @@ impl Caller {
         };
         let (request, tag) = self.seal(message, callee, timeout)?;
         let mut client = self.client(callee)?;
-        let response: BackwardResponse = self
-            .finish(callee, &tag, timeout, client.backward(request))
-            .await?;
+        let response: BackwardResponse =
+            self.finish(callee, &tag, timeout, client.backward(request)).await?;
         Ok(response.applied)
     }
 
@@ -220,14 +207,8 @@ impl Caller {
     ) -> Result<(Request<M>, Tag), CallError> {
         let mut id = RequestId::default();
         getrandom::fill(&mut id).map_err(CallError::Randomness)?;
-        let tag = seal_request(
-            &mut message,
-            &self.identity,
-            &callee.chain,
-            callee.key,
-            id,
-            now_ms(),
-        );
+        let tag =
+            seal_request(&mut message, &self.identity, &callee.chain, callee.key, id, now_ms());
         let mut request = Request::new(message);
         request.set_timeout(timeout);
         Ok((request, tag))
@@ -277,11 +258,7 @@ impl Caller {
         }
         let channel = connect(&self.identity, callee)?;
         let endpoint = callee.endpoint.clone();
-        let cached = Cached {
-            endpoint,
-            channel: channel.clone(),
-            used: Instant::now(),
-        };
+        let cached = Cached { endpoint, channel: channel.clone(), used: Instant::now() };
         channels.insert(callee.key, cached);
         Ok(channel)
     }
@@ -295,10 +272,7 @@ fn connect(identity: &Identity, callee: &Callee) -> Result<Channel, CallError> {
     let uri: Uri = format!("http://{address}").parse().map_err(|_| bad())?;
     let host = uri.host().ok_or_else(bad)?.to_string();
     let port = uri.port_u16().ok_or_else(bad)?;
-    let bare = host
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .to_string();
+    let bare = host.trim_start_matches('[').trim_end_matches(']').to_string();
     let name = ServerName::try_from(bare.clone()).map_err(|_| bad())?;
     let connector = TlsConnector::from(Arc::new(identity.client_config(callee.key)?));
     let dial = tower::service_fn(move |_: Uri| {

@@ -21,13 +21,8 @@ pub(crate) fn thread_seconds() -> f64 {
 /// None but our own mistakes: the sizes are those of `learner`.
 pub(crate) fn control_step_seconds(learner: &Learner) -> Result<f64, LearnerError> {
     let model = *learner.model();
-    let training = TrainingConfig {
-        control: false,
-        ..*learner.training()
-    };
-    let text: Vec<u8> = (0..model.context * 40)
-        .map(|i| (i * 31 % 251) as u8)
-        .collect();
+    let training = TrainingConfig { control: false, ..*learner.training() };
+    let text: Vec<u8> = (0..model.context * 40).map(|i| (i * 31 % 251) as u8).collect();
     let corpus = Corpus::new(text, model.context)
         .expect("forty contexts of text are more than the ten and one byte that are needed");
     let mut control = Learner::new(model, training, corpus, 0)?;

@@ -202,10 +202,8 @@ impl PeerConfig {
     /// # Errors
     /// [`ConfigError`] with file, line and field.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::File {
-            path: path.into(),
-            source,
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::File { path: path.into(), source })?;
         let mut config: Self = toml::from_str(&text).map_err(|error| ConfigError::Syntax {
             path: path.into(),
             reason: error.to_string().trim().into(),
@@ -231,20 +229,12 @@ impl PeerConfig {
     /// [`ConfigError::Setting`].
     pub fn validate(&self) -> Result<(), ConfigError> {
         let setting = |field, value: &dyn ToString, reason| {
-            Err(ConfigError::Setting {
-                field,
-                value: value.to_string(),
-                reason,
-            })
+            Err(ConfigError::Setting { field, value: value.to_string(), reason })
         };
         let [index, of] = self.share;
         if index >= of {
             let value = format!("[{index}, {of}]");
-            return setting(
-                "share",
-                &value,
-                "the index must be below the number of parts",
-            );
+            return setting("share", &value, "the index must be below the number of parts");
         }
         if !(0.0..=1.0).contains(&self.self_loop) {
             return setting("self_loop", &self.self_loop, "it must be between 0 and 1");
@@ -267,34 +257,15 @@ impl PeerConfig {
     /// Shape of the model.
     #[must_use]
     pub fn model_config(&self) -> ModelConfig {
-        let ModelSettings {
-            width,
-            layers,
-            heads,
-            context,
-            out_dim,
-            ..
-        } = self.model;
-        ModelConfig {
-            width,
-            layers,
-            heads,
-            context,
-            out_dim,
-            ..ModelConfig::default()
-        }
+        let ModelSettings { width, layers, heads, context, out_dim, .. } = self.model;
+        ModelConfig { width, layers, heads, context, out_dim, ..ModelConfig::default() }
     }
 
     /// How it is trained.
     #[must_use]
     pub fn training_config(&self) -> TrainingConfig {
-        let ModelSettings {
-            batch,
-            learning_rate,
-            peers_asked,
-            evaluation_batches,
-            ..
-        } = self.model;
+        let ModelSettings { batch, learning_rate, peers_asked, evaluation_batches, .. } =
+            self.model;
         TrainingConfig {
             batch,
             learning_rate,
@@ -311,15 +282,9 @@ impl PeerConfig {
     /// [`ConfigError::File`] or [`ConfigError::Text`].
     pub fn read_corpus(&self) -> Result<Corpus, ConfigError> {
         let bytes = read_part(&self.text, self.share)?;
-        let names: Vec<String> = self
-            .text
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect();
-        Corpus::new(bytes, self.model.context).map_err(|source| ConfigError::Text {
-            files: names.join(", "),
-            source,
-        })
+        let names: Vec<String> = self.text.iter().map(|path| path.display().to_string()).collect();
+        Corpus::new(bytes, self.model.context)
+            .map_err(|source| ConfigError::Text { files: names.join(", "), source })
     }
 }
 
@@ -330,10 +295,7 @@ impl PeerConfig {
 pub fn read_key(path: &Path) -> Result<SecretKey, ConfigError> {
     let text = std::fs::read_to_string(path)
         .map(zeroize::Zeroizing::new)
-        .map_err(|source| ConfigError::File {
-            path: path.into(),
-            source,
-        })?;
+        .map_err(|source| ConfigError::File { path: path.into(), source })?;
     let mut seed = zeroize::Zeroizing::new([0; 32]);
     hex::decode_to_slice(text.trim(), seed.as_mut_slice())
         .map_err(|_| ConfigError::Key { path: path.into() })?;
@@ -344,10 +306,7 @@ pub fn read_key(path: &Path) -> Result<SecretKey, ConfigError> {
 fn read_part(files: &[PathBuf], [index, of]: [u64; 2]) -> Result<Vec<u8>, ConfigError> {
     let mut lengths = Vec::with_capacity(files.len());
     for path in files {
-        let fault = |source| ConfigError::File {
-            path: path.clone(),
-            source,
-        };
+        let fault = |source| ConfigError::File { path: path.clone(), source };
         lengths.push(std::fs::metadata(path).map_err(fault)?.len());
     }
     let total: u64 = lengths.iter().sum();
@@ -359,10 +318,7 @@ fn read_part(files: &[PathBuf], [index, of]: [u64; 2]) -> Result<Vec<u8>, Config
     for (path, length) in files.iter().zip(lengths) {
         let end = start + length;
         if from < end && from < until {
-            let fault = |source| ConfigError::File {
-                path: path.clone(),
-                source,
-            };
+            let fault = |source| ConfigError::File { path: path.clone(), source };
             let mut file = File::open(path).map_err(fault)?;
             file.seek(SeekFrom::Start(from - start)).map_err(fault)?;
             let wanted = until.min(end) - from;
@@ -417,22 +373,18 @@ text = ["book.txt"]
     fn parts_of_several_files_are_the_parts_of_their_concatenation() {
         let folder = tempfile::tempdir().expect("a folder");
         let texts: [&[u8]; 3] = [b"abcde", b"", b"fghijklmnop"];
-        let files: Vec<PathBuf> = (0..texts.len())
-            .map(|i| folder.path().join(i.to_string()))
-            .collect();
+        let files: Vec<PathBuf> =
+            (0..texts.len()).map(|i| folder.path().join(i.to_string())).collect();
         for (file, text) in files.iter().zip(texts) {
             std::fs::write(file, text).expect("written");
         }
         for of in 1..20 {
-            let parts: Vec<u8> = (0..of)
-                .flat_map(|index| read_part(&files, [index, of]).expect("read"))
-                .collect();
+            let parts: Vec<u8> =
+                (0..of).flat_map(|index| read_part(&files, [index, of]).expect("read")).collect();
             assert_eq!(parts, b"abcdefghijklmnop", "{of} parts");
         }
         let missing = folder.path().join("missing");
-        let error = read_part(&[missing], [0, 1])
-            .expect_err("not there")
-            .to_string();
+        let error = read_part(&[missing], [0, 1]).expect_err("not there").to_string();
         assert!(error.contains("missing: cannot be read"), "{error}");
     }
 
@@ -442,13 +394,7 @@ text = ["book.txt"]
         let mut config = parse(GOOD).expect("it is complete");
         config.text = vec![folder.path().join("empty.txt")];
         std::fs::write(&config.text[0], b"").expect("written");
-        let error = config
-            .read_corpus()
-            .expect_err("nothing to learn")
-            .to_string();
-        assert!(
-            error.contains("empty.txt") && error.contains("the text is empty"),
-            "{error}"
-        );
+        let error = config.read_corpus().expect_err("nothing to learn").to_string();
+        assert!(error.contains("empty.txt") && error.contains("the text is empty"), "{error}");
     }
 }

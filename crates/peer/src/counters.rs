@@ -80,10 +80,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal of this kind with this sentence.
     pub fn new(reason: Reason, message: impl ToString) -> Self {
-        Self {
-            reason,
-            message: message.to_string(),
-        }
+        Self { reason, message: message.to_string() }
     }
 }
 

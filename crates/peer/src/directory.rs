@@ -62,11 +62,7 @@ impl Directory {
         let (Some(me), Some(sender)) = (self.get(me), self.get(sender)) else {
             return 0.0;
         };
-        let weight = sender
-            .weights
-            .iter()
-            .find(|(id, _)| *id == me.id)
-            .map_or(0.0, |(_, w)| *w);
+        let weight = sender.weights.iter().find(|(id, _)| *id == me.id).map_or(0.0, |(_, w)| *w);
         weight * sender.stake as f64
     }
 
@@ -79,30 +75,18 @@ impl Directory {
         let Some(entry) = self.get(sender) else {
             return 0.0;
         };
-        let stake_max = self
-            .peers
-            .values()
-            .map(|peer| peer.stake)
-            .max()
-            .unwrap_or(0);
+        let stake_max = self.peers.values().map(|peer| peer.stake).max().unwrap_or(0);
         if stake_max == 0 {
             return 0.0;
         }
         let by_stake = entry.stake as f64 / stake_max as f64;
-        let decided = entry
-            .weights
-            .iter()
-            .any(|(id, weight)| *id != entry.id && *weight > 0.0);
+        let decided = entry.weights.iter().any(|(id, weight)| *id != entry.id && *weight > 0.0);
         if !decided {
             return UNDECIDED_PART * by_stake;
         }
         let others = self.peers.keys().filter(|hot| *hot != me);
         let highest = others.map(|hot| self.standing(me, hot)).fold(0.0, f64::max);
-        let relative = if highest > 0.0 {
-            self.standing(me, sender) / highest
-        } else {
-            0.0
-        };
+        let relative = if highest > 0.0 { self.standing(me, sender) / highest } else { 0.0 };
         relative.max(FLOOR_PART * by_stake)
     }
 
@@ -135,26 +119,17 @@ mod tests {
                 stake: *stake,
                 incentive: 0.0,
                 trust: 0.0,
-                weights: row
-                    .iter()
-                    .map(|(id, weight)| (PeerId(*id), *weight))
-                    .collect(),
+                weights: row.iter().map(|(id, weight)| (PeerId(*id), *weight)).collect(),
             };
             (key(*seed), entry)
         };
-        Directory {
-            peers: rows.iter().map(entry).collect(),
-            ..Directory::default()
-        }
+        Directory { peers: rows.iter().map(entry).collect(), ..Directory::default() }
     }
 
     #[test]
     fn standing_is_weight_times_stake() {
-        let directory = directory(&[
-            (1, 10, &[]),
-            (2, 100, &[(1, 0.5)]),
-            (3, 400, &[(1, 0.25), (2, 0.5)]),
-        ]);
+        let directory =
+            directory(&[(1, 10, &[]), (2, 100, &[(1, 0.5)]), (3, 400, &[(1, 0.25), (2, 0.5)])]);
         assert_eq!(directory.standing(&key(1), &key(2)), 50.0);
         assert_eq!(directory.standing(&key(1), &key(3)), 100.0);
         assert_eq!(directory.standing(&key(2), &key(1)), 0.0);

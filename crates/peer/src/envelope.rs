@@ -90,9 +90,7 @@ pub struct Sealed {
 /// Unix time in milliseconds.
 #[must_use]
 pub fn now_ms() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO);
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -127,11 +125,7 @@ impl Fields {
 }
 
 fn array<const N: usize>(field: &'static str, bytes: &[u8]) -> Result<[u8; N], EnvelopeError> {
-    bytes.try_into().map_err(|_| EnvelopeError::Length {
-        field,
-        expected: N,
-        got: bytes.len(),
-    })
+    bytes.try_into().map_err(|_| EnvelopeError::Length { field, expected: N, got: bytes.len() })
 }
 
 fn statement<M: Message>(
@@ -190,12 +184,7 @@ pub fn seal_request<M: Message>(
     let asker = identity.public();
     let statement = statement(message, chain, &id, [&asker, &receiver], time_ms, &[]);
     seal(message, identity, id, receiver, time_ms, statement);
-    Tag {
-        id,
-        asker,
-        answerer: receiver,
-        statement,
-    }
+    Tag { id, asker, answerer: receiver, statement }
 }
 
 /// Checks a request that arrived on a connection of `sender`. Replays are the caller's to check.
@@ -218,23 +207,11 @@ pub fn open_request<M: Message>(
         return Err(EnvelopeError::Sender(fields.sender));
     }
     fields.check_clock(now_ms, skew)?;
-    let statement = statement(
-        message,
-        chain,
-        &fields.id,
-        [&sender, &me],
-        fields.time_ms,
-        &[],
-    );
+    let statement = statement(message, chain, &fields.id, [&sender, &me], fields.time_ms, &[]);
     if !verify(&sender, DOMAIN, &statement.0, &fields.signature) {
         return Err(EnvelopeError::Signature);
     }
-    Ok(Tag {
-        id: fields.id,
-        asker: sender,
-        answerer: me,
-        statement,
-    })
+    Ok(Tag { id: fields.id, asker: sender, answerer: me, statement })
 }
 
 /// Signs the response to the request `tag`.
@@ -248,11 +225,7 @@ pub fn seal_response<M: Message>(
     let keys = [&identity.public(), &tag.asker];
     let statement = statement(message, chain, &tag.id, keys, time_ms, &tag.statement.0);
     let signature = seal(message, identity, tag.id, tag.asker, time_ms, statement);
-    Sealed {
-        statement,
-        signature,
-        time_ms,
-    }
+    Sealed { statement, signature, time_ms }
 }
 
 /// Checks the response to our request `tag`.
@@ -283,9 +256,5 @@ pub fn open_response<M: Message>(
     if !verify(&tag.answerer, DOMAIN, &statement.0, &fields.signature) {
         return Err(EnvelopeError::Signature);
     }
-    Ok(Sealed {
-        statement,
-        signature: fields.signature,
-        time_ms,
-    })
+    Ok(Sealed { statement, signature: fields.signature, time_ms })
 }

@@ -51,10 +51,7 @@ impl EvidenceRing {
     /// An empty ring for `max` answers.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Self {
-            ring: VecDeque::new(),
-            max,
-        }
+        Self { ring: VecDeque::new(), max }
     }
 
     /// Remembers an answer.
@@ -69,10 +66,7 @@ impl EvidenceRing {
 
     /// The answers to a request, latest first.
     pub fn find(&self, request_id: RequestId) -> impl Iterator<Item = &Evidence> {
-        self.ring
-            .iter()
-            .rev()
-            .filter(move |evidence| evidence.request_id == request_id)
+        self.ring.iter().rev().filter(move |evidence| evidence.request_id == request_id)
     }
 
     /// How many answers are remembered.

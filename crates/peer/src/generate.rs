@@ -69,8 +69,7 @@ impl Worker {
     /// Begins a continuation: the student's at once, the network's byte by byte.
     pub(crate) fn generate(&mut self, mut generation: Generation) {
         let student =
-            self.learner
-                .generate_offline(&generation.text, generation.bytes, generation.sampling);
+            self.learner.generate_offline(&generation.text, generation.bytes, generation.sampling);
         match student {
             Ok(student) => generation.student = student,
             Err(error) => return generation.end(Err(Refusal::new(Reason::Tensor, error))),
@@ -118,10 +117,7 @@ impl Worker {
             return;
         };
         let position = generation.generated as u64;
-        let byte = match self
-            .learner
-            .finish_ask(&plan, answers, generation.sampling, position)
-        {
+        let byte = match self.learner.finish_ask(&plan, answers, generation.sampling, position) {
             Ok(byte) => byte,
             Err(error) => return generation.end(Err(Refusal::new(Reason::Unavailable, error))),
         };

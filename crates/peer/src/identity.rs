@@ -57,10 +57,7 @@ impl Identity {
         ]);
         pkcs8.extend_from_slice(&seed);
         let pair = rcgen::KeyPair::try_from(&PrivatePkcs8KeyDer::from(pkcs8.as_slice()))?;
-        let certificate = rcgen::CertificateParams::default()
-            .self_signed(&pair)?
-            .der()
-            .clone();
+        let certificate = rcgen::CertificateParams::default().self_signed(&pair)?.der().clone();
         let provider = CryptoProvider {
             cipher_suites: ring::ALL_CIPHER_SUITES
                 .iter()
@@ -99,10 +96,8 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::Tls`] if rustls refuses the key.
     pub fn client_config(&self, expected: PublicKey) -> Result<ClientConfig, IdentityError> {
-        let verifier = Arc::new(HotKeyVerifier {
-            expected: Some(expected),
-            provider: self.provider.clone(),
-        });
+        let verifier =
+            Arc::new(HotKeyVerifier { expected: Some(expected), provider: self.provider.clone() });
         let mut config = ClientConfig::builder_with_provider(self.provider.clone())
             .with_protocol_versions(&[&version::TLS13])?
             .dangerous()
@@ -119,10 +114,7 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::Tls`] if rustls refuses the key.
     pub fn server_config(&self) -> Result<ServerConfig, IdentityError> {
-        let verifier = Arc::new(HotKeyVerifier {
-            expected: None,
-            provider: self.provider.clone(),
-        });
+        let verifier = Arc::new(HotKeyVerifier { expected: None, provider: self.provider.clone() });
         let mut config = ServerConfig::builder_with_provider(self.provider.clone())
             .with_protocol_versions(&[&version::TLS13])?
             .with_client_cert_verifier(verifier)
@@ -191,9 +183,7 @@ impl HotKeyVerifier {
 
 /// TLS 1.2 is never negotiated.
 fn no_tls12() -> Result<HandshakeSignatureValid, Error> {
-    Err(Error::PeerIncompatible(
-        rustls::PeerIncompatible::Tls12NotOfferedOrEnabled,
-    ))
+    Err(Error::PeerIncompatible(rustls::PeerIncompatible::Tls12NotOfferedOrEnabled))
 }
 
 impl ServerCertVerifier for HotKeyVerifier {
@@ -205,8 +195,7 @@ impl ServerCertVerifier for HotKeyVerifier {
         _ocsp: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.check(certificate, intermediates)
-            .map(|()| ServerCertVerified::assertion())
+        self.check(certificate, intermediates).map(|()| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -243,8 +232,7 @@ impl ClientCertVerifier for HotKeyVerifier {
         intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.check(certificate, intermediates)
-            .map(|()| ClientCertVerified::assertion())
+        self.check(certificate, intermediates).map(|()| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

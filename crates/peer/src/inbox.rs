@@ -113,17 +113,9 @@ impl<E> Inbox<E> {
     /// An empty inbox.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
-        let queue = Queue::new(
-            limits.queue_max,
-            limits.sender_queue_max,
-            limits.floor_every,
-        );
+        let queue = Queue::new(limits.queue_max, limits.sender_queue_max, limits.floor_every);
         Self {
-            inner: Mutex::new(Inner {
-                queue,
-                events: VecDeque::new(),
-                closed: false,
-            }),
+            inner: Mutex::new(Inner { queue, events: VecDeque::new(), closed: false }),
             arrived: Condvar::new(),
         }
     }

@@ -73,9 +73,7 @@ async fn accept(
     sender: mpsc::Sender<io::Result<Connection>>,
 ) {
     let places = Arc::new(Semaphore::new(exchange.limits.connections_max));
-    let open = Arc::new(Open {
-        per_sender: Mutex::default(),
-    });
+    let open = Arc::new(Open { per_sender: Mutex::default() });
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -114,20 +112,11 @@ async fn handshake(
     stream.set_nodelay(true)?;
     let timeout = exchange.limits.handshake_timeout;
     let stream = tokio::time::timeout(timeout, acceptor.accept(stream)).await??;
-    let certificate = stream
-        .get_ref()
-        .1
-        .peer_certificates()
-        .and_then(|chain| chain.first());
+    let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     let certificate = certificate.ok_or_else(|| io::Error::other("no certificate was shown"))?;
     let key = key_of(certificate).map_err(io::Error::other)?;
     let counted = open.count(key, exchange.limits.sender_connections_max)?;
-    Ok(Connection {
-        stream,
-        caller: Remote { key },
-        _place: place,
-        _counted: counted,
-    })
+    Ok(Connection { stream, caller: Remote { key }, _place: place, _counted: counted })
 }
 
 /// Open connections of each key.
@@ -137,21 +126,13 @@ struct Open {
 
 impl Open {
     fn count(self: &Arc<Self>, key: PublicKey, max: usize) -> io::Result<Counted> {
-        let mut per_sender = self
-            .per_sender
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut per_sender = self.per_sender.lock().unwrap_or_else(PoisonError::into_inner);
         let open = per_sender.entry(key).or_insert(0);
         if *open >= max {
-            return Err(io::Error::other(format!(
-                "{key} has {max} connections open already"
-            )));
+            return Err(io::Error::other(format!("{key} has {max} connections open already")));
         }
         *open += 1;
-        Ok(Counted {
-            open: self.clone(),
-            key,
-        })
+        Ok(Counted { open: self.clone(), key })
     }
 }
 
@@ -163,11 +144,7 @@ struct Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let mut per_sender = self
-            .open
-            .per_sender
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut per_sender = self.open.per_sender.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(open) = per_sender.get_mut(&self.key) {
             *open -= 1;
             if *open == 0 {

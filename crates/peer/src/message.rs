@@ -31,14 +31,9 @@ impl Fields {
         let Some(tensor) = tensor else {
             return self.integer(0_u64).bytes(&[]).bytes(&[]);
         };
-        let shape: Vec<u8> = tensor
-            .shape
-            .iter()
-            .flat_map(|&dimension| u64::from(dimension).to_le_bytes())
-            .collect();
-        self.integer(tensor.dtype.unsigned_abs())
-            .bytes(&shape)
-            .bytes(&tensor.data)
+        let shape: Vec<u8> =
+            tensor.shape.iter().flat_map(|&dimension| u64::from(dimension).to_le_bytes()).collect();
+        self.integer(tensor.dtype.unsigned_abs()).bytes(&shape).bytes(&tensor.data)
     }
 
     /// The digest of what was fed.
@@ -112,8 +107,7 @@ message!(ForwardResponse, "Forward", true, |message, fields| fields
 message!(BackwardRequest, "Backward", false, |message, fields| fields
     .bytes(&message.forward_id)
     .tensor(message.gradient.as_ref()));
-message!(BackwardResponse, "Backward", true, |message, fields| fields
-    .integer(message.applied));
+message!(BackwardResponse, "Backward", true, |message, fields| fields.integer(message.applied));
 message!(AskRequest, "Ask", false, |message, fields| fields
     .bytes(&message.text)
     .integer(message.bytes)

@@ -46,10 +46,7 @@ impl Till {
         let price = self.price_per_byte.saturating_mul(bytes as u64);
         if payment.is_empty() {
             if price == 0 {
-                return Ok(Paid {
-                    amount: 0,
-                    hash: None,
-                });
+                return Ok(Paid { amount: 0, hash: None });
             }
             return Err(bad(format!(
                 "{bytes} bytes cost {price} grains, but the request carries no payment"
@@ -57,20 +54,14 @@ impl Till {
         }
         let (transaction, amount) = check(payment, price, me, chain, height)?;
         let ledger = self.ledger.as_ref().ok_or_else(|| {
-            Refusal::new(
-                Reason::Unavailable,
-                "this peer has no ledger to take payments on",
-            )
+            Refusal::new(Reason::Unavailable, "this peer has no ledger to take payments on")
         })?;
         self.check_account(ledger, &transaction, amount).await?;
         let hash = ledger
             .submit(&transaction)
             .await
             .map_err(|error| bad(format!("the ledger does not take the payment: {error}")))?;
-        Ok(Paid {
-            amount,
-            hash: Some(hash.0),
-        })
+        Ok(Paid { amount, hash: Some(hash.0) })
     }
 
     async fn check_account(
@@ -115,24 +106,16 @@ fn check(
         .map_err(|error| bad(format!("the payment is no transaction: {error}")))?;
     let inner = &transaction.transaction;
     if inner.chain != chain {
-        return Err(bad(format!(
-            "the payment is for the ledger {}, this is {chain}",
-            inner.chain
-        )));
+        return Err(bad(format!("the payment is for the ledger {}, this is {chain}", inner.chain)));
     }
     let Action::Transfer { to, amount } = &inner.action else {
         return Err(bad("the payment is not a transfer"));
     };
     if *to != me {
-        return Err(bad(format!(
-            "the payment goes to {to}, not to this peer, {me}"
-        )));
+        return Err(bad(format!("the payment goes to {to}, not to this peer, {me}")));
     }
     if amount.0 < price {
-        return Err(bad(format!(
-            "the payment is {} grains, the price is {price}",
-            amount.0
-        )));
+        return Err(bad(format!("the payment is {} grains, the price is {price}", amount.0)));
     }
     if inner.expires.0 <= height {
         return Err(bad(format!(
@@ -162,10 +145,7 @@ mod tests {
             nonce: 0,
             expires: Height(20),
             tip: Grains(0),
-            action: Action::Transfer {
-                to: PublicKey([9; 32]),
-                amount: Grains(100),
-            },
+            action: Action::Transfer { to: PublicKey([9; 32]), amount: Grains(100) },
         };
         change(&mut transaction);
         SignedTransaction::sign(transaction, &key).encode()
@@ -186,29 +166,15 @@ mod tests {
             (b"rubbish".to_vec(), "no transaction"),
             (pay(|t| t.chain = Hash([6; 32])), "for the ledger"),
             (pay(|t| t.action = Action::Emit), "not a transfer"),
+            (pay(|t| t.action = Action::Transfer { to, amount: Grains(100) }), "goes to"),
             (
                 pay(|t| {
-                    t.action = Action::Transfer {
-                        to,
-                        amount: Grains(100),
-                    }
-                }),
-                "goes to",
-            ),
-            (
-                pay(|t| {
-                    t.action = Action::Transfer {
-                        to: PublicKey([9; 32]),
-                        amount: Grains(99),
-                    };
+                    t.action = Action::Transfer { to: PublicKey([9; 32]), amount: Grains(99) };
                 }),
                 "is 99 grains, the price is 100",
             ),
             (pay(|t| t.expires = Height(10)), "expired"),
-            (
-                pay(|t| t.signer = SecretKey::from_seed([2; 32]).public()),
-                "signature is wrong",
-            ),
+            (pay(|t| t.signer = SecretKey::from_seed([2; 32]).public()), "signature is wrong"),
         ];
         for (payment, expected) in cases {
             let message = refusal(&payment);
@@ -219,20 +185,10 @@ mod tests {
     #[tokio::test]
     async fn an_unpaid_request_is_served_only_where_the_price_is_zero() {
         let take = |price_per_byte| async move {
-            let till = Till {
-                price_per_byte,
-                ledger: None,
-            };
-            till.take(&[], 10, PublicKey([9; 32]), Hash([5; 32]), 1)
-                .await
+            let till = Till { price_per_byte, ledger: None };
+            till.take(&[], 10, PublicKey([9; 32]), Hash([5; 32]), 1).await
         };
-        assert_eq!(
-            take(0).await,
-            Ok(Paid {
-                amount: 0,
-                hash: None
-            })
-        );
+        assert_eq!(take(0).await, Ok(Paid { amount: 0, hash: None }));
         let refusal = take(3).await.expect_err("must pay");
         assert!(refusal.message.contains("cost 30 grains"), "{refusal}");
     }

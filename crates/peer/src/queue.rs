@@ -104,28 +104,15 @@ impl<K: Copy + Eq + Hash, T> Queue<K, T> {
         }
         let mut displaced = None;
         if self.waiting.len() >= self.max {
-            match self
-                .lowest()
-                .filter(|&i| self.waiting[i].standing < standing)
-            {
+            match self.lowest().filter(|&i| self.waiting[i].standing < standing) {
                 Some(index) => displaced = Some(self.remove(index).item),
                 None => {
-                    return Err((
-                        item,
-                        Shed::Full {
-                            waiting: self.waiting.len(),
-                        },
-                    ));
+                    return Err((item, Shed::Full { waiting: self.waiting.len() }));
                 }
             }
         }
         *self.per_sender.entry(sender).or_insert(0) += 1;
-        self.waiting.push(Waiting {
-            sender,
-            standing,
-            deadline,
-            item,
-        });
+        self.waiting.push(Waiting { sender, standing, deadline, item });
         Ok(displaced)
     }
 
@@ -135,11 +122,7 @@ impl<K: Copy + Eq + Hash, T> Queue<K, T> {
         if self.waiting.is_empty() {
             return None;
         }
-        if let Some(expired) = self
-            .waiting
-            .iter()
-            .position(|waiting| waiting.deadline <= now)
-        {
+        if let Some(expired) = self.waiting.iter().position(|waiting| waiting.deadline <= now) {
             return Some(Popped::Expired(self.remove(expired).item));
         }
         self.popped = self.popped.wrapping_add(1);
@@ -147,11 +130,7 @@ impl<K: Copy + Eq + Hash, T> Queue<K, T> {
             0
         } else {
             (1..self.waiting.len()).fold(0, |best, i| {
-                if self.waiting[i].standing > self.waiting[best].standing {
-                    i
-                } else {
-                    best
-                }
+                if self.waiting[i].standing > self.waiting[best].standing { i } else { best }
             })
         };
         Some(Popped::Item(self.remove(index).item))
@@ -161,11 +140,7 @@ impl<K: Copy + Eq + Hash, T> Queue<K, T> {
     fn lowest(&self) -> Option<usize> {
         let first = self.waiting.len().div_ceil(4);
         (first..self.waiting.len()).reduce(|lowest, i| {
-            if self.waiting[i].standing <= self.waiting[lowest].standing {
-                i
-            } else {
-                lowest
-            }
+            if self.waiting[i].standing <= self.waiting[lowest].standing { i } else { lowest }
         })
     }
 

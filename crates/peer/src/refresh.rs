@@ -60,10 +60,7 @@ fn directory(status: &Status, height: u64, peers: &[Peer]) -> Directory {
         height,
         epoch_blocks: status.epoch_blocks.max(1),
         block_time_ms: status.block_time_ms,
-        peers: peers
-            .iter()
-            .map(|peer| (peer.address.0, entry(peer)))
-            .collect(),
+        peers: peers.iter().map(|peer| (peer.address.0, entry(peer))).collect(),
     }
 }
 
@@ -73,16 +70,10 @@ fn entry(peer: &Peer) -> Entry {
     Entry {
         id: PeerId(peer.id),
         cold: peer.owner.0,
-        endpoint: endpoint
-            .map(|endpoint| endpoint.url.clone())
-            .unwrap_or_default(),
+        endpoint: endpoint.map(|endpoint| endpoint.url.clone()).unwrap_or_default(),
         stake: peer.stake.grains(),
         incentive: peer.incentive,
         trust: peer.trust,
-        weights: peer
-            .weights
-            .iter()
-            .map(|(id, share)| (PeerId(*id), *share))
-            .collect(),
+        weights: peer.weights.iter().map(|(id, share)| (PeerId(*id), *share)).collect(),
     }
 }

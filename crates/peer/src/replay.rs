@@ -69,11 +69,7 @@ impl ReplayWindow {
         let elapsed = now.saturating_duration_since(self.turned);
         if elapsed >= self.span {
             let retired = std::mem::take(&mut self.current);
-            self.previous = if elapsed < self.span * 2 {
-                retired
-            } else {
-                Generation::default()
-            };
+            self.previous = if elapsed < self.span * 2 { retired } else { Generation::default() };
             self.turned = now;
         }
         let key = (sender, id);
@@ -82,9 +78,7 @@ impl ReplayWindow {
         }
         let count = self.current.per_sender.get(&sender).copied().unwrap_or(0);
         if self.current.seen.len() >= self.max || count >= self.sender_max {
-            return Err(ReplayError::Full {
-                seconds: self.span.as_secs(),
-            });
+            return Err(ReplayError::Full { seconds: self.span.as_secs() });
         }
         self.current.seen.insert(key);
         self.current.per_sender.insert(sender, count + 1);
@@ -113,11 +107,7 @@ mod tests {
                     assert_eq!(window.insert(sender, id, at(first + between)), Ok(()));
                 }
                 let again = window.insert(sender, [9; 16], at(first + later));
-                assert_eq!(
-                    again,
-                    Err(ReplayError::Seen),
-                    "first {first}, later {later}"
-                );
+                assert_eq!(again, Err(ReplayError::Seen), "first {first}, later {later}");
             }
         }
     }
@@ -134,9 +124,6 @@ mod tests {
         assert_eq!(window.insert(PublicKey([2; 32]), [7; 16], now), Ok(()));
         assert_eq!(window.insert(PublicKey([3; 32]), [7; 16], now), Ok(()));
         assert_eq!(window.insert(PublicKey([4; 32]), [7; 16], now), full);
-        assert_eq!(
-            window.insert(PublicKey([1; 32]), [0; 16], now),
-            Err(ReplayError::Seen)
-        );
+        assert_eq!(window.insert(PublicKey([1; 32]), [0; 16], now), Err(ReplayError::Seen));
     }
 }

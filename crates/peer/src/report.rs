@@ -16,10 +16,7 @@ pub async fn keep_reporting(
 ) {
     loop {
         if let Some(chain) = exchange.directory().chain {
-            let seen = progress
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone();
+            let seen = progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let telemetry = telemetry(&exchange, &seen);
             match TelemetryReport::sign(telemetry, &chain, exchange.identity.secret()) {
                 Ok(report) => {

@@ -86,16 +86,11 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), PeerError> {
     config.validate()?;
-    std::fs::create_dir_all(&config.home).map_err(|source| PeerError::Home {
-        path: config.home.clone(),
-        source,
-    })?;
+    std::fs::create_dir_all(&config.home)
+        .map_err(|source| PeerError::Home { path: config.home.clone(), source })?;
     let listener = TcpListener::bind(config.listen)
         .await
-        .map_err(|source| PeerError::Listen {
-            address: config.listen,
-            source,
-        })?;
+        .map_err(|source| PeerError::Listen { address: config.listen, source })?;
     let ledger = Client::new(config.node_urls.clone())?;
     let exchange = Arc::new(exchange(&config, &ledger)?);
     let burn_key = config.burn_key.as_deref().map(read_key).transpose()?;
@@ -108,10 +103,7 @@ pub async fn run(
         steps = learner.steps(),
         "peer started"
     );
-    let progress = Arc::new(Mutex::new(Progress {
-        steps: learner.steps(),
-        ..Progress::default()
-    }));
+    let progress = Arc::new(Mutex::new(Progress { steps: learner.steps(), ..Progress::default() }));
     let mut model = model_thread(&config, &exchange, learner, progress.clone())?;
     let mut tasks = JoinSet::new();
     tasks.spawn(keep_fresh(exchange.clone(), ledger.clone()));
@@ -160,20 +152,14 @@ fn exchange(config: &PeerConfig, ledger: &Client) -> Result<Exchange, PeerError>
         ask_text_max: ASK_TEXT_MAX,
         ask_bytes_max: ASK_BYTES_MAX,
     };
-    let till = Till {
-        price_per_byte: config.price_per_byte,
-        ledger: Some(ledger.clone()),
-    };
+    let till = Till { price_per_byte: config.price_per_byte, ledger: Some(ledger.clone()) };
     Ok(Exchange::new(identity, Limits::default(), offer, till))
 }
 
 /// The learner, from its checkpoint where there is one.
 fn learner(config: &PeerConfig, exchange: &Exchange) -> Result<Learner, PeerError> {
     // Peers of one market share a seed; each learns from its own.
-    let own = hash(
-        "learner seed",
-        &[&config.seed.to_le_bytes(), &exchange.identity.public().0],
-    );
+    let own = hash("learner seed", &[&config.seed.to_le_bytes(), &exchange.identity.public().0]);
     let mut seed = [0; 8];
     seed.copy_from_slice(&own.0[..8]);
     let seed = u64::from_le_bytes(seed);

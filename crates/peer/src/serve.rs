@@ -23,43 +23,21 @@ impl Worker {
             }
             return;
         }
-        let Job {
-            tag,
-            work,
-            gradient_standing,
-            reply,
-            reservation,
-        } = job;
-        let sender = self
-            .directory()
-            .get(&tag.asker)
-            .map(|entry| PeerIndex(entry.id.0));
+        let Job { tag, work, gradient_standing, reply, reservation } = job;
+        let sender = self.directory().get(&tag.asker).map(|entry| PeerIndex(entry.id.0));
         let answer = match work {
             Work::Forward { tokens, keep } => {
-                let key = sender
-                    .filter(|_| keep)
-                    .map(|sender| request_key(sender, &tag.id));
+                let key = sender.filter(|_| keep).map(|sender| request_key(sender, &tag.id));
                 self.forward(key, &tokens)
             }
-            Work::Backward {
-                forward_id,
-                gradient,
-            } => match sender {
+            Work::Backward { forward_id, gradient } => match sender {
                 Some(sender) => {
                     let key = request_key(sender, &forward_id);
                     self.backward(key, &gradient, gradient_standing)
                 }
-                None => Err(Refusal::new(
-                    Reason::Stranger,
-                    "you are no longer registered",
-                )),
+                None => Err(Refusal::new(Reason::Stranger, "you are no longer registered")),
             },
-            Work::Ask {
-                text,
-                bytes,
-                seed,
-                pieces,
-            } => {
+            Work::Ask { text, bytes, seed, pieces } => {
                 if self.generations.len() >= GENERATIONS_MAX {
                     let message = "several continuations are being written already: try later";
                     Err(Refusal::new(Reason::Load, message))
@@ -77,10 +55,7 @@ impl Worker {
         if self.conduct.answering() == Answering::Noise {
             return Ok(Answer::Output(self.noise(tokens)));
         }
-        self.learner
-            .forward(key, tokens)
-            .map(Answer::Output)
-            .map_err(refusal)
+        self.learner.forward(key, tokens).map(Answer::Output).map_err(refusal)
     }
 
     fn backward(
@@ -108,9 +83,7 @@ impl Worker {
     fn noise(&self, tokens: &Tokens) -> Activations {
         let shape = tokens.answer_shape(self.learner.model().out_dim);
         let mut stream = Stream::new(self.exchange.counters.answered(), "noise", 0);
-        let values = (0..shape.values().unwrap_or(0))
-            .map(|_| stream.normal() as f32)
-            .collect();
+        let values = (0..shape.values().unwrap_or(0)).map(|_| stream.normal() as f32).collect();
         Activations { shape, values }
     }
 }
@@ -119,10 +92,7 @@ impl Worker {
 fn request_key(sender: PeerIndex, id: &RequestId) -> RequestKey {
     let mut half = [0; 8];
     half.copy_from_slice(&id[..8]);
-    RequestKey {
-        sender,
-        request: u64::from_le_bytes(half),
-    }
+    RequestKey { sender, request: u64::from_le_bytes(half) }
 }
 
 fn refusal(error: LearnerError) -> Refusal {

@@ -85,10 +85,7 @@ impl Exchange {
         Self {
             counters: Arc::default(),
             inbox: Inbox::new(&limits),
-            in_flight: InFlight::new(
-                limits.in_flight_bytes_max,
-                limits.sender_in_flight_bytes_max,
-            ),
+            in_flight: InFlight::new(limits.in_flight_bytes_max, limits.sender_in_flight_bytes_max),
             directory: RwLock::default(),
             steps: 0.into(),
             replay: Mutex::new(replay),
@@ -103,24 +100,17 @@ impl Exchange {
     /// The latest snapshot of the ledger.
     #[must_use]
     pub fn directory(&self) -> Arc<Directory> {
-        self.directory
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.directory.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Replaces the snapshot of the ledger.
     pub fn set_directory(&self, directory: Directory) {
-        *self
-            .directory
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(directory);
+        *self.directory.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(directory);
     }
 
     /// Says how many steps were made, for `Describe`.
     pub fn set_steps(&self, steps: u64) {
-        self.steps
-            .store(steps, std::sync::atomic::Ordering::Relaxed);
+        self.steps.store(steps, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// Bytes of requests in flight.
@@ -144,20 +134,12 @@ impl Exchange {
     #[must_use]
     pub fn caller(&self) -> Caller {
         let (counters, evidence) = (self.counters.clone(), self.evidence.clone());
-        Caller::new(
-            self.identity.clone(),
-            self.limits.clone(),
-            counters,
-            evidence,
-        )
+        Caller::new(self.identity.clone(), self.limits.clone(), counters, evidence)
     }
 
     pub(crate) fn chain(&self) -> Result<Hash, Refusal> {
         self.directory().chain.ok_or_else(|| {
-            Refusal::new(
-                Reason::Unavailable,
-                "this peer has not reached its ledger yet: try later",
-            )
+            Refusal::new(Reason::Unavailable, "this peer has not reached its ledger yet: try later")
         })
     }
 
@@ -171,25 +153,20 @@ impl Exchange {
             .ok_or_else(|| Refusal::new(Reason::Signature, "the connection carries no key"))?;
         let chain = self.chain()?;
         if registered && self.directory().get(&caller.key).is_none() {
-            let message = format!(
-                "{} is not registered on the ledger: register first",
-                caller.key
-            );
+            let message = format!("{} is not registered on the ledger: register first", caller.key);
             return Err(Refusal::new(Reason::Stranger, message));
         }
         let me = self.identity.public();
         let skew = self.limits.clock_skew_max;
         let tag =
             envelope::open_request(request.get_ref(), me, caller.key, &chain, now_ms(), skew)?;
-        lock(&self.replay)
-            .insert(caller.key, tag.id, Instant::now())
-            .map_err(|error| {
-                let reason = match error {
-                    crate::replay::ReplayError::Seen => Reason::Replay,
-                    crate::replay::ReplayError::Full { .. } => Reason::Load,
-                };
-                Refusal::new(reason, error)
-            })?;
+        lock(&self.replay).insert(caller.key, tag.id, Instant::now()).map_err(|error| {
+            let reason = match error {
+                crate::replay::ReplayError::Seen => Reason::Replay,
+                crate::replay::ReplayError::Full { .. } => Reason::Load,
+            };
+            Refusal::new(reason, error)
+        })?;
         Ok(tag)
     }
 
@@ -215,13 +192,7 @@ impl Exchange {
         let (reply, answer) = oneshot::channel();
         let deadline = Instant::now() + timeout;
         self.inbox.push(
-            Job {
-                tag,
-                work,
-                gradient_standing,
-                reply,
-                reservation,
-            },
+            Job { tag, work, gradient_standing, reply, reservation },
             standing,
             deadline,
         )?;
@@ -265,38 +236,20 @@ impl Exchange {
         let ForwardRequest { input, keep, .. } = request.into_inner();
         let bad = |error: &dyn std::fmt::Display| Refusal::new(Reason::Tensor, error);
         let tokens = to_tokens(input).map_err(|error| bad(&error))?;
-        tokens
-            .check(self.offer.batch_max, self.offer.context)
-            .map_err(|error| bad(&error))?;
-        let answer_bytes = tokens
-            .ids
-            .len()
-            .saturating_mul(self.offer.width)
-            .saturating_mul(4);
+        tokens.check(self.offer.batch_max, self.offer.context).map_err(|error| bad(&error))?;
+        let answer_bytes = tokens.ids.len().saturating_mul(self.offer.width).saturating_mul(4);
         if answer_bytes.saturating_add(ENVELOPE_BYTES) > self.limits.message_bytes_max {
             let message = format!(
                 "the answer would have {answer_bytes} bytes, more than one message holds: send fewer sequences"
             );
             return Err(Refusal::new(Reason::Size, message));
         }
-        match self
-            .work(tag, Work::Forward { tokens, keep }, slot, timeout)
-            .await?
-        {
+        match self.work(tag, Work::Forward { tokens, keep }, slot, timeout).await? {
             Answer::Output(output) => {
-                let output = Some(from_activations(&output));
-                self.seal(
-                    ForwardResponse {
-                        envelope: None,
-                        output,
-                    },
-                    &tag,
-                )
+                let output = Some(from_activations(output));
+                self.seal(ForwardResponse { envelope: None, output }, &tag)
             }
-            _ => Err(Refusal::new(
-                Reason::Unavailable,
-                "this peer does not answer",
-            )),
+            _ => Err(Refusal::new(Reason::Unavailable, "this peer does not answer")),
         }
     }
 
@@ -306,63 +259,32 @@ impl Exchange {
     ) -> Result<BackwardResponse, Refusal> {
         let tag = self.open(&request, true)?;
         let (timeout, slot) = (self.timeout(&request), slot(&request));
-        let BackwardRequest {
-            forward_id,
-            gradient,
-            ..
-        } = request.into_inner();
+        let BackwardRequest { forward_id, gradient, .. } = request.into_inner();
         let forward_id = forward_id
             .as_ref()
             .try_into()
             .map_err(|_| Refusal::new(Reason::UnknownRequest, "forward_id must have 16 bytes"))?;
         let gradient =
             to_activations(gradient).map_err(|error| Refusal::new(Reason::Tensor, error))?;
-        match self
-            .work(
-                tag,
-                Work::Backward {
-                    forward_id,
-                    gradient,
-                },
-                slot,
-                timeout,
-            )
-            .await?
-        {
-            Answer::Applied(applied) => self.seal(
-                BackwardResponse {
-                    envelope: None,
-                    applied,
-                },
-                &tag,
-            ),
-            _ => Err(Refusal::new(
-                Reason::Unavailable,
-                "this peer does not answer",
-            )),
+        match self.work(tag, Work::Backward { forward_id, gradient }, slot, timeout).await? {
+            Answer::Applied(applied) => {
+                self.seal(BackwardResponse { envelope: None, applied }, &tag)
+            }
+            _ => Err(Refusal::new(Reason::Unavailable, "this peer does not answer")),
         }
     }
 
     /// The caller's deadline, bounded by ours.
     fn timeout<M>(&self, request: &Request<M>) -> Duration {
-        let header = request
-            .metadata()
-            .get("grpc-timeout")
-            .and_then(|v| v.to_str().ok());
+        let header = request.metadata().get("grpc-timeout").and_then(|v| v.to_str().ok());
         header
             .and_then(parse_timeout)
-            .map_or(self.limits.request_timeout, |t| {
-                t.min(self.limits.request_timeout)
-            })
+            .map_or(self.limits.request_timeout, |t| t.min(self.limits.request_timeout))
     }
 }
 
 fn slot<M>(request: &Request<M>) -> ReservationSlot {
-    request
-        .extensions()
-        .get::<ReservationSlot>()
-        .cloned()
-        .unwrap_or_default()
+    request.extensions().get::<ReservationSlot>().cloned().unwrap_or_default()
 }
 
 /// Reads a `grpc-timeout`: up to eight digits and a unit.
@@ -424,10 +346,7 @@ impl Peer for PeerService {
     }
 
     async fn ask(&self, request: Request<AskRequest>) -> Result<Response<Self::AskStream>, Status> {
-        let tag = self
-            .0
-            .open(&request, false)
-            .map_err(|refusal| self.0.refuse(refusal))?;
+        let tag = self.0.open(&request, false).map_err(|refusal| self.0.refuse(refusal))?;
         let slot = slot(&request);
         let stream = crate::ask::answer(self.0.clone(), tag, request.into_inner(), slot).await;
         self.finish(stream)
@@ -442,11 +361,7 @@ pub fn service(exchange: Arc<Exchange>) -> Admission<PeerServer<PeerService>> {
     let view = exchange.clone();
     let message_bytes_max = Arc::new(move |key: &PublicKey| {
         let registered = view.directory().get(key).is_some();
-        if registered {
-            max
-        } else {
-            view.limits.stranger_message_bytes_max
-        }
+        if registered { max } else { view.limits.stranger_message_bytes_max }
     });
     let server = PeerServer::new(PeerService(exchange))
         .max_decoding_message_size(max)

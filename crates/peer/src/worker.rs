@@ -108,11 +108,7 @@ struct Backoff {
 /// Own work that waits for others.
 enum Own {
     Ready,
-    Step {
-        plan: StepPlan,
-        callees: Vec<(PeerIndex, Callee)>,
-        started: Instant,
-    },
+    Step { plan: StepPlan, callees: Vec<(PeerIndex, Callee)>, started: Instant },
     Evaluation(EvaluationPlan),
 }
 
@@ -191,11 +187,7 @@ impl Worker {
             let (idle, learns) = (matches!(self.own, Own::Ready), self.conduct.learns());
             let may_serve = !idle || !learns || served <= own_took.mul_f64(SERVE_SHARE);
             // With own work to do, only what waits already is served first.
-            let patience = if idle && learns {
-                Duration::ZERO
-            } else {
-                Duration::from_millis(200)
-            };
+            let patience = if idle && learns { Duration::ZERO } else { Duration::from_millis(200) };
             let began = Instant::now();
             match self.exchange.inbox.receive(patience, may_serve) {
                 Received::Closed => break,
@@ -251,11 +243,7 @@ impl Worker {
             let answers = fetch(&caller, asked, input, true, timeout).await;
             exchange.inbox.notify(Event::Step(answers));
         });
-        self.own = Own::Step {
-            plan,
-            callees,
-            started: Instant::now(),
-        };
+        self.own = Own::Step { plan, callees, started: Instant::now() };
         Ok(())
     }
 
@@ -265,12 +253,7 @@ impl Worker {
         match event {
             Event::Step(answers) => {
                 let own = std::mem::replace(&mut self.own, Own::Ready);
-                if let Own::Step {
-                    plan,
-                    callees,
-                    started,
-                } = own
-                {
+                if let Own::Step { plan, callees, started } = own {
                     self.finish_step(plan, &callees, answers, started)?;
                 }
             }
@@ -318,9 +301,7 @@ impl Worker {
         let compute = self.compute_relative_to_control()?;
         self.update(|progress| {
             progress.steps = steps;
-            let mean = progress
-                .step_ms
-                .map_or(step_ms, |mean| 0.95 * mean + 0.05 * step_ms);
+            let mean = progress.step_ms.map_or(step_ms, |mean| 0.95 * mean + 0.05 * step_ms);
             progress.step_ms = Some(mean);
             progress.compute_relative_to_control = compute;
         });
@@ -345,12 +326,10 @@ impl Worker {
             let Ok(permit) = self.gradients.clone().try_acquire_owned() else {
                 continue;
             };
-            let gradient = from_activations(&self.conduct.gradient(gradient));
+            let gradient = from_activations(self.conduct.gradient(gradient));
             let (caller, callee, id) = (self.caller.clone(), callee.clone(), *id);
             self.runtime.spawn(async move {
-                let sent = caller
-                    .backward(&callee, id, gradient, GRADIENT_TIMEOUT)
-                    .await;
+                let sent = caller.backward(&callee, id, gradient, GRADIENT_TIMEOUT).await;
                 if let Err(error) = sent {
                     tracing::debug!(peer = %callee.key, %error, "a gradient was not taken");
                 }
@@ -392,14 +371,7 @@ impl Worker {
             .map(|(key, entry)| (PeerIndex(entry.id.0), (*key, entry.endpoint.clone())))
             .filter(|(peer, _)| !waits(peer))
             .filter_map(|(peer, (key, endpoint))| {
-                Some((
-                    peer,
-                    Callee {
-                        key,
-                        endpoint,
-                        chain: chain?,
-                    },
-                ))
+                Some((peer, Callee { key, endpoint, chain: chain? }))
             })
             .collect()
     }
@@ -425,21 +397,10 @@ impl Worker {
     }
 
     fn fail(&mut self, peer: PeerIndex) {
-        let failures = self
-            .backoff
-            .get(&peer)
-            .map_or(0, |backoff| backoff.failures);
-        let wait = BACKOFF_MIN
-            .saturating_mul(4_u32.saturating_pow(failures))
-            .min(BACKOFF_MAX);
+        let failures = self.backoff.get(&peer).map_or(0, |backoff| backoff.failures);
+        let wait = BACKOFF_MIN.saturating_mul(4_u32.saturating_pow(failures)).min(BACKOFF_MAX);
         let until = Instant::now() + wait;
-        self.backoff.insert(
-            peer,
-            Backoff {
-                failures: failures.saturating_add(1),
-                until,
-            },
-        );
+        self.backoff.insert(peer, Backoff { failures: failures.saturating_add(1), until });
     }
 
     fn answer_timeout(&self) -> Duration {
@@ -475,12 +436,8 @@ impl Worker {
     /// Replaces the checkpoint as a whole: a crash leaves the old one or the new one.
     fn write_checkpoint(&self) -> Result<(), WorkerError> {
         let path = &self.settings.checkpoint;
-        crate::files::replace(path, &self.learner.checkpoint()).map_err(|source| {
-            WorkerError::Checkpoint {
-                path: path.clone(),
-                source,
-            }
-        })
+        crate::files::replace(path, &self.learner.checkpoint())
+            .map_err(|source| WorkerError::Checkpoint { path: path.clone(), source })
     }
 
     /// The ledger's view.
@@ -510,10 +467,7 @@ pub(crate) fn chosen(
     peers: &BTreeMap<PeerIndex, Callee>,
     chosen: &[PeerIndex],
 ) -> Vec<(PeerIndex, Callee)> {
-    chosen
-        .iter()
-        .filter_map(|peer| Some((*peer, peers.get(peer)?.clone())))
-        .collect()
+    chosen.iter().filter_map(|peer| Some((*peer, peers.get(peer)?.clone()))).collect()
 }
 
 /// Asks the peers at the same time; one answer, or a reason, for each in order.
@@ -530,11 +484,7 @@ pub(crate) async fn fetch(
             let began = Instant::now();
             let answer = caller.forward(&callee, input, keep, timeout).await;
             let answer = answer.map_err(|error| error.to_string());
-            Fetched {
-                peer,
-                answer,
-                took: began.elapsed(),
-            }
+            Fetched { peer, answer, took: began.elapsed() }
         }
     });
     futures::future::join_all(calls).await

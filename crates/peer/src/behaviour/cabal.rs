@@ -23,10 +23,8 @@ impl Conduct for Cabal {
     /// Evenly to the other members, or all to itself where it stands alone.
     fn weights(&mut self, _honest: Shares, me: &PublicKey, directory: &Directory) -> Shares {
         let others = self.fellows.iter().filter(|fellow| *fellow != me);
-        let mut ids: Vec<_> = others
-            .filter_map(|fellow| directory.get(fellow))
-            .map(|entry| entry.id)
-            .collect();
+        let mut ids: Vec<_> =
+            others.filter_map(|fellow| directory.get(fellow)).map(|entry| entry.id).collect();
         if ids.is_empty() {
             ids.extend(directory.get(me).map(|entry| entry.id));
         }

@@ -18,8 +18,6 @@ impl Conduct for Copier {
         let richest = others
             .filter(|(_, entry)| !entry.weights.is_empty())
             .max_by_key(|(_, entry)| (entry.stake, std::cmp::Reverse(entry.id)));
-        richest
-            .map(|(_, entry)| entry.weights.clone())
-            .unwrap_or_default()
+        richest.map(|(_, entry)| entry.weights.clone()).unwrap_or_default()
     }
 }

@@ -81,9 +81,7 @@ impl Behaviour {
     pub fn conduct(self, fellows: &[PublicKey]) -> Box<dyn Conduct> {
         match self {
             Behaviour::Honest => Box::new(Honest),
-            Behaviour::Cabal => Box::new(cabal::Cabal {
-                fellows: fellows.to_vec(),
-            }),
+            Behaviour::Cabal => Box::new(cabal::Cabal { fellows: fellows.to_vec() }),
             Behaviour::Noise => Box::new(noise::Noise),
             Behaviour::Copier => Box::new(copier::Copier),
             Behaviour::Silent => Box::new(silent::Silent),
@@ -116,56 +114,33 @@ mod tests {
             };
             (key(seed), entry)
         };
-        Directory {
-            peers: (1..=4).map(entry).collect(),
-            ..Directory::default()
-        }
+        Directory { peers: (1..=4).map(entry).collect(), ..Directory::default() }
     }
 
     #[test]
     fn each_behaviour_sets_the_weights_that_it_is_known_for() {
         let honest = vec![(PeerId(1), 0.1), (PeerId(2), 0.9)];
         let row = |behaviour: Behaviour, fellows: &[PublicKey]| {
-            behaviour
-                .conduct(fellows)
-                .weights(honest.clone(), &key(1), &directory())
+            behaviour.conduct(fellows).weights(honest.clone(), &key(1), &directory())
         };
         assert_eq!(row(Behaviour::Honest, &[]), honest);
         assert_eq!(row(Behaviour::Poisoner, &[]), honest);
         assert_eq!(row(Behaviour::Noise, &[]), honest);
         assert_eq!(row(Behaviour::Cabal, &[]), [(PeerId(1), 1.0)]);
         let fellows = [key(1), key(3), key(4), key(77)];
-        assert_eq!(
-            row(Behaviour::Cabal, &fellows),
-            [(PeerId(3), 0.5), (PeerId(4), 0.5)]
-        );
+        assert_eq!(row(Behaviour::Cabal, &fellows), [(PeerId(3), 0.5), (PeerId(4), 0.5)]);
         // The row of peer 4, which has the highest stake.
-        assert_eq!(
-            row(Behaviour::Copier, &[]),
-            [(PeerId(4), 0.05), (PeerId(9), 0.95)]
-        );
+        assert_eq!(row(Behaviour::Copier, &[]), [(PeerId(4), 0.05), (PeerId(9), 0.95)]);
         assert_eq!(row(Behaviour::Silent, &[]), []);
     }
 
     #[test]
     fn a_poisoner_sends_gradients_uphill_that_pass_every_check() {
-        let shape = Shape {
-            batch: 1,
-            sequence: 1,
-            width: 3,
-        };
-        let honest = Activations {
-            shape,
-            values: vec![1e-4, -2e-4, 0.0],
-        };
+        let shape = Shape { batch: 1, sequence: 1, width: 3 };
+        let honest = Activations { shape, values: vec![1e-4, -2e-4, 0.0] };
         let sent = Behaviour::Poisoner.conduct(&[]).gradient(honest.clone());
         assert_eq!(sent.check(shape), Ok(()));
-        let along: f32 = sent
-            .values
-            .iter()
-            .zip(&honest.values)
-            .map(|(a, b)| a * b)
-            .sum();
+        let along: f32 = sent.values.iter().zip(&honest.values).map(|(a, b)| a * b).sum();
         assert!(along < 0.0, "it points the other way");
         assert!(sent.values[0].abs() > 1.0, "and is far larger");
     }

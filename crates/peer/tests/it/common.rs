@@ -37,11 +37,7 @@ impl Peer {
     /// How to call this peer.
     pub fn callee(&self) -> Callee {
         let (key, endpoint) = (self.exchange.identity.public(), self.endpoint.clone());
-        Callee {
-            key,
-            endpoint,
-            chain: CHAIN,
-        }
+        Callee { key, endpoint, chain: CHAIN }
     }
 
     /// Calls others as this peer.
@@ -66,11 +62,7 @@ impl Drop for Peer {
 
 /// What the table answers.
 pub fn table(tokens: &Tokens) -> Activations {
-    let values = tokens
-        .ids
-        .iter()
-        .flat_map(|&id| [f32::from(id), 0.5, -1.0, 2.0])
-        .collect();
+    let values = tokens.ids.iter().flat_map(|&id| [f32::from(id), 0.5, -1.0, 2.0]).collect();
     Activations::new(tokens.answer_shape(WIDTH), values).expect("four values for each token")
 }
 
@@ -82,10 +74,8 @@ pub fn identity(seed: u8) -> Identity {
 /// The ledger's view with the peers of these seeds, each giving weight 0.1 to every peer and
 /// having its seed as stake.
 pub fn directory(seeds: &[u8]) -> Directory {
-    let weights: Vec<(PeerId, f64)> = seeds
-        .iter()
-        .map(|&seed| (PeerId(seed.into()), 0.1))
-        .collect();
+    let weights: Vec<(PeerId, f64)> =
+        seeds.iter().map(|&seed| (PeerId(seed.into()), 0.1)).collect();
     let entry = |&seed: &u8| {
         let key = identity(seed).public();
         let entry = Entry {
@@ -119,35 +109,20 @@ pub async fn start(seed: u8, registered: &[u8], limits: Limits, model: bool) -> 
         ask_text_max: 4096,
         ask_bytes_max: 256,
     };
-    let exchange = Arc::new(Exchange::new(
-        identity(seed),
-        limits,
-        offer,
-        Till::default(),
-    ));
+    let exchange = Arc::new(Exchange::new(identity(seed), limits, offer, Till::default()));
     exchange.set_directory(directory(registered));
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("some port is free");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("some port is free");
     let endpoint = format!("https://{}", listener.local_addr().expect("it is bound"));
     let (stop, stopped) = oneshot::channel();
     let shutdown = async move {
         let _ = stopped.await;
     };
-    tokio::spawn(muster_peer::listen::serve(
-        listener,
-        exchange.clone(),
-        shutdown,
-    ));
+    tokio::spawn(muster_peer::listen::serve(listener, exchange.clone(), shutdown));
     if model {
         let exchange = exchange.clone();
         std::thread::spawn(move || answer(&exchange));
     }
-    Peer {
-        exchange,
-        endpoint,
-        stop: Some(stop),
-    }
+    Peer { exchange, endpoint, stop: Some(stop) }
 }
 
 fn answer(exchange: &Exchange) {
@@ -169,10 +144,7 @@ fn answer(exchange: &Exchange) {
                 if kept.remove(&(job.tag.asker, *forward_id)) {
                     Ok(Answer::Applied(true))
                 } else {
-                    Err(Refusal::new(
-                        Reason::UnknownRequest,
-                        "no such answer is kept",
-                    ))
+                    Err(Refusal::new(Reason::UnknownRequest, "no such answer is kept"))
                 }
             }
             Work::Ask { .. } => Err(Refusal::new(Reason::Unavailable, "a table cannot write")),

@@ -38,23 +38,10 @@ fn swallow(bytes: &[u8]) {
 }
 
 fn valid() -> Vec<u8> {
-    let input = Some(from_tokens(
-        &Tokens::new(2, 2, vec![1, 2, 3, 4]).expect("counts agree"),
-    ));
-    let mut message = ForwardRequest {
-        envelope: None,
-        input,
-        keep: true,
-    };
+    let input = Some(from_tokens(&Tokens::new(2, 2, vec![1, 2, 3, 4]).expect("counts agree")));
+    let mut message = ForwardRequest { envelope: None, input, keep: true };
     let receiver = identity(2).public();
-    seal_request(
-        &mut message,
-        &identity(1),
-        &CHAIN,
-        receiver,
-        [3; 16],
-        now_ms(),
-    );
+    seal_request(&mut message, &identity(1), &CHAIN, receiver, [3; 16], now_ms());
     message.encode_to_vec()
 }
 

@@ -20,27 +20,17 @@ async fn forward_and_backward_arrive_signed_and_are_remembered_by_both() {
     let asked = start(1, &[1, 2], Limits::default(), true).await;
     let asking = start(2, &[1, 2], Limits::default(), true).await;
     let caller = asking.caller();
-    let described = caller
-        .describe(&asked.callee(), PATIENCE)
-        .await
-        .expect("described");
-    assert_eq!(
-        (described.name.as_str(), described.width),
-        ("peer-1", WIDTH as u32)
-    );
+    let described = caller.describe(&asked.callee(), PATIENCE).await.expect("described");
+    assert_eq!((described.name.as_str(), described.width), ("peer-1", WIDTH as u32));
 
     let input = from_tokens(&tokens());
-    let (id, output) = caller
-        .forward(&asked.callee(), input, true, PATIENCE)
-        .await
-        .expect("answered");
+    let (id, output) =
+        caller.forward(&asked.callee(), input, true, PATIENCE).await.expect("answered");
     assert_eq!(output, table(&tokens()));
 
     let gradient = Activations::zeros(output.shape);
-    let gradient = from_activations(&gradient);
-    let applied = caller
-        .backward(&asked.callee(), id, gradient, PATIENCE)
-        .await;
+    let gradient = from_activations(gradient);
+    let applied = caller.backward(&asked.callee(), id, gradient, PATIENCE).await;
     assert!(applied.expect("the answer was kept"));
 
     let (given, received) = (asked.exchange.evidence(id), asking.exchange.evidence(id));
@@ -75,17 +65,11 @@ async fn large_tensors_travel_whole_and_larger_ones_are_refused_in_words() {
         .await
         .expect("a mebibyte goes, almost sixteen come back");
     assert_eq!(output, table(&tokens(250)));
-    let applied = caller
-        .backward(&callee, id, from_activations(&output), PATIENCE)
-        .await;
+    let applied = caller.backward(&callee, id, from_activations(output), PATIENCE).await;
     assert!(applied.expect("almost sixteen mebibytes go"));
 
-    let too_large = caller
-        .forward(&callee, from_tokens(&tokens(256)), false, PATIENCE)
-        .await;
-    let error = too_large
-        .expect_err("the answer and its envelope fit no message")
-        .to_string();
+    let too_large = caller.forward(&callee, from_tokens(&tokens(256)), false, PATIENCE).await;
+    let error = too_large.expect_err("the answer and its envelope fit no message").to_string();
     assert!(error.contains("send fewer sequences"), "{error}");
     assert_eq!(asked.exchange.counters.refused(Reason::Size), 1);
 }
@@ -114,15 +98,8 @@ async fn a_peer_that_has_no_ledger_yet_says_so() {
     let asked = start(1, &[1, 2], Limits::default(), true).await;
     asked.exchange.set_directory(Directory::default());
     let asking = start(2, &[1, 2], Limits::default(), true).await;
-    let error = asking
-        .caller()
-        .describe(&asked.callee(), PATIENCE)
-        .await
-        .expect_err("not yet");
-    assert!(
-        error.to_string().contains("has not reached its ledger"),
-        "{error}"
-    );
+    let error = asking.caller().describe(&asked.callee(), PATIENCE).await.expect_err("not yet");
+    assert!(error.to_string().contains("has not reached its ledger"), "{error}");
     assert_eq!(asked.exchange.counters.refused(Reason::Unavailable), 1);
 }
 
@@ -131,10 +108,7 @@ async fn a_peer_that_is_slow_costs_only_the_timeout_and_its_queue_forgets() {
     let asked = start(1, &[1, 2], Limits::default(), false).await;
     let asking = start(2, &[1, 2], Limits::default(), true).await;
     let (caller, input) = (asking.caller(), from_tokens(&tokens()));
-    caller
-        .describe(&asked.callee(), PATIENCE)
-        .await
-        .expect("it is there");
+    caller.describe(&asked.callee(), PATIENCE).await.expect("it is there");
     let patience = Duration::from_millis(200);
     let error = caller
         .forward(&asked.callee(), input, false, patience)
@@ -155,26 +129,15 @@ async fn a_peer_that_is_slow_costs_only_the_timeout_and_its_queue_forgets() {
 
 #[tokio::test]
 async fn the_full_queue_sheds_and_says_so() {
-    let limits = Limits {
-        sender_queue_max: 3,
-        ..Limits::default()
-    };
+    let limits = Limits { sender_queue_max: 3, ..Limits::default() };
     let asked = start(1, &[1, 2], limits, false).await;
     let asking = start(2, &[1, 2], Limits::default(), true).await;
     let (caller, callee) = (asking.caller(), asked.callee());
-    let calls = (0..5).map(|_| {
-        caller.forward(
-            &callee,
-            from_tokens(&tokens()),
-            false,
-            Duration::from_secs(1),
-        )
-    });
+    let calls = (0..5)
+        .map(|_| caller.forward(&callee, from_tokens(&tokens()), false, Duration::from_secs(1)));
     let results = futures::future::join_all(calls).await;
     let shed = results.iter().filter(|result| {
-        result
-            .as_ref()
-            .is_err_and(|error| error.to_string().contains("slow down"))
+        result.as_ref().is_err_and(|error| error.to_string().contains("slow down"))
     });
     assert_eq!(shed.count(), 2);
     assert_eq!(asked.exchange.counters.refused(Reason::Load), 2);
@@ -185,23 +148,12 @@ fn the_statement_of_a_request_is_pinned() {
     let identity = crate::common::identity(1);
     let receiver = crate::common::identity(2).public();
     let input = Some(from_tokens(&tokens()));
-    let mut message = ForwardRequest {
-        envelope: None,
-        input,
-        keep: true,
-    };
+    let mut message = ForwardRequest { envelope: None, input, keep: true };
     assert_eq!(
         hex::encode(message.body()),
         "dd4a3a0943d2c078a3283a311597054637fdc4e9f93dc7b64f6f3bd679b3ee04",
     );
-    let tag = seal_request(
-        &mut message,
-        &identity,
-        &CHAIN,
-        receiver,
-        [7; 16],
-        1_700_000_000_000,
-    );
+    let tag = seal_request(&mut message, &identity, &CHAIN, receiver, [7; 16], 1_700_000_000_000);
     assert_eq!(
         tag.statement.to_string(),
         "02f4c863e2a7a411d184c62ca71e33346ce4375b81cd6b4165eade5c84436fd0",
@@ -209,13 +161,6 @@ fn the_statement_of_a_request_is_pinned() {
     // The time of a message is signed, so another time is another statement.
     let mut later = DescribeRequest::default();
     let first = seal_request(&mut later, &identity, &CHAIN, receiver, [7; 16], now_ms());
-    let second = seal_request(
-        &mut later,
-        &identity,
-        &CHAIN,
-        receiver,
-        [7; 16],
-        now_ms() + 1,
-    );
+    let second = seal_request(&mut later, &identity, &CHAIN, receiver, [7; 16], now_ms() + 1);
     assert_ne!(first.statement, second.statement);
 }

@@ -54,23 +54,14 @@ fn sealed<M: Message>(mut message: M, identity: &Identity, receiver: PublicKey) 
 }
 
 fn forward(tensor: Tensor) -> ForwardRequest {
-    ForwardRequest {
-        envelope: None,
-        input: Some(tensor),
-        keep: false,
-    }
+    ForwardRequest { envelope: None, input: Some(tensor), keep: false }
 }
 
 /// Asserts that an honest call is answered.
 async fn served(honest: &Peer, peer: &Peer) {
     let (caller, callee) = (honest.caller(), peer.callee());
-    let answer = caller
-        .forward(&callee, from_tokens(&tokens()), false, PATIENCE)
-        .await;
-    assert_eq!(
-        answer.expect("honest callers are served").1,
-        table(&tokens())
-    );
+    let answer = caller.forward(&callee, from_tokens(&tokens()), false, PATIENCE).await;
+    assert_eq!(answer.expect("honest callers are served").1, table(&tokens()));
 }
 
 /// Asserts the refusal, its counter, and that an honest call still works.
@@ -89,102 +80,36 @@ async fn unsigned_and_forged_messages_are_refused() {
     let mut client = connect(&attacker, &peer).await;
     let good = || sealed(forward(from_tokens(&tokens())), &attacker, peer.key()).0;
 
-    let status = client
-        .forward(forward(from_tokens(&tokens())))
-        .await
-        .expect_err("no envelope");
-    refused(
-        &peer,
-        status,
-        Code::Unauthenticated,
-        "no envelope",
-        Reason::Signature,
-        1,
-    )
-    .await;
+    let status = client.forward(forward(from_tokens(&tokens()))).await.expect_err("no envelope");
+    refused(&peer, status, Code::Unauthenticated, "no envelope", Reason::Signature, 1).await;
 
     let mut empty = good();
     if let Some(envelope) = empty.envelope.as_mut() {
         envelope.signature = Bytes::new();
     }
     let status = client.forward(empty).await.expect_err("an empty signature");
-    refused(
-        &peer,
-        status,
-        Code::Unauthenticated,
-        "signature has 0 bytes",
-        Reason::Signature,
-        2,
-    )
-    .await;
+    refused(&peer, status, Code::Unauthenticated, "signature has 0 bytes", Reason::Signature, 2)
+        .await;
 
     let mut changed = good();
     changed.keep = true;
-    let status = client
-        .forward(changed)
-        .await
-        .expect_err("another body than was signed");
-    refused(
-        &peer,
-        status,
-        Code::Unauthenticated,
-        "signature is wrong",
-        Reason::Signature,
-        3,
-    )
-    .await;
+    let status = client.forward(changed).await.expect_err("another body than was signed");
+    refused(&peer, status, Code::Unauthenticated, "signature is wrong", Reason::Signature, 3).await;
 
     // Signed in the name of somebody else, with somebody else's key even.
     let (stolen, _) = sealed(forward(from_tokens(&tokens())), &identity(2), peer.key());
     let status = client.forward(stolen).await.expect_err("another's message");
-    refused(
-        &peer,
-        status,
-        Code::Unauthenticated,
-        "belongs to another key",
-        Reason::Signature,
-        4,
-    )
-    .await;
+    refused(&peer, status, Code::Unauthenticated, "belongs to another key", Reason::Signature, 4)
+        .await;
 
-    let (elsewhere, _) = sealed(
-        forward(from_tokens(&tokens())),
-        &attacker,
-        identity(2).public(),
-    );
-    let status = client
-        .forward(elsewhere)
-        .await
-        .expect_err("for somebody else");
-    refused(
-        &peer,
-        status,
-        Code::Unauthenticated,
-        "addressed to",
-        Reason::Signature,
-        5,
-    )
-    .await;
+    let (elsewhere, _) = sealed(forward(from_tokens(&tokens())), &attacker, identity(2).public());
+    let status = client.forward(elsewhere).await.expect_err("for somebody else");
+    refused(&peer, status, Code::Unauthenticated, "addressed to", Reason::Signature, 5).await;
 
     let mut message = forward(from_tokens(&tokens()));
-    seal_request(
-        &mut message,
-        &attacker,
-        &Hash([9; 32]),
-        peer.key(),
-        [1; 16],
-        now_ms(),
-    );
+    seal_request(&mut message, &attacker, &Hash([9; 32]), peer.key(), [1; 16], now_ms());
     let status = client.forward(message).await.expect_err("another ledger");
-    refused(
-        &peer,
-        status,
-        Code::Unauthenticated,
-        "signature is wrong",
-        Reason::Signature,
-        6,
-    )
-    .await;
+    refused(&peer, status, Code::Unauthenticated, "signature is wrong", Reason::Signature, 6).await;
 }
 
 #[tokio::test]
@@ -193,48 +118,16 @@ async fn replays_and_wrong_clocks_are_refused() {
     let attacker = identity(3);
     let mut client = connect(&attacker, &peer).await;
     let (message, _) = sealed(forward(from_tokens(&tokens())), &attacker, peer.key());
-    client
-        .forward(message.clone())
-        .await
-        .expect("the first time it is a request");
-    let status = client
-        .forward(message)
-        .await
-        .expect_err("the second time it is a replay");
-    refused(
-        &peer,
-        status,
-        Code::AlreadyExists,
-        "already received",
-        Reason::Replay,
-        1,
-    )
-    .await;
+    client.forward(message.clone()).await.expect("the first time it is a request");
+    let status = client.forward(message).await.expect_err("the second time it is a replay");
+    refused(&peer, status, Code::AlreadyExists, "already received", Reason::Replay, 1).await;
 
-    for (count, time_ms) in [
-        (1, now_ms() - 60_000),
-        (2, now_ms() + 60_000),
-        (3, u64::MAX),
-    ] {
+    for (count, time_ms) in [(1, now_ms() - 60_000), (2, now_ms() + 60_000), (3, u64::MAX)] {
         let mut message = forward(from_tokens(&tokens()));
-        seal_request(
-            &mut message,
-            &attacker,
-            &CHAIN,
-            peer.key(),
-            [count as u8; 16],
-            time_ms,
-        );
+        seal_request(&mut message, &attacker, &CHAIN, peer.key(), [count as u8; 16], time_ms);
         let status = client.forward(message).await.expect_err("out of time");
-        refused(
-            &peer,
-            status,
-            Code::FailedPrecondition,
-            "set the clock",
-            Reason::Clock,
-            count,
-        )
-        .await;
+        refused(&peer, status, Code::FailedPrecondition, "set the clock", Reason::Clock, count)
+            .await;
     }
 }
 
@@ -247,34 +140,12 @@ async fn keys_that_are_not_registered_may_only_describe_and_ask() {
     client.describe(message).await.expect("anybody may look");
     let (message, _) = sealed(forward(from_tokens(&tokens())), &stranger, peer.key());
     let status = client.forward(message).await.expect_err("not registered");
-    refused(
-        &peer,
-        status,
-        Code::PermissionDenied,
-        "register first",
-        Reason::Stranger,
-        1,
-    )
-    .await;
-    let large = Tensor {
-        dtype: Dtype::U8.into(),
-        shape: vec![1, 100_000],
-        data: vec![0; 100_000].into(),
-    };
+    refused(&peer, status, Code::PermissionDenied, "register first", Reason::Stranger, 1).await;
+    let large =
+        Tensor { dtype: Dtype::U8.into(), shape: vec![1, 100_000], data: vec![0; 100_000].into() };
     let (message, _) = sealed(forward(large), &stranger, peer.key());
-    let status = client
-        .forward(message)
-        .await
-        .expect_err("too large for a stranger");
-    refused(
-        &peer,
-        status,
-        Code::ResourceExhausted,
-        "at most 65536",
-        Reason::Size,
-        1,
-    )
-    .await;
+    let status = client.forward(message).await.expect_err("too large for a stranger");
+    refused(&peer, status, Code::ResourceExhausted, "at most 65536", Reason::Size, 1).await;
 }
 
 #[tokio::test]
@@ -291,10 +162,7 @@ async fn malformed_tensors_are_refused() {
         (tensor(Dtype::F32, &[1, 1], 4), "dtype"),
         (tensor(Dtype::U8, &[1, 1, 1], 1), "3 dimensions"),
         (tensor(Dtype::U8, &[2, 3], 5), "not the 5 bytes"),
-        (
-            tensor(Dtype::U8, &[u32::MAX, u32::MAX], 5),
-            "not the 5 bytes",
-        ),
+        (tensor(Dtype::U8, &[u32::MAX, u32::MAX], 5), "not the 5 bytes"),
         (tensor(Dtype::U8, &[0, 0], 0), "accepted are 1 to"),
         (tensor(Dtype::U8, &[1, 5000], 5000), "accepted are 1 to"),
         (tensor(Dtype::U8, &[2000, 1], 2000), "accepted are 1 to"),
@@ -304,43 +172,17 @@ async fn malformed_tensors_are_refused() {
         count += 1;
         let (message, _) = sealed(forward(tensor), &attacker, peer.key());
         let status = client.forward(message).await.expect_err(words);
-        refused(
-            &peer,
-            status,
-            Code::InvalidArgument,
-            words,
-            Reason::Tensor,
-            count,
-        )
-        .await;
+        refused(&peer, status, Code::InvalidArgument, words, Reason::Tensor, count).await;
     }
     for (value, words) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf"), (1e30, "refused")] {
         count += 1;
-        let shape = Shape {
-            batch: 1,
-            sequence: 1,
-            width: 1,
-        };
-        let gradient = Some(from_activations(&Activations {
-            shape,
-            values: vec![value],
-        }));
-        let message = BackwardRequest {
-            envelope: None,
-            forward_id: Bytes::from_static(&[0; 16]),
-            gradient,
-        };
+        let shape = Shape { batch: 1, sequence: 1, width: 1 };
+        let gradient = Some(from_activations(Activations { shape, values: vec![value] }));
+        let message =
+            BackwardRequest { envelope: None, forward_id: Bytes::from_static(&[0; 16]), gradient };
         let (message, _) = sealed(message, &attacker, peer.key());
         let status = client.backward(message).await.expect_err(words);
-        refused(
-            &peer,
-            status,
-            Code::InvalidArgument,
-            words,
-            Reason::Tensor,
-            count,
-        )
-        .await;
+        refused(&peer, status, Code::InvalidArgument, words, Reason::Tensor, count).await;
     }
 }
 
@@ -349,28 +191,16 @@ async fn gradients_of_answers_that_were_never_given_are_refused() {
     let peer = start(1, &[1, 2, 3], Limits::default(), true).await;
     let attacker = identity(3);
     let mut client = connect(&attacker, &peer).await;
-    let shape = Shape {
-        batch: 1,
-        sequence: 1,
-        width: 4,
-    };
+    let shape = Shape { batch: 1, sequence: 1, width: 4 };
     for (count, forward_id) in [(1, &[5_u8; 16][..]), (2, &[5_u8; 3][..])] {
         let message = BackwardRequest {
             envelope: None,
             forward_id: Bytes::copy_from_slice(forward_id),
-            gradient: Some(from_activations(&Activations::zeros(shape))),
+            gradient: Some(from_activations(Activations::zeros(shape))),
         };
         let (message, _) = sealed(message, &attacker, peer.key());
         let status = client.backward(message).await.expect_err("unknown");
-        refused(
-            &peer,
-            status,
-            Code::NotFound,
-            "",
-            Reason::UnknownRequest,
-            count,
-        )
-        .await;
+        refused(&peer, status, Code::NotFound, "", Reason::UnknownRequest, count).await;
     }
 }
 
@@ -390,15 +220,7 @@ async fn a_gigabyte_is_refused_by_its_announced_length() {
     let (mut send, connection) = h2_client(stream).await;
     tokio::spawn(connection);
     let status = send.announce(1 << 30).await;
-    refused(
-        &peer,
-        status,
-        Code::ResourceExhausted,
-        "1073741824 bytes",
-        Reason::Size,
-        1,
-    )
-    .await;
+    refused(&peer, status, Code::ResourceExhausted, "1073741824 bytes", Reason::Size, 1).await;
     assert!(peer.exchange.bytes_in_flight() == 0);
 }
 
@@ -410,13 +232,9 @@ type Connection = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 async fn h2_client(stream: tokio_rustls::client::TlsStream<TcpStream>) -> (Announcer, Connection) {
     let executor = hyper_util::rt::TokioExecutor::new();
     let io = hyper_util::rt::TokioIo::new(stream);
-    let (send, connection) = hyper::client::conn::http2::handshake(executor, io)
-        .await
-        .expect("HTTP/2");
-    (
-        Announcer(send),
-        Box::pin(async move { drop(connection.await) }),
-    )
+    let (send, connection) =
+        hyper::client::conn::http2::handshake(executor, io).await.expect("HTTP/2");
+    (Announcer(send), Box::pin(async move { drop(connection.await) }))
 }
 
 /// The five bytes before a message of some length, and then nothing, for ever.
@@ -458,43 +276,27 @@ impl Announcer {
 async fn a_peer_with_another_key_than_the_ledger_says_is_not_talked_to() {
     let peer = start(1, &[1, 2], Limits::default(), true).await;
     let honest = start(2, &[1, 2], Limits::default(), false).await;
-    let callee = Callee {
-        key: identity(5).public(),
-        ..peer.callee()
-    };
+    let callee = Callee { key: identity(5).public(), ..peer.callee() };
     let error = honest
         .caller()
         .forward(&callee, from_tokens(&tokens()), false, PATIENCE)
         .await
         .expect_err("the certificate is another's");
-    assert!(
-        matches!(error, muster_peer::client::CallError::Status(_)),
-        "{error}"
-    );
+    assert!(matches!(error, muster_peer::client::CallError::Status(_)), "{error}");
     assert_eq!(peer.exchange.counters.answered(), 0);
 }
 
 #[tokio::test]
 async fn connections_without_a_proven_key_and_rubbish_are_dropped() {
-    let limits = Limits {
-        handshake_timeout: Duration::from_millis(300),
-        ..Limits::default()
-    };
+    let limits = Limits { handshake_timeout: Duration::from_millis(300), ..Limits::default() };
     let peer = start(1, &[1, 2, 3], limits, true).await;
     let address = peer.endpoint.trim_start_matches("https://").to_string();
     let mut rubbish = TcpStream::connect(&address).await.expect("it listens");
-    rubbish
-        .write_all(b"GET / HTTP/1.1\r\n\r\n")
-        .await
-        .expect("sent");
+    rubbish.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("sent");
     let mut rest = Vec::new();
-    let _ = tokio::time::timeout(PATIENCE, rubbish.read_to_end(&mut rest))
-        .await
-        .expect("closed");
+    let _ = tokio::time::timeout(PATIENCE, rubbish.read_to_end(&mut rest)).await.expect("closed");
     let mut silent = TcpStream::connect(&address).await.expect("it listens");
-    let _ = tokio::time::timeout(PATIENCE, silent.read_to_end(&mut rest))
-        .await
-        .expect("closed");
+    let _ = tokio::time::timeout(PATIENCE, silent.read_to_end(&mut rest)).await.expect("closed");
 
     // TLS without a client certificate.
     let mut config = identity(3).client_config(peer.key()).expect("a usable key");
@@ -504,10 +306,7 @@ async fn connections_without_a_proven_key_and_rubbish_are_dropped() {
     let name = "localhost".try_into().expect("a name");
     if let Ok(mut stream) = connector.connect(name, stream).await {
         let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
-        assert!(
-            read.expect("closed").is_err(),
-            "the server aborts the handshake"
-        );
+        assert!(read.expect("closed").is_err(), "the server aborts the handshake");
     }
     assert_eq!(peer.exchange.counters.handshakes_failed(), 3);
     let honest = start(2, &[1, 2, 3], Limits::default(), false).await;
@@ -533,10 +332,7 @@ impl rustls::client::ResolvesClientCert for NoCertificate {
 
 #[tokio::test]
 async fn too_many_connections_of_one_key_are_refused() {
-    let limits = Limits {
-        sender_connections_max: 2,
-        ..Limits::default()
-    };
+    let limits = Limits { sender_connections_max: 2, ..Limits::default() };
     let peer = start(1, &[1, 2, 3], limits, true).await;
     let attacker = identity(3);
     let mut clients = Vec::new();
@@ -553,26 +349,13 @@ async fn too_many_connections_of_one_key_are_refused() {
 #[tokio::test]
 async fn answers_that_are_unsigned_or_of_another_request_are_refused() {
     // The asker's check, without a server: what a hostile answerer could send.
-    let (asker, answerer) = (
-        start(2, &[1, 2], Limits::default(), false).await,
-        identity(1),
-    );
-    let (_, tag) = sealed(
-        forward(from_tokens(&tokens())),
-        &identity(2),
-        answerer.public(),
-    );
+    let (asker, answerer) = (start(2, &[1, 2], Limits::default(), false).await, identity(1));
+    let (_, tag) = sealed(forward(from_tokens(&tokens())), &identity(2), answerer.public());
     let caller = asker.caller();
-    let answer = || ForwardResponse {
-        envelope: None,
-        output: Some(from_activations(&table(&tokens()))),
-    };
+    let answer =
+        || ForwardResponse { envelope: None, output: Some(from_activations(table(&tokens()))) };
     let refusal = |message: &ForwardResponse| {
-        caller
-            .check(message, &tag, &CHAIN)
-            .err()
-            .map(|error| error.to_string())
-            .unwrap_or_default()
+        caller.check(message, &tag, &CHAIN).err().map(|error| error.to_string()).unwrap_or_default()
     };
     assert!(refusal(&answer()).contains("no envelope"));
 
@@ -589,25 +372,13 @@ async fn answers_that_are_unsigned_or_of_another_request_are_refused() {
     assert!(refusal(&changed).contains("signature is wrong"));
 
     let mut other = answer();
-    seal_response(
-        &mut other,
-        &answerer,
-        &CHAIN,
-        &Tag { id: [9; 16], ..tag },
-        now_ms(),
-    );
+    seal_response(&mut other, &answerer, &CHAIN, &Tag { id: [9; 16], ..tag }, now_ms());
     assert!(refusal(&other).contains("another request"));
 
     // Same id, but the answer to a request with another body.
     let mut swapped = answer();
     let statement = Hash([3; 32]);
-    seal_response(
-        &mut swapped,
-        &answerer,
-        &CHAIN,
-        &Tag { statement, ..tag },
-        now_ms(),
-    );
+    seal_response(&mut swapped, &answerer, &CHAIN, &Tag { statement, ..tag }, now_ms());
     assert!(refusal(&swapped).contains("signature is wrong"));
 
     let mut old = answer();
@@ -635,22 +406,10 @@ async fn one_sender_cannot_fill_the_bytes_in_flight_of_all() {
         let (message, _) = sealed(forward(from_tokens(&large)), &attacker, peer.key());
         let mut request = Request::new(message);
         request.set_timeout(Duration::from_secs(2));
-        async move {
-            client
-                .forward(request)
-                .await
-                .expect_err("nobody answers")
-                .code()
-        }
+        async move { client.forward(request).await.expect_err("nobody answers").code() }
     });
     let codes = futures::future::join_all(calls).await;
-    let exhausted = codes
-        .iter()
-        .filter(|code| **code == Code::ResourceExhausted)
-        .count();
-    assert_eq!(
-        exhausted, 2,
-        "two fit into two mebibytes with their envelopes: {codes:?}"
-    );
+    let exhausted = codes.iter().filter(|code| **code == Code::ResourceExhausted).count();
+    assert_eq!(exhausted, 2, "two fit into two mebibytes with their envelopes: {codes:?}");
     assert_eq!(peer.exchange.counters.refused(Reason::Size), 2);
 }

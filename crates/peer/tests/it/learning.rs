@@ -20,31 +20,16 @@ use tokio::net::TcpListener;
 
 /// A small model, so that the tests take seconds.
 fn model() -> ModelConfig {
-    ModelConfig {
-        width: 16,
-        layers: 1,
-        heads: 2,
-        context: 16,
-        out_dim: 12,
-        key_width: 8,
-    }
+    ModelConfig { width: 16, layers: 1, heads: 2, context: 16, out_dim: 12, key_width: 8 }
 }
 
 fn training() -> TrainingConfig {
-    TrainingConfig {
-        batch: 4,
-        evaluation_batches: 1,
-        ..TrainingConfig::default()
-    }
+    TrainingConfig { batch: 4, evaluation_batches: 1, ..TrainingConfig::default() }
 }
 
 fn corpus(seed: u8) -> Corpus {
-    let words: [&[u8]; 4] = [
-        b"the cat sat on the mat. ",
-        b"a dog ran off. ",
-        b"oh my! ",
-        b"so it goes, ",
-    ];
+    let words: [&[u8]; 4] =
+        [b"the cat sat on the mat. ", b"a dog ran off. ", b"oh my! ", b"so it goes, "];
     let text: Vec<u8> = (0..200_usize)
         .flat_map(|i| words[(i * 7 + usize::from(seed) * i / 3) % words.len()].to_vec())
         .collect();
@@ -85,12 +70,8 @@ async fn start(seed: u8, behaviour: Behaviour) -> Running {
         ask_text_max: 1024,
         ask_bytes_max: 64,
     };
-    let exchange = Arc::new(Exchange::new(
-        identity(seed),
-        Limits::default(),
-        offer,
-        Till::default(),
-    ));
+    let exchange =
+        Arc::new(Exchange::new(identity(seed), Limits::default(), offer, Till::default()));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let endpoint = format!("https://{}", listener.local_addr().expect("it is bound"));
     let serving = muster_peer::listen::serve(listener, exchange.clone(), std::future::pending());
@@ -112,14 +93,7 @@ async fn start(seed: u8, behaviour: Behaviour) -> Running {
         progress.clone(),
     );
     let thread = std::thread::spawn(move || worker.run());
-    Running {
-        exchange,
-        progress,
-        endpoint,
-        checkpoint,
-        thread,
-        _folder: folder,
-    }
+    Running { exchange, progress, endpoint, checkpoint, thread, _folder: folder }
 }
 
 /// Makes the peers known to each other, with equal stakes.
@@ -152,22 +126,14 @@ fn introduce(peers: &[Running]) {
 async fn until(what: &str, mut there: impl FnMut() -> bool) {
     let began = Instant::now();
     while !there() {
-        assert!(
-            began.elapsed() < Duration::from_secs(120),
-            "still waiting for: {what}"
-        );
+        assert!(began.elapsed() < Duration::from_secs(120), "still waiting for: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn peers_learn_from_each_other_and_survive_a_silent_one() {
-    let behaviours = [
-        Behaviour::Honest,
-        Behaviour::Honest,
-        Behaviour::Silent,
-        Behaviour::Cabal,
-    ];
+    let behaviours = [Behaviour::Honest, Behaviour::Honest, Behaviour::Silent, Behaviour::Cabal];
     let mut peers = Vec::new();
     for (seed, behaviour) in (1..).zip(behaviours) {
         peers.push(start(seed, behaviour).await);
@@ -176,58 +142,28 @@ async fn peers_learn_from_each_other_and_survive_a_silent_one() {
     until("steps alone", || peers[0].steps() > 2).await;
     assert_eq!(peers[0].exchange.counters.asked(), 0);
     introduce(&peers);
-    until("steps together", || {
-        peers[..2]
-            .iter()
-            .all(|p| p.exchange.counters.answered() > 20)
-    })
-    .await;
+    until("steps together", || peers[..2].iter().all(|p| p.exchange.counters.answered() > 20))
+        .await;
     until("an evaluation with the network", || {
         peers[..2].iter().all(|peer| {
             let progress = peer.progress.lock().expect("not poisoned");
-            progress
-                .evaluation
-                .is_some_and(|e| e.loss_with_network.is_some() && e.gain.is_some())
+            progress.evaluation.is_some_and(|e| e.loss_with_network.is_some() && e.gain.is_some())
         })
     })
     .await;
-    assert!(
-        peers[3].exchange.counters.answered() > 0,
-        "the cabal answers, with noise"
-    );
-    assert_eq!(
-        peers[2].exchange.counters.answered(),
-        0,
-        "the silent one does not"
-    );
-    assert_eq!(
-        (peers[2].steps(), peers[3].steps()),
-        (0, 0),
-        "neither learns"
-    );
-    assert!(
-        peers[0].exchange.counters.unanswered() > 0,
-        "somebody waited for the silent one"
-    );
+    assert!(peers[3].exchange.counters.answered() > 0, "the cabal answers, with noise");
+    assert_eq!(peers[2].exchange.counters.answered(), 0, "the silent one does not");
+    assert_eq!((peers[2].steps(), peers[3].steps()), (0, 0), "neither learns");
+    assert!(peers[0].exchange.counters.unanswered() > 0, "somebody waited for the silent one");
     let progress = peers[0].progress.lock().expect("not poisoned").clone();
-    assert!(
-        progress
-            .compute_relative_to_control
-            .is_some_and(|ratio| ratio > 0.0)
-    );
+    assert!(progress.compute_relative_to_control.is_some_and(|ratio| ratio > 0.0));
 
     let (reply, weights) = tokio::sync::oneshot::channel();
     peers[0].exchange.inbox.notify(Event::Weights(reply));
     let weights = weights.await.expect("the worker answers");
     let total: f64 = weights.iter().map(|(_, share)| share).sum();
-    assert!(
-        weights.contains(&(PeerId(0), 0.05)) && total <= 1.0,
-        "{weights:?}"
-    );
-    assert!(
-        weights.iter().all(|(id, _)| *id != PeerId(2)),
-        "nothing for silence: {weights:?}"
-    );
+    assert!(weights.contains(&(PeerId(0), 0.05)) && total <= 1.0, "{weights:?}");
+    assert!(weights.iter().all(|(id, _)| *id != PeerId(2)), "nothing for silence: {weights:?}");
 
     // What is on disk goes on exactly where it stopped.
     let bytes = peers.remove(0).stop();
@@ -244,10 +180,7 @@ async fn a_continuation_is_written_with_the_help_of_the_others() {
         peers.push(start(seed, Behaviour::Honest).await);
     }
     introduce(&peers);
-    until("some learning", || {
-        peers.iter().all(|peer| peer.steps() > 5)
-    })
-    .await;
+    until("some learning", || peers.iter().all(|peer| peer.steps() > 5)).await;
     let asking = Exchange::new(
         identity(99),
         Limits::default(),
@@ -265,17 +198,11 @@ async fn a_continuation_is_written_with_the_help_of_the_others() {
         bytes: 20,
         ..Default::default()
     };
-    let (tag, mut stream) = caller
-        .ask(&callee, request, Duration::from_secs(60))
-        .await
-        .expect("it sells");
+    let (tag, mut stream) =
+        caller.ask(&callee, request, Duration::from_secs(60)).await.expect("it sells");
     let (mut all, mut index) = (Piece::default(), 0);
     loop {
-        let response = stream
-            .message()
-            .await
-            .expect("a message")
-            .expect("not the end yet");
+        let response = stream.message().await.expect("a message").expect("not the end yet");
         caller.check(&response, &tag, &CHAIN).expect("signed");
         assert_eq!(response.index, index);
         index += 1;
@@ -291,21 +218,12 @@ async fn a_continuation_is_written_with_the_help_of_the_others() {
     assert!(stream.message().await.expect("the end").is_none());
 
     // Requests that cannot be served are refused in words.
-    for (text, bytes, words) in [
-        ("", 5, "the text has 0 bytes"),
-        ("x", 0, "0 bytes were asked"),
-        ("x", 65, "1 to 64"),
-    ] {
-        let request = muster_peer::proto::AskRequest {
-            text: text.into(),
-            bytes,
-            ..Default::default()
-        };
-        let error = caller
-            .ask(&callee, request, PATIENCE)
-            .await
-            .expect_err("refused")
-            .to_string();
+    for (text, bytes, words) in
+        [("", 5, "the text has 0 bytes"), ("x", 0, "0 bytes were asked"), ("x", 65, "1 to 64")]
+    {
+        let request =
+            muster_peer::proto::AskRequest { text: text.into(), bytes, ..Default::default() };
+        let error = caller.ask(&callee, request, PATIENCE).await.expect_err("refused").to_string();
         assert!(error.contains(words), "{error}");
     }
     peers.into_iter().for_each(|peer| drop(peer.stop()));
@@ -313,10 +231,7 @@ async fn a_continuation_is_written_with_the_help_of_the_others() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_of_requests_does_not_stop_own_steps() {
-    let peers = vec![
-        start(1, Behaviour::Honest).await,
-        start(2, Behaviour::Silent).await,
-    ];
+    let peers = vec![start(1, Behaviour::Honest).await, start(2, Behaviour::Silent).await];
     introduce(&peers);
     let caller = Arc::new(peers[1].exchange.caller());
     let callee = Callee {
@@ -336,15 +251,9 @@ async fn a_flood_of_requests_does_not_stop_own_steps() {
             })
         })
         .collect();
-    until("answers under the flood", || {
-        peers[0].exchange.counters.answered() > 100
-    })
-    .await;
+    until("answers under the flood", || peers[0].exchange.counters.answered() > 100).await;
     let before = peers[0].steps();
-    until("own steps under the flood", || {
-        peers[0].steps() > before + 5
-    })
-    .await;
+    until("own steps under the flood", || peers[0].steps() > before + 5).await;
     flood.iter().for_each(tokio::task::JoinHandle::abort);
     peers.into_iter().for_each(|peer| drop(peer.stop()));
 }
