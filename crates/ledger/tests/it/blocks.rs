@@ -9,10 +9,7 @@ use muster_ledger::transaction::{Action, Height, PeerId, Rejection, Share, Signe
 use crate::support::{Chain, address, endpoint, key, mst};
 
 fn transfer(to: &str, amount: Grains) -> Action {
-    Action::Transfer {
-        to: address(to),
-        amount,
-    }
+    Action::Transfer { to: address(to), amount }
 }
 
 #[test]
@@ -22,17 +19,11 @@ fn a_transfer_moves_money_burns_its_fee_and_tips_the_proposer() {
     signed.transaction.tip = Grains(77);
     let signed = SignedTransaction::sign(signed.transaction, &key("alice"));
     let cost = check(&chain.state, &signed).unwrap();
-    assert_eq!(
-        cost.fee,
-        Grains(100_000 + 1_000 * signed.encode().len() as u64)
-    );
+    assert_eq!(cost.fee, Grains(100_000 + 1_000 * signed.encode().len() as u64));
     let proposer = chain.proposer();
     let execution = chain.block(vec![signed.clone()]);
     assert_eq!(execution.receipts[0].hash, signed.hash());
-    assert_eq!(
-        (execution.receipts[0].fee, execution.receipts[0].tip),
-        (cost.fee, Grains(77))
-    );
+    assert_eq!((execution.receipts[0].fee, execution.receipts[0].tip), (cost.fee, Grains(77)));
     assert_eq!(execution.receipts[0].result, Ok(()));
     assert_eq!(execution.cost, cost.units);
     let (from, to, amount) = (address("alice"), address("carol"), mst(3));
@@ -50,23 +41,14 @@ fn changes_are_exactly_the_difference() {
     let chain = Chain::with(2, Parameters::default());
     let (_, execution) = chain.next(vec![chain.sign("alice", 0, transfer("bob", mst(1)))]);
     for (key, value) in &execution.changes {
-        assert_ne!(
-            chain.state.get(key),
-            value.as_ref(),
-            "{key:?} did not change"
-        );
+        assert_ne!(chain.state.get(key), value.as_ref(), "{key:?} did not change");
     }
     let mut rebuilt = chain.state.clone();
     let entries = rebuilt
         .entries()
         .map(|(key, value)| (*key, value.clone()))
         .filter(|(key, _)| !execution.changes.contains_key(key))
-        .chain(
-            execution
-                .changes
-                .iter()
-                .filter_map(|(key, value)| Some((*key, value.clone()?))),
-        )
+        .chain(execution.changes.iter().filter_map(|(key, value)| Some((*key, value.clone()?))))
         .collect::<Vec<_>>();
     rebuilt = muster_ledger::state::State::from_entries(entries.into_iter()).unwrap();
     assert_eq!(rebuilt, execution.state);
@@ -87,10 +69,7 @@ fn an_action_that_fails_is_included_and_pays() {
 fn transfers_to_oneself_and_to_what_is_no_key() {
     let mut chain = Chain::with(1, Parameters::default());
     chain.act("bob", transfer("bob", mst(9))).unwrap();
-    assert_eq!(
-        chain.balance("bob").0 + chain.state.supply().burned.0,
-        mst(10).0
-    );
+    assert_eq!(chain.balance("bob").0 + chain.state.supply().burned.0, mst(10).0);
     let mut two = [0; 32];
     two[0] = 2;
     let to = muster_ledger::crypto::PublicKey(two);
@@ -108,46 +87,19 @@ fn what_may_not_stand_in_a_block_is_left_out_of_proposals() {
     let mut late = chain.sign("bob", 0, transfer("alice", mst(1))).transaction;
     late.expires = Height(0);
     let late = SignedTransaction::sign(late, &key("bob"));
-    let candidates = vec![
-        ahead.clone(),
-        good.clone(),
-        good.clone(),
-        second.clone(),
-        poor.clone(),
-        late.clone(),
-    ];
+    let candidates =
+        vec![ahead.clone(), good.clone(), good.clone(), second.clone(), poor.clone(), late.clone()];
     let (included, execution) = chain.propose(candidates);
     assert_eq!(included, [good.clone(), second.clone()]);
     assert_eq!(execution.receipts.len(), 2);
     let rejected = |transaction| check(&chain.state, transaction).unwrap_err();
-    assert_eq!(
-        rejected(&ahead),
-        Rejection::NonceAhead {
-            expected: 0,
-            found: 3
-        }
-    );
-    assert!(matches!(
-        rejected(&poor),
-        Rejection::CannotPay {
-            available: Grains(0),
-            ..
-        }
-    ));
-    assert_eq!(
-        rejected(&late),
-        Rejection::Expired {
-            expires: Height(0),
-            height: Height(1)
-        }
-    );
+    assert_eq!(rejected(&ahead), Rejection::NonceAhead { expected: 0, found: 3 });
+    assert!(matches!(rejected(&poor), Rejection::CannotPay { available: Grains(0), .. }));
+    assert_eq!(rejected(&late), Rejection::Expired { expires: Height(0), height: Height(1) });
     assert!(check_after(&chain.state, &ahead, 3).is_ok());
     assert_eq!(
         check_after(&chain.state, &good, 1),
-        Err(Rejection::NonceUsed {
-            expected: 1,
-            found: 0
-        })
+        Err(Rejection::NonceUsed { expected: 1, found: 0 })
     );
     // Anybody who puts them into a block regardless has an invalid block.
     for bad in [ahead, poor, late] {
@@ -156,10 +108,7 @@ fn what_may_not_stand_in_a_block_is_left_out_of_proposals() {
         block.header.transactions_root =
             muster_ledger::block::transactions_root(&block.transactions);
         let error = execute(&chain.state, &chain.header, &block).unwrap_err();
-        assert!(
-            matches!(error, BlockError::Transaction { index: 0, .. }),
-            "{error}"
-        );
+        assert!(matches!(error, BlockError::Transaction { index: 0, .. }), "{error}");
     }
 }
 
@@ -175,18 +124,9 @@ fn wrong_headers_are_told_apart() {
         edit(&mut wrong);
         execute(&chain.state, &chain.header, &wrong).unwrap_err()
     };
-    assert!(matches!(
-        outcome(&|b| b.header.chain = zero),
-        BlockError::Chain { .. }
-    ));
-    assert!(matches!(
-        outcome(&|b| b.header.height = Height(9)),
-        BlockError::Height { .. }
-    ));
-    assert!(matches!(
-        outcome(&|b| b.header.previous = zero),
-        BlockError::Previous { .. }
-    ));
+    assert!(matches!(outcome(&|b| b.header.chain = zero), BlockError::Chain { .. }));
+    assert!(matches!(outcome(&|b| b.header.height = Height(9)), BlockError::Height { .. }));
+    assert!(matches!(outcome(&|b| b.header.previous = zero), BlockError::Previous { .. }));
     assert!(matches!(
         outcome(&|b| b.header.time_ms = chain.header.time_ms),
         BlockError::Time { .. }
@@ -199,10 +139,7 @@ fn wrong_headers_are_told_apart() {
         outcome(&|b| b.header.next_committee = zero),
         BlockError::NextCommittee { .. }
     ));
-    assert!(matches!(
-        outcome(&|b| b.transactions.clear()),
-        BlockError::TransactionsRoot { .. }
-    ));
+    assert!(matches!(outcome(&|b| b.transactions.clear()), BlockError::TransactionsRoot { .. }));
     assert!(matches!(
         outcome(&|b| b.transactions[0].signature = Signature([1; 64])),
         BlockError::Signature { index: 0 }
@@ -214,14 +151,7 @@ fn wrong_headers_are_told_apart() {
         BlockError::Parent { .. }
     ));
     assert!(matches!(
-        propose(
-            &chain.state,
-            &chain.header,
-            0,
-            address("x"),
-            std::iter::empty()
-        )
-        .unwrap_err(),
+        propose(&chain.state, &chain.header, 0, address("x"), std::iter::empty()).unwrap_err(),
         BlockError::Time { .. }
     ));
 }
@@ -237,9 +167,8 @@ fn blocks_end_at_their_limits() {
     };
     let check_limit = |parameters: Parameters, expected: usize| {
         let chain = Chain::with(1, parameters);
-        let candidates: Vec<_> = (0..40)
-            .map(|ahead| chain.sign("alice", ahead, transfer("bob", Grains(1))))
-            .collect();
+        let candidates: Vec<_> =
+            (0..40).map(|ahead| chain.sign("alice", ahead, transfer("bob", Grains(1)))).collect();
         let (block, execution) = chain.next(candidates.clone());
         assert_eq!(block.transactions.len(), expected);
         assert!(block.encode().len() as u64 <= chain.state.parameters().block_bytes_max);
@@ -260,17 +189,8 @@ fn blocks_end_at_their_limits() {
     };
     // 193 bytes each; 40 + 3 cost units each.
     check_limit(parameters.clone(), 20);
-    check_limit(
-        Parameters {
-            block_bytes_max: 1 << 20,
-            ..parameters.clone()
-        },
-        30,
-    );
-    let few = Parameters {
-        block_transactions_max: 3,
-        ..parameters
-    };
+    check_limit(Parameters { block_bytes_max: 1 << 20, ..parameters.clone() }, 30);
+    let few = Parameters { block_transactions_max: 3, ..parameters };
     check_limit(few, 3);
 }
 
@@ -280,26 +200,14 @@ fn forms_are_checked_before_any_state() {
     let limits = chain.state.limits();
     let form = |action: Action| chain.sign("alice", 0, action).check_stateless(&limits);
     let weights = |row: &[(u32, u32)]| {
-        let weights = row
-            .iter()
-            .map(|(peer, share)| (PeerId(*peer), Share(*share)))
-            .collect();
+        let weights = row.iter().map(|(peer, share)| (PeerId(*peer), Share(*share))).collect();
         form(Action::SetWeights { weights })
     };
     assert_eq!(weights(&[(0, 1), (5, 999_999_999)]), Ok(()));
     assert_eq!(weights(&[]), Ok(()));
-    assert_eq!(
-        weights(&[(1, 5), (0, 5)]),
-        Err(Rejection::RowOrder { peer: PeerId(0) })
-    );
-    assert_eq!(
-        weights(&[(1, 5), (1, 5)]),
-        Err(Rejection::RowOrder { peer: PeerId(1) })
-    );
-    assert_eq!(
-        weights(&[(1, 0)]),
-        Err(Rejection::RowZero { peer: PeerId(1) })
-    );
+    assert_eq!(weights(&[(1, 5), (0, 5)]), Err(Rejection::RowOrder { peer: PeerId(0) }));
+    assert_eq!(weights(&[(1, 5), (1, 5)]), Err(Rejection::RowOrder { peer: PeerId(1) }));
+    assert_eq!(weights(&[(1, 0)]), Err(Rejection::RowZero { peer: PeerId(1) }));
     assert_eq!(
         weights(&[(0, 1_000_000_000), (1, 1)]),
         Err(Rejection::RowSum { sum: 1_000_000_001 })
@@ -310,10 +218,7 @@ fn forms_are_checked_before_any_state() {
     let mut other = chain.sign("alice", 0, transfer("bob", mst(1))).transaction;
     other.chain = Hash([1; 32]);
     let other = SignedTransaction::sign(other, &key("alice"));
-    assert!(matches!(
-        other.check_stateless(&limits),
-        Err(Rejection::Chain { .. })
-    ));
+    assert!(matches!(other.check_stateless(&limits), Err(Rejection::Chain { .. })));
     let mut stolen = chain.sign("alice", 0, transfer("bob", mst(1)));
     stolen.transaction.nonce = 1;
     assert_eq!(stolen.check_stateless(&limits), Err(Rejection::Signature));
@@ -326,11 +231,7 @@ fn endpoints_are_https_host_and_port() {
         endpoint.url = url.into();
         endpoint.check().is_ok()
     };
-    for good in [
-        "https://127.0.0.1:8700",
-        "https://[::1]:1",
-        "https://a-b.example:65535",
-    ] {
+    for good in ["https://127.0.0.1:8700", "https://[::1]:1", "https://a-b.example:65535"] {
         assert!(check(good), "{good}");
     }
     let long = format!("https://{}:1", "a".repeat(128));
@@ -360,8 +261,5 @@ fn expiry_has_a_horizon() {
     let mut far = chain.sign("alice", 0, transfer("bob", mst(1))).transaction;
     far.expires = Height(u64::MAX);
     let far = SignedTransaction::sign(far, &key("alice"));
-    assert!(matches!(
-        check(&chain.state, &far),
-        Err(Rejection::ExpiresTooLate { .. })
-    ));
+    assert!(matches!(check(&chain.state, &far), Err(Rejection::ExpiresTooLate { .. })));
 }

@@ -6,12 +6,7 @@ use muster_ledger::transaction::{Action, PeerId, Rejection};
 use crate::support::{Chain, mst};
 
 fn propose(name: &str, value: u64) -> Action {
-    Action::Propose {
-        change: ParameterChange {
-            name: name.into(),
-            value,
-        },
-    }
+    Action::Propose { change: ParameterChange { name: name.into(), value } }
 }
 
 fn vote(proposal: u64, approve: bool) -> Action {
@@ -50,17 +45,8 @@ fn a_majority_of_all_stake_changes_a_parameter() {
             .any(|event| matches!(event, Event::ParameterChanged { proposal: 0, .. }))
     );
     assert_eq!(chain.state.parameters().unbonding_blocks, 9);
-    assert_eq!(
-        (
-            chain.state.proposals().count(),
-            chain.state.votes(0).count()
-        ),
-        (0, 0)
-    );
-    assert_eq!(
-        chain.act("cold-3", vote(0, true)),
-        Err(Rejection::NoProposal { proposal: 0 })
-    );
+    assert_eq!((chain.state.proposals().count(), chain.state.votes(0).count()), (0, 0));
+    assert_eq!(chain.act("cold-3", vote(0, true)), Err(Rejection::NoProposal { proposal: 0 }));
 }
 
 #[test]
@@ -70,10 +56,7 @@ fn votes_weigh_what_is_staked_at_the_end_of_the_epoch() {
     chain.act("cold-1", vote(0, true)).unwrap();
     chain.act("cold-2", vote(0, true)).unwrap();
     // The third takes stake back before the count: 200 of 300 still approve.
-    let all = Action::Unstake {
-        peer: PeerId(2),
-        amount: mst(100),
-    };
+    let all = Action::Unstake { peer: PeerId(2), amount: mst(100) };
     chain.act("cold-2", all).unwrap();
     chain.act("cold-1", vote(0, false)).unwrap();
     chain.end_epoch();
@@ -87,11 +70,8 @@ fn votes_weigh_what_is_staked_at_the_end_of_the_epoch() {
 
 #[test]
 fn proposals_expire() {
-    let mut chain = chain(Parameters {
-        proposal_epochs: 2,
-        proposals_max: 1,
-        ..Parameters::default()
-    });
+    let mut chain =
+        chain(Parameters { proposal_epochs: 2, proposals_max: 1, ..Parameters::default() });
     chain.act("cold-0", propose("unbonding_blocks", 9)).unwrap();
     let full = Err(Rejection::ProposalsFull { count: 1 });
     assert_eq!(chain.act("cold-1", propose("unbonding_blocks", 8)), full);
@@ -105,25 +85,16 @@ fn proposals_expire() {
 #[test]
 fn only_stake_speaks_and_only_possible_changes_are_proposed() {
     let mut chain = chain(Parameters::default());
-    let nobody = Err(Rejection::Influence {
-        needed: mst(1),
-        available: Grains(0),
-    });
+    let nobody = Err(Rejection::Influence { needed: mst(1), available: Grains(0) });
     assert_eq!(chain.act("bob", propose("unbonding_blocks", 9)), nobody);
     chain.act("cold-0", propose("unbonding_blocks", 9)).unwrap();
-    assert!(matches!(
-        chain.act("bob", vote(0, true)),
-        Err(Rejection::Influence { .. })
-    ));
+    assert!(matches!(chain.act("bob", vote(0, true)), Err(Rejection::Influence { .. })));
     let contradiction = chain.act("cold-0", propose("block_bytes_max", 5_000));
     assert!(matches!(contradiction, Err(Rejection::Parameter { .. })));
     let limits = chain.state.limits();
     for action in [propose("colour", 1), propose("epoch_blocks", 0)] {
         let signed = chain.sign("cold-0", 0, action);
-        assert!(matches!(
-            signed.check_stateless(&limits),
-            Err(Rejection::Parameter { .. })
-        ));
+        assert!(matches!(signed.check_stateless(&limits), Err(Rejection::Parameter { .. })));
     }
 }
 

@@ -37,20 +37,8 @@ fn derivation_follows_slip_0010() {
 #[test]
 fn bad_paths_are_refused_in_words() {
     let long = "a".repeat(200);
-    for path in [
-        "",
-        "m/",
-        "m/0",
-        "m/x'",
-        "m/-1'",
-        "m/+1'",
-        "m/2147483648'",
-        long.as_str(),
-    ] {
-        assert!(
-            matches!(derive(&[0; 64], path), Err(KeyError::Path(_))),
-            "{path}"
-        );
+    for path in ["", "m/", "m/0", "m/x'", "m/-1'", "m/+1'", "m/2147483648'", long.as_str()] {
+        assert!(matches!(derive(&[0; 64], path), Err(KeyError::Path(_))), "{path}");
     }
 }
 
@@ -94,20 +82,14 @@ fn encryption_is_undone_by_the_passphrase_alone() {
     let secret = b"twenty-four words";
     let file = encrypt("correct horse", secret, 4).unwrap();
     assert_eq!(decrypt("correct horse", &file).unwrap().as_slice(), secret);
-    assert_eq!(
-        decrypt("wrong horse", &file).unwrap_err(),
-        KeyError::Passphrase
-    );
+    assert_eq!(decrypt("wrong horse", &file).unwrap_err(), KeyError::Passphrase);
     let mut cut = file.clone();
     cut.truncate(file.len() - 5);
     assert!(decrypt("correct horse", &cut).is_err());
     for bytes in [&b""[..], b"age-encryption.org/v1\n", &[0; 100]] {
         assert!(matches!(decrypt("x", bytes), Err(KeyError::Ciphertext(_))));
     }
-    assert!(matches!(
-        decrypt("x", &vec![0; 2 << 20]),
-        Err(KeyError::Ciphertext(_))
-    ));
+    assert!(matches!(decrypt("x", &vec![0; 2 << 20]), Err(KeyError::Ciphertext(_))));
 }
 
 #[test]
@@ -119,10 +101,7 @@ fn excessive_work_is_refused() {
     let mut forged = file[..position].to_vec();
     forged.extend(b" 40\n");
     forged.extend(&file[position + 3..]);
-    assert!(matches!(
-        decrypt("p", &forged),
-        Err(KeyError::Ciphertext(_))
-    ));
+    assert!(matches!(decrypt("p", &forged), Err(KeyError::Ciphertext(_))));
 }
 
 #[test]
@@ -140,10 +119,7 @@ fn addresses_check_themselves() {
     assert_eq!(parse(&text[..40]), AddressError::Length(29));
     assert_eq!(parse(&"5".repeat(65)), AddressError::Alphabet);
     // The same key under prefix 0.
-    assert_eq!(
-        parse("15oF4uVJwmo4TdGW7VfQxNLavjCXviqxT9S1MgbjMNHr6Sp5"),
-        AddressError::Prefix(0)
-    );
+    assert_eq!(parse("15oF4uVJwmo4TdGW7VfQxNLavjCXviqxT9S1MgbjMNHr6Sp5"), AddressError::Prefix(0));
 }
 
 #[test]
@@ -178,10 +154,7 @@ fn batches_say_which_signature_is_wrong() {
         .collect();
     let expected: Vec<bool> = (0..150).map(|index| index % 70 != 13).collect();
     assert_eq!(verify_batch(&claims), expected);
-    assert_eq!(
-        claims.iter().map(Claim::verify).collect::<Vec<_>>(),
-        expected
-    );
+    assert_eq!(claims.iter().map(Claim::verify).collect::<Vec<_>>(), expected);
     assert!(verify_batch(&[]).is_empty());
 }
 

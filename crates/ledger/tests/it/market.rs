@@ -9,9 +9,7 @@ use muster_ledger::transaction::{
 use crate::support::{Chain, MST, address, endpoint, mst, row};
 
 fn weigh(peers: &[u32]) -> Action {
-    Action::SetWeights {
-        weights: row(peers),
-    }
+    Action::SetWeights { weights: row(peers) }
 }
 
 /// Sets each peer's row, in one block.
@@ -29,10 +27,7 @@ fn set_all(chain: &mut Chain, rows: &[&[u32]]) {
 #[test]
 fn emission_pays_what_the_payout_row_says() {
     let mut chain = Chain::with(4, Parameters::default());
-    set_all(
-        &mut chain,
-        &[&[0, 1, 2, 3], &[0, 2, 3], &[0, 1, 3], &[0, 1, 2]],
-    );
+    set_all(&mut chain, &[&[0, 1, 2, 3], &[0, 2, 3], &[0, 1, 3], &[0, 1, 2]]);
     assert!(chain.state.payout(PeerId(0)).is_empty());
     chain.end_epoch();
     let peer = chain.state.peer(PeerId(0)).unwrap().clone();
@@ -42,22 +37,14 @@ fn emission_pays_what_the_payout_row_says() {
     assert!(payout.len() == 4 && payout.iter().all(|(_, share)| share.0 > 0));
     let parts: Vec<u32> = payout.iter().map(|(_, share)| share.0).collect();
     let amounts = distribute(peer.accrued, &parts).unwrap();
-    let before: Vec<Grains> = chain
-        .state
-        .peers()
-        .map(|(_, peer)| peer.pool.grains)
-        .collect();
+    let before: Vec<Grains> = chain.state.peers().map(|(_, peer)| peer.pool.grains).collect();
     let supply = chain.state.supply();
     let balance = chain.balance("hot-0");
     let signed = chain.sign("hot-0", 0, Action::Emit);
     let execution = chain.block(vec![signed]);
     let fee = execution.receipts[0].fee;
     let paid: u64 = amounts.iter().map(|amount| amount.0).sum();
-    let emitted = Event::Emitted {
-        peer: PeerId(0),
-        accrued: mst(1),
-        paid: Grains(paid),
-    };
+    let emitted = Event::Emitted { peer: PeerId(0), accrued: mst(1), paid: Grains(paid) };
     assert_eq!(execution.events, [emitted]);
     // Its own share pays the fee first, so that its balance is untouched.
     assert_eq!(chain.balance("hot-0"), balance);
@@ -78,15 +65,7 @@ fn a_peer_without_balance_acts_on_its_own_share() {
     // All of hot-1's balance goes; what is left cannot pay a fee.
     let left = chain.balance("hot-1").0 - 100_000 - 1_000 * 193;
     let to = address("bob");
-    chain
-        .act(
-            "hot-1",
-            Action::Transfer {
-                to,
-                amount: Grains(left),
-            },
-        )
-        .unwrap();
+    chain.act("hot-1", Action::Transfer { to, amount: Grains(left) }).unwrap();
     assert_eq!(chain.balance("hot-1"), Grains(0));
     chain.run_to(9);
     let early = chain.sign("hot-1", 0, weigh(&[0, 2]));
@@ -104,14 +83,7 @@ fn a_cabal_that_nobody_ranks_starves() {
     let mut chain = Chain::with(6, Parameters::default());
     set_all(
         &mut chain,
-        &[
-            &[0, 1, 2, 3],
-            &[0, 1, 2, 3],
-            &[0, 1, 2, 3],
-            &[0, 1, 2, 3],
-            &[4, 5],
-            &[4, 5],
-        ],
+        &[&[0, 1, 2, 3], &[0, 1, 2, 3], &[0, 1, 2, 3], &[0, 1, 2, 3], &[4, 5], &[4, 5]],
     );
     for _ in 0..15 {
         chain.end_epoch();
@@ -132,17 +104,11 @@ fn a_cabal_that_nobody_ranks_starves() {
 
 #[test]
 fn under_the_papers_rule_nothing_is_minted_while_the_loss_is_not_negative() {
-    let parameters = Parameters {
-        market_rule: MarketRule::Paper,
-        ..Parameters::default()
-    };
+    let parameters = Parameters { market_rule: MarketRule::Paper, ..Parameters::default() };
     // Nobody ranks anybody: everybody is cut off, and R = 0 makes the loss 0.
     let mut idle = Chain::with(4, parameters.clone());
     idle.end_epoch();
-    assert_eq!(
-        (idle.state.market().loss, idle.state.market().minting),
-        (Score(0), false)
-    );
+    assert_eq!((idle.state.market().loss, idle.state.market().minting), (Score(0), false));
     assert_eq!(idle.state.market().accrued, Grains(0));
     // A ring of four is connected within three steps: the loss is negative.
     let mut ring = Chain::with(4, parameters);
@@ -162,17 +128,12 @@ fn under_the_papers_rule_nothing_is_minted_while_the_loss_is_not_negative() {
 fn weights_may_be_set_again_after_the_interval() {
     let mut chain = Chain::with(2, Parameters::default());
     chain.act("hot-0", weigh(&[1])).unwrap();
-    let soon = Rejection::TooSoon {
-        set: Height(1),
-        from: Height(6),
-    };
+    let soon = Rejection::TooSoon { set: Height(1), from: Height(6) };
     assert_eq!(chain.act("hot-0", weigh(&[0, 1])), Err(soon));
     chain.run_to(5);
     chain.act("hot-0", weigh(&[0, 1])).unwrap();
     assert_eq!(chain.state.weights(PeerId(0)).len(), 2);
-    let nobody = Err(Rejection::NotAPeer {
-        key: address("alice"),
-    });
+    let nobody = Err(Rejection::NotAPeer { key: address("alice") });
     assert_eq!(chain.act("alice", weigh(&[1])), nobody);
     let missing = Err(Rejection::RowPeer { peer: PeerId(2) });
     assert_eq!(chain.act("hot-1", weigh(&[0, 2])), missing);
@@ -181,36 +142,19 @@ fn weights_may_be_set_again_after_the_interval() {
 
 #[test]
 fn commitments_are_revealed_in_the_next_epoch_by_the_same_peer() {
-    let mut chain = Chain::with(
-        2,
-        Parameters {
-            weights_commit_required: true,
-            ..Parameters::default()
-        },
-    );
-    assert_eq!(
-        chain.act("hot-0", weigh(&[1])),
-        Err(Rejection::CommitRequired)
-    );
+    let mut chain =
+        Chain::with(2, Parameters { weights_commit_required: true, ..Parameters::default() });
+    assert_eq!(chain.act("hot-0", weigh(&[1])), Err(Rejection::CommitRequired));
     let (weights, salt) = (row(&[1]), [9; 32]);
     let commitment = weights_commitment(&chain.state.chain(), &address("hot-0"), &weights, &salt);
-    let reveal = |weights: &Row, salt: [u8; 32]| Action::RevealWeights {
-        weights: weights.clone(),
-        salt,
-    };
+    let reveal =
+        |weights: &Row, salt: [u8; 32]| Action::RevealWeights { weights: weights.clone(), salt };
     let none = Err(Rejection::NoCommitment);
     assert_eq!(chain.act("hot-0", reveal(&weights, salt)), none);
-    chain
-        .act("hot-0", Action::CommitWeights { commitment })
-        .unwrap();
+    chain.act("hot-0", Action::CommitWeights { commitment }).unwrap();
     // A copy of the commitment is of no use to another peer.
-    chain
-        .act("hot-1", Action::CommitWeights { commitment })
-        .unwrap();
-    let early = Err(Rejection::RevealWindow {
-        committed: 0,
-        epoch: 0,
-    });
+    chain.act("hot-1", Action::CommitWeights { commitment }).unwrap();
+    let early = Err(Rejection::RevealWindow { committed: 0, epoch: 0 });
     assert_eq!(chain.act("hot-0", reveal(&weights, salt)), early);
     chain.end_epoch();
     let mismatch = Err(Rejection::RevealMismatch);
@@ -220,10 +164,7 @@ fn commitments_are_revealed_in_the_next_epoch_by_the_same_peer() {
     assert_eq!(chain.state.weights(PeerId(0)), weights);
     assert!(chain.state.commitment(PeerId(0)).is_none());
     chain.end_epoch();
-    let late = Err(Rejection::RevealWindow {
-        committed: 0,
-        epoch: 2,
-    });
+    let late = Err(Rejection::RevealWindow { committed: 0, epoch: 2 });
     assert_eq!(chain.act("hot-1", reveal(&weights, salt)), late);
 }
 
@@ -231,26 +172,12 @@ fn commitments_are_revealed_in_the_next_epoch_by_the_same_peer() {
 fn endpoints_change_by_the_hot_key() {
     let mut chain = Chain::with(1, Parameters::default());
     let moved = endpoint("moved");
-    chain
-        .act(
-            "hot-0",
-            Action::SetEndpoint {
-                endpoint: moved.clone(),
-            },
-        )
-        .unwrap();
+    chain.act("hot-0", Action::SetEndpoint { endpoint: moved.clone() }).unwrap();
     assert_eq!(chain.state.peer(PeerId(0)).unwrap().endpoint, moved);
-    let nobody = Err(Rejection::NotAPeer {
-        key: address("cold-0"),
-    });
+    let nobody = Err(Rejection::NotAPeer { key: address("cold-0") });
     let to = address("cold-0");
-    chain
-        .act("alice", Action::Transfer { to, amount: mst(1) })
-        .unwrap();
-    assert_eq!(
-        chain.act("cold-0", Action::SetEndpoint { endpoint: moved }),
-        nobody
-    );
+    chain.act("alice", Action::Transfer { to, amount: mst(1) }).unwrap();
+    assert_eq!(chain.act("cold-0", Action::SetEndpoint { endpoint: moved }), nobody);
 }
 
 #[test]
@@ -273,21 +200,14 @@ fn issue_halves_as_the_cap_comes_near_and_never_passes_it() {
         assert!(chain.state.supply().minted <= cap);
     }
     rates.dedup();
-    assert!(
-        rates.starts_with(&[4_000_000, 2_000_000, 1_000_000]),
-        "{rates:?}"
-    );
+    assert!(rates.starts_with(&[4_000_000, 2_000_000, 1_000_000]), "{rates:?}");
     assert!(rates.windows(2).all(|pair| pair[0] > pair[1]));
     assert!(chain.state.supply().minted > Grains(6 * MST));
 }
 
 #[test]
 fn a_peer_that_never_emits_stops_accruing() {
-    let parameters = Parameters {
-        epoch_blocks: 2,
-        accrual_epochs_max: 3,
-        ..Parameters::default()
-    };
+    let parameters = Parameters { epoch_blocks: 2, accrual_epochs_max: 3, ..Parameters::default() };
     let mut chain = Chain::with(2, parameters);
     chain.run_to(20);
     assert_eq!(chain.state.peer(PeerId(0)).unwrap().accrued, mst(3));
@@ -297,31 +217,15 @@ fn a_peer_that_never_emits_stops_accruing() {
 fn networks_without_peers_or_stake_go_on() {
     let mut empty = Chain::with(0, Parameters::default());
     empty.run_to(21);
-    assert_eq!(
-        (empty.state.market().epoch, empty.state.market().peers),
-        (2, 0)
-    );
+    assert_eq!((empty.state.market().epoch, empty.state.market().peers), (2, 0));
     let mut genesis = crate::support::genesis(2, Parameters::default());
-    genesis
-        .peers
-        .iter_mut()
-        .for_each(|peer| peer.stake = Grains(0));
+    genesis.peers.iter_mut().for_each(|peer| peer.stake = Grains(0));
     let mut bare = Chain::new(&genesis);
     set_all(&mut bare, &[&[1], &[0]]);
     bare.run_to(21);
-    assert_eq!(
-        (bare.state.market().minting, bare.state.market().staked),
-        (false, Grains(0))
-    );
+    assert_eq!((bare.state.market().minting, bare.state.market().staked), (false, Grains(0)));
     // Stake arrives, and the market begins.
-    bare.act(
-        "alice",
-        Action::Stake {
-            peer: PeerId(0),
-            amount: mst(1),
-        },
-    )
-    .unwrap();
+    bare.act("alice", Action::Stake { peer: PeerId(0), amount: mst(1) }).unwrap();
     bare.end_epoch();
     assert!(bare.state.market().minting);
 }

@@ -22,26 +22,16 @@ fn amounts_parse_and_show() {
         ("\u{664}", None),
     ];
     for (text, expected) in cases {
-        assert_eq!(
-            text.parse::<Grains>().ok().map(|grains| grains.0),
-            expected,
-            "{text}"
-        );
+        assert_eq!(text.parse::<Grains>().ok().map(|grains| grains.0), expected, "{text}");
     }
-    assert_eq!(
-        "x".parse::<Grains>(),
-        Err(MoneyError::NotANumber("x".into()))
-    );
+    assert_eq!("x".parse::<Grains>(), Err(MoneyError::NotANumber("x".into())));
     assert_eq!(Grains(1).to_string(), "0.000000001 MST");
     assert_eq!(Grains(3_000_000_000).to_string(), "3 MST");
 }
 
 #[test]
 fn json_carries_grains_as_text() {
-    assert_eq!(
-        serde_json::to_string(&Grains(u64::MAX)).unwrap(),
-        "\"18446744073709551615\""
-    );
+    assert_eq!(serde_json::to_string(&Grains(u64::MAX)).unwrap(), "\"18446744073709551615\"");
     assert!(serde_json::from_str::<Grains>("12").is_err());
     assert!(serde_json::from_str::<Grains>("\"-1\"").is_err());
 }
@@ -49,11 +39,8 @@ fn json_carries_grains_as_text() {
 #[test]
 fn leftover_grains_go_to_the_largest_remainders() {
     let check = |amount: u64, parts: &[u32], expected: &[u64]| {
-        let paid: Vec<u64> = distribute(Grains(amount), parts)
-            .unwrap()
-            .iter()
-            .map(|grains| grains.0)
-            .collect();
+        let paid: Vec<u64> =
+            distribute(Grains(amount), parts).unwrap().iter().map(|grains| grains.0).collect();
         assert_eq!(paid, expected, "{amount} by {parts:?}");
     };
     check(10, &[500_000_000, 500_000_000], &[5, 5]);

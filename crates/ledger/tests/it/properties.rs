@@ -24,10 +24,7 @@ impl Numbers {
     }
 
     pub fn below(&mut self, bound: u64) -> u64 {
-        let digest = hash(
-            "numbers",
-            &[&self.seed.to_le_bytes(), &self.count.to_le_bytes()],
-        );
+        let digest = hash("numbers", &[&self.seed.to_le_bytes(), &self.count.to_le_bytes()]);
         self.count += 1;
         u64::from_le_bytes(digest.0[..8].try_into().unwrap()) % bound
     }
@@ -43,25 +40,13 @@ pub fn any_action(chain: &Chain, numbers: &mut Numbers, signer: &str) -> Action 
     let peer = PeerId(numbers.below(6) as u32);
     let amount = Grains(1 + numbers.below(3_000_000_000));
     match numbers.below(12) {
-        0 => Action::Transfer {
-            to: address(PEOPLE[numbers.below(12) as usize]),
-            amount,
-        },
+        0 => Action::Transfer { to: address(PEOPLE[numbers.below(12) as usize]), amount },
         1 => Action::Stake { peer, amount },
         2 => Action::Unstake { peer, amount },
-        3 => Action::Register {
-            registration: any_registration(chain, numbers),
-        },
-        4 => Action::SetEndpoint {
-            endpoint: endpoint(&format!("e{}", numbers.below(5))),
-        },
-        5 => Action::CommitWeights {
-            commitment: commitment(chain, signer),
-        },
-        6 => Action::RevealWeights {
-            weights: crate::support::row(&[0, 1]),
-            salt: [1; 32],
-        },
+        3 => Action::Register { registration: any_registration(chain, numbers) },
+        4 => Action::SetEndpoint { endpoint: endpoint(&format!("e{}", numbers.below(5))) },
+        5 => Action::CommitWeights { commitment: commitment(chain, signer) },
+        6 => Action::RevealWeights { weights: crate::support::row(&[0, 1]), salt: [1; 32] },
         7 | 8 => {
             let mut weights = Vec::new();
             for peer in 0..6 {
@@ -75,17 +60,9 @@ pub fn any_action(chain: &Chain, numbers: &mut Numbers, signer: &str) -> Action 
         10 => {
             let (name, value) =
                 [("commission_ppb", 50_000_000), ("peers_max", 5)][numbers.below(2) as usize];
-            Action::Propose {
-                change: ParameterChange {
-                    name: name.into(),
-                    value,
-                },
-            }
+            Action::Propose { change: ParameterChange { name: name.into(), value } }
         }
-        _ => Action::Vote {
-            proposal: numbers.below(3),
-            approve: numbers.below(4) > 0,
-        },
+        _ => Action::Vote { proposal: numbers.below(3), approve: numbers.below(4) > 0 },
     }
 }
 
@@ -96,26 +73,14 @@ fn commitment(chain: &Chain, signer: &str) -> Hash {
 
 fn any_registration(chain: &Chain, numbers: &mut Numbers) -> Registration {
     let name = format!("n{}", numbers.below(2));
-    let (hot, cold) = (
-        key(&format!("hot-{name}")),
-        address(&format!("cold-{name}")),
-    );
+    let (hot, cold) = (key(&format!("hot-{name}")), address(&format!("cold-{name}")));
     let market = chain.state.registration();
     let id = chain.state.chain();
-    let work = find_work(
-        &id,
-        &market.challenge,
-        &hot.public(),
-        &cold,
-        market.difficulty,
-        0,
-        10_000,
-    );
+    let work =
+        find_work(&id, &market.challenge, &hot.public(), &cold, market.difficulty, 0, 10_000);
     let payment = match work {
         Some(nonce) if numbers.below(2) == 0 => Payment::Work { nonce },
-        _ => Payment::Burn {
-            price_max: Grains(2_000_000_000),
-        },
+        _ => Payment::Burn { price_max: Grains(2_000_000_000) },
     };
     Registration::agree(&id, &hot, cold, endpoint(&name), payment)
 }
@@ -155,10 +120,7 @@ pub fn lively_block(chain: &mut Chain, numbers: &mut Numbers, count: u64) {
 fn check_state(chain: &Chain) {
     let state = &chain.state;
     assert_eq!(state.peers().count(), state.counters().peers as usize);
-    assert_eq!(
-        state.proposals().count(),
-        state.counters().proposals as usize
-    );
+    assert_eq!(state.proposals().count(), state.counters().proposals as usize);
     for (id, peer) in state.peers() {
         assert_eq!(state.peer_by_hot(&peer.hot).map(|(id, _)| id), Some(id));
         let shares: u128 = state
@@ -181,11 +143,7 @@ fn check_state(chain: &Chain) {
                 assert!(state.get(&Key::Delegation(*peer, *owner)).is_some());
             }
             (Key::Unbonding(due, number), Value::Unbonding(unbonding)) => {
-                assert!(
-                    state
-                        .get(&Key::UnbondingOf(unbonding.owner, *due, *number))
-                        .is_some()
-                );
+                assert!(state.get(&Key::UnbondingOf(unbonding.owner, *due, *number)).is_some());
             }
             (Key::UnbondingOf(_, due, number), _) => {
                 assert!(state.get(&Key::Unbonding(*due, *number)).is_some());

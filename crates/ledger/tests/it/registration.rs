@@ -19,40 +19,23 @@ fn easy() -> Parameters {
 }
 
 fn register(chain: &Chain, signer: &str, name: &str, payment: Payment) -> SignedTransaction {
-    let (hot, cold) = (
-        key(&format!("hot-{name}")),
-        address(&format!("cold-{name}")),
-    );
+    let (hot, cold) = (key(&format!("hot-{name}")), address(&format!("cold-{name}")));
     let endpoint = endpoint(name);
     let registration = Registration::agree(&chain.state.chain(), &hot, cold, endpoint, payment);
     chain.sign(signer, 0, Action::Register { registration })
 }
 
 fn burn() -> Payment {
-    Payment::Burn {
-        price_max: mst(1_000),
-    }
+    Payment::Burn { price_max: mst(1_000) }
 }
 
 fn work(chain: &Chain, name: &str) -> Payment {
-    let (hot, cold) = (
-        address(&format!("hot-{name}")),
-        address(&format!("cold-{name}")),
-    );
+    let (hot, cold) = (address(&format!("hot-{name}")), address(&format!("cold-{name}")));
     let market = chain.state.registration();
     let challenge = market.challenge;
-    let nonce = find_work(
-        &chain.state.chain(),
-        &challenge,
-        &hot,
-        &cold,
-        market.difficulty,
-        0,
-        100_000,
-    );
-    Payment::Work {
-        nonce: nonce.unwrap(),
-    }
+    let nonce =
+        find_work(&chain.state.chain(), &challenge, &hot, &cold, market.difficulty, 0, 100_000);
+    Payment::Work { nonce: nonce.unwrap() }
 }
 
 #[test]
@@ -64,31 +47,17 @@ fn a_sponsor_burns_the_price() {
     assert_eq!(receipts[0].result, Ok(()));
     let (id, peer) = chain.state.peer_by_hot(&address("hot-new")).unwrap();
     assert_eq!(id, PeerId(2));
-    assert_eq!(
-        (peer.hot, peer.cold),
-        (address("hot-new"), address("cold-new"))
-    );
-    assert_eq!(
-        chain.state.supply().burned,
-        price.checked_add(receipts[0].fee).unwrap()
-    );
+    assert_eq!((peer.hot, peer.cold), (address("hot-new"), address("cold-new")));
+    assert_eq!(chain.state.supply().burned, price.checked_add(receipts[0].fee).unwrap());
     assert_eq!(chain.state.registration().by_burn, 1);
     assert_eq!(chain.state.counters().peers, 3);
     // The same hot key cannot stand for two.
     let again = register(&chain, "alice", "new", burn());
-    let taken = Rejection::HotKeyTaken {
-        key: address("hot-new"),
-        peer: PeerId(2),
-    };
+    let taken = Rejection::HotKeyTaken { key: address("hot-new"), peer: PeerId(2) };
     assert_eq!(chain.all(vec![again])[0].result, Err(taken));
-    let cheap = Payment::Burn {
-        price_max: Grains(1),
-    };
+    let cheap = Payment::Burn { price_max: Grains(1) };
     let cheap = register(&chain, "alice", "other", cheap);
-    assert!(matches!(
-        chain.all(vec![cheap])[0].result,
-        Err(Rejection::Price { .. })
-    ));
+    assert!(matches!(chain.all(vec![cheap])[0].result, Err(Rejection::Price { .. })));
 }
 
 #[test]
@@ -98,22 +67,13 @@ fn work_needs_no_account_and_no_fee() {
     let signed = register(&chain, "hot-new", "new", payment);
     assert_eq!(check(&chain.state, &signed).unwrap().fee, Grains(0));
     let receipts = chain.all(vec![signed.clone()]);
-    assert_eq!(
-        (receipts[0].fee, receipts[0].result.clone()),
-        (Grains(0), Ok(()))
-    );
+    assert_eq!((receipts[0].fee, receipts[0].result.clone()), (Grains(0), Ok(())));
     assert_eq!(chain.state.peer(PeerId(2)).unwrap().pool.grains, Grains(0));
     assert_eq!(chain.state.registration().by_work, 1);
     // It cannot be used again, by anybody.
-    assert!(matches!(
-        check(&chain.state, &signed),
-        Err(Rejection::NonceUsed { .. })
-    ));
+    assert!(matches!(check(&chain.state, &signed), Err(Rejection::NonceUsed { .. })));
     let again = register(&chain, "cold-new", "new", payment);
-    assert!(matches!(
-        check(&chain.state, &again),
-        Err(Rejection::HotKeyTaken { .. })
-    ));
+    assert!(matches!(check(&chain.state, &again), Err(Rejection::HotKeyTaken { .. })));
 }
 
 #[test]
@@ -133,18 +93,8 @@ fn work_that_does_not_hold_may_not_stand_in_a_block() {
         )
         .is_none()
     });
-    let signed = register(
-        &chain,
-        "hot-new",
-        "new",
-        Payment::Work {
-            nonce: bad.unwrap(),
-        },
-    );
-    assert_eq!(
-        check(&chain.state, &signed),
-        Err(Rejection::Work { difficulty: 64 })
-    );
+    let signed = register(&chain, "hot-new", "new", Payment::Work { nonce: bad.unwrap() });
+    assert_eq!(check(&chain.state, &signed), Err(Rejection::Work { difficulty: 64 }));
     assert!(chain.propose(vec![signed.clone()]).0.is_empty());
     let (mut block, _) = chain.next(vec![]);
     block.transactions.push(signed);
@@ -158,19 +108,14 @@ fn work_that_does_not_hold_may_not_stand_in_a_block() {
 fn the_hot_key_must_agree() {
     let chain = Chain::with(2, easy());
     let mut signed = register(&chain, "alice", "new", burn()).transaction;
-    let Action::Register { registration } = &mut signed.action else {
-        unreachable!()
-    };
+    let Action::Register { registration } = &mut signed.action else { unreachable!() };
     registration.cold = address("mallory");
     let signed = SignedTransaction::sign(signed, &key("alice"));
     let limits = chain.state.limits();
     assert_eq!(signed.check_stateless(&limits), Err(Rejection::Signature));
     let payment = work(&chain, "new");
     let stranger = register(&chain, "alice", "new", payment);
-    assert_eq!(
-        stranger.check_stateless(&limits),
-        Err(Rejection::WorkSigner)
-    );
+    assert_eq!(stranger.check_stateless(&limits), Err(Rejection::WorkSigner));
 }
 
 #[test]
@@ -187,10 +132,7 @@ fn work_outlives_one_epoch_and_price_and_difficulty_follow_demand() {
     chain.end_epoch();
     chain.end_epoch();
     let signed = register(&chain, "hot-late", "late", stale);
-    assert!(matches!(
-        check(&chain.state, &signed),
-        Err(Rejection::Work { .. })
-    ));
+    assert!(matches!(check(&chain.state, &signed), Err(Rejection::Work { .. })));
     // Eight burns, twice the target: the price goes up by half.
     let price = chain.state.registration().price;
     for index in 0..8 {
@@ -203,13 +145,7 @@ fn work_outlives_one_epoch_and_price_and_difficulty_follow_demand() {
 
 #[test]
 fn an_epoch_lets_in_so_many() {
-    let mut chain = Chain::with(
-        2,
-        Parameters {
-            registrations_max: 1,
-            ..easy()
-        },
-    );
+    let mut chain = Chain::with(2, Parameters { registrations_max: 1, ..easy() });
     let signed = register(&chain, "alice", "a", burn());
     assert_eq!(chain.all(vec![signed])[0].result, Ok(()));
     let signed = register(&chain, "alice", "b", burn());
@@ -219,46 +155,23 @@ fn an_epoch_lets_in_so_many() {
 
 #[test]
 fn a_newcomer_displaces_the_lowest_incentive_once_nobody_there_is_immune() {
-    let mut chain = Chain::with(
-        3,
-        Parameters {
-            peers_max: 3,
-            epoch_blocks: 6,
-            ..easy()
-        },
-    );
+    let mut chain = Chain::with(3, Parameters { peers_max: 3, epoch_blocks: 6, ..easy() });
     let signed = register(&chain, "alice", "new", burn());
-    assert_eq!(
-        chain.all(vec![signed])[0].result,
-        Err(Rejection::NoPlace { peers: 3 })
-    );
-    let weigh = |peers: &[u32]| Action::SetWeights {
-        weights: row(peers),
-    };
+    assert_eq!(chain.all(vec![signed])[0].result, Err(Rejection::NoPlace { peers: 3 }));
+    let weigh = |peers: &[u32]| Action::SetWeights { weights: row(peers) };
     chain.all(vec![
         chain.sign("hot-0", 0, weigh(&[1])),
         chain.sign("hot-1", 0, weigh(&[0])),
         chain.sign("hot-2", 0, weigh(&[0, 1, 2])),
     ]);
-    chain
-        .act(
-            "bob",
-            Action::Stake {
-                peer: PeerId(2),
-                amount: mst(5),
-            },
-        )
-        .unwrap();
+    chain.act("bob", Action::Stake { peer: PeerId(2), amount: mst(5) }).unwrap();
     chain.end_epoch();
     chain.end_epoch();
     // Two epochs of immunity are over; peer 2 has the lowest incentive.
     let signed = register(&chain, "alice", "new", burn());
     let execution = chain.block(vec![signed]);
     assert_eq!(execution.receipts[0].result, Ok(()));
-    let displaced = Event::Displaced {
-        peer: PeerId(2),
-        by: PeerId(3),
-    };
+    let displaced = Event::Displaced { peer: PeerId(2), by: PeerId(3) };
     assert!(execution.events.contains(&displaced));
     assert!(chain.state.peer(PeerId(2)).is_none());
     assert!(chain.state.peer_by_hot(&address("hot-2")).is_none());
@@ -279,17 +192,7 @@ fn a_newcomer_displaces_the_lowest_incentive_once_nobody_there_is_immune() {
     assert_eq!(chain.state.weights(PeerId(0)).len(), 1);
     chain.end_epoch();
     for name in ["0", "1", "new"] {
-        let (id, _) = chain
-            .state
-            .peer_by_hot(&address(&format!("hot-{name}")))
-            .unwrap();
-        assert!(
-            chain
-                .state
-                .weights(id)
-                .iter()
-                .all(|(peer, _)| *peer != PeerId(2)),
-            "{name}"
-        );
+        let (id, _) = chain.state.peer_by_hot(&address(&format!("hot-{name}"))).unwrap();
+        assert!(chain.state.weights(id).iter().all(|(peer, _)| *peer != PeerId(2)), "{name}");
     }
 }

@@ -8,25 +8,16 @@ use proptest::prelude::*;
 use crate::support::{Chain, address, mst, row};
 
 fn stake(peer: u32, amount: Grains) -> Action {
-    Action::Stake {
-        peer: PeerId(peer),
-        amount,
-    }
+    Action::Stake { peer: PeerId(peer), amount }
 }
 
 fn unstake(peer: u32, amount: Grains) -> Action {
-    Action::Unstake {
-        peer: PeerId(peer),
-        amount,
-    }
+    Action::Unstake { peer: PeerId(peer), amount }
 }
 
 #[test]
 fn stake_comes_back_after_the_unbonding_delay() {
-    let parameters = Parameters {
-        unbonding_blocks: 5,
-        ..Parameters::default()
-    };
+    let parameters = Parameters { unbonding_blocks: 5, ..Parameters::default() };
     let mut chain = Chain::with(2, parameters);
     chain.act("alice", stake(1, mst(50))).unwrap();
     assert_eq!(chain.state.peer(PeerId(1)).unwrap().pool.grains, mst(150));
@@ -36,11 +27,8 @@ fn stake_comes_back_after_the_unbonding_delay() {
     assert_eq!(chain.state.delegations(PeerId(1)).count(), 2);
 
     chain.act("alice", unstake(1, mst(20))).unwrap();
-    let due: Vec<_> = chain
-        .state
-        .unbondings_of(&address("alice"))
-        .map(|(due, u)| (due, u.amount))
-        .collect();
+    let due: Vec<_> =
+        chain.state.unbondings_of(&address("alice")).map(|(due, u)| (due, u.amount)).collect();
     assert_eq!(due, [(Height(7), mst(20))]);
     assert_eq!(chain.state.unbondings().count(), 1);
     let before = chain.balance("alice");
@@ -48,14 +36,7 @@ fn stake_comes_back_after_the_unbonding_delay() {
     assert_eq!(chain.balance("alice"), before);
     let execution = chain.block(vec![]);
     let (owner, peer, amount) = (address("alice"), PeerId(1), mst(20));
-    assert_eq!(
-        execution.events,
-        [Event::Unbonded {
-            owner,
-            peer,
-            amount
-        }]
-    );
+    assert_eq!(execution.events, [Event::Unbonded { owner, peer, amount }]);
     assert_eq!(chain.balance("alice"), before.checked_add(mst(20)).unwrap());
     assert_eq!(chain.state.unbondings().count(), 0);
     assert_eq!(chain.state.unbondings_of(&owner).count(), 0);
@@ -65,40 +46,25 @@ fn stake_comes_back_after_the_unbonding_delay() {
 fn nobody_unstakes_what_is_not_theirs() {
     let mut chain = Chain::with(2, Parameters::default());
     let result = chain.act("alice", unstake(0, mst(1)));
-    let nothing = Rejection::Stake {
-        peer: PeerId(0),
-        needed: mst(1),
-        available: Grains(0),
-    };
+    let nothing = Rejection::Stake { peer: PeerId(0), needed: mst(1), available: Grains(0) };
     assert_eq!(result, Err(nothing));
     chain.act("alice", stake(0, mst(5))).unwrap();
     let result = chain.act("alice", unstake(0, mst(6)));
     assert!(matches!(result, Err(Rejection::Stake { .. })));
-    assert_eq!(
-        chain.act("alice", stake(9, mst(1))),
-        Err(Rejection::NoPeer { peer: PeerId(9) })
-    );
-    assert_eq!(
-        chain.act("alice", unstake(9, mst(1))),
-        Err(Rejection::NoPeer { peer: PeerId(9) })
-    );
+    assert_eq!(chain.act("alice", stake(9, mst(1))), Err(Rejection::NoPeer { peer: PeerId(9) }));
+    assert_eq!(chain.act("alice", unstake(9, mst(1))), Err(Rejection::NoPeer { peer: PeerId(9) }));
     assert!(matches!(
         chain.act("alice", stake(0, Grains(10))),
         Err(Rejection::StakeTooSmall { .. })
     ));
-    assert!(matches!(
-        chain.act("alice", stake(0, mst(5_000))),
-        Err(Rejection::Balance { .. })
-    ));
+    assert!(matches!(chain.act("alice", stake(0, mst(5_000))), Err(Rejection::Balance { .. })));
 }
 
 #[test]
 fn dust_goes_along_with_what_is_unstaked() {
     let mut chain = Chain::with(1, Parameters::default());
     chain.act("alice", stake(0, mst(5))).unwrap();
-    chain
-        .act("alice", unstake(0, Grains(mst(5).0 - 10)))
-        .unwrap();
+    chain.act("alice", unstake(0, Grains(mst(5).0 - 10))).unwrap();
     assert_eq!(chain.state.stake(PeerId(0), &address("alice")), Grains(0));
     let (_, unbonding) = chain.state.unbondings().next().unwrap();
     assert_eq!(unbonding.amount, mst(5));
@@ -109,13 +75,8 @@ fn dust_goes_along_with_what_is_unstaked() {
 fn delegators_share_what_the_peer_earns_by_share_price() {
     let mut chain = Chain::with(2, Parameters::default());
     chain.act("alice", stake(1, mst(100))).unwrap();
-    let weigh = |peers: &[u32]| Action::SetWeights {
-        weights: row(peers),
-    };
-    let both = vec![
-        chain.sign("hot-0", 0, weigh(&[1])),
-        chain.sign("hot-1", 0, weigh(&[0])),
-    ];
+    let weigh = |peers: &[u32]| Action::SetWeights { weights: row(peers) };
+    let both = vec![chain.sign("hot-0", 0, weigh(&[1])), chain.sign("hot-1", 0, weigh(&[0]))];
     chain.all(both);
     chain.end_epoch();
     chain.act("hot-0", Action::Emit).unwrap();

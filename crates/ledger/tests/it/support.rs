@@ -27,8 +27,7 @@ pub struct MemoryTree {
 impl MemoryTree {
     pub fn write(&mut self, batch: &TreeUpdateBatch) {
         let nodes = batch.node_batch.nodes().iter();
-        self.nodes
-            .extend(nodes.map(|(key, node)| (key.clone(), node.clone())));
+        self.nodes.extend(nodes.map(|(key, node)| (key.clone(), node.clone())));
         for ((version, key), value) in batch.node_batch.values() {
             self.values.insert((*key, *version), value.clone());
         }
@@ -63,10 +62,7 @@ pub fn address(name: &str) -> PublicKey {
 }
 
 pub fn endpoint(name: &str) -> Endpoint {
-    Endpoint {
-        url: format!("https://{name}.example:8700"),
-        modality: Modality::Text,
-    }
+    Endpoint { url: format!("https://{name}.example:8700"), modality: Modality::Text }
 }
 
 pub const MST: u64 = 1_000_000_000;
@@ -93,10 +89,7 @@ pub fn genesis(peers: usize, parameters: Parameters) -> Genesis {
         validators: (0..4)
             .map(|index| {
                 let name = format!("validator-{index}");
-                Validator {
-                    key: address(&name),
-                    name,
-                }
+                Validator { key: address(&name), name }
             })
             .collect(),
         accounts,
@@ -124,12 +117,7 @@ impl Chain {
         let mut tree = MemoryTree::default();
         let (root, batch) = tree::update(&tree, Height(0), &tree::all_entries(&state)).unwrap();
         tree.write(&batch);
-        Self {
-            state,
-            header: genesis.header(root),
-            tree,
-            last: Vec::new(),
-        }
+        Self { state, header: genesis.header(root), tree, last: Vec::new() }
     }
 
     pub fn with(peers: usize, parameters: Parameters) -> Self {
@@ -160,14 +148,8 @@ impl Chain {
         candidates: Vec<SignedTransaction>,
     ) -> (Vec<SignedTransaction>, Execution) {
         let time_ms = self.header.time_ms + 1_000;
-        propose(
-            &self.state,
-            &self.header,
-            time_ms,
-            self.proposer(),
-            candidates.into_iter(),
-        )
-        .unwrap()
+        propose(&self.state, &self.header, time_ms, self.proposer(), candidates.into_iter())
+            .unwrap()
     }
 
     /// A valid next block of what fits of the candidates.
@@ -175,10 +157,7 @@ impl Chain {
         let (included, execution) = self.propose(candidates);
         let (root, _) =
             tree::update(&self.tree, self.state.height().next(), &execution.changes).unwrap();
-        (
-            execution.block(&self.header, self.proposer(), included, root),
-            execution,
-        )
+        (execution.block(&self.header, self.proposer(), included, root), execution)
     }
 
     /// Proposes, encodes, decodes, executes and stores a block; panics where the two executions
@@ -209,11 +188,7 @@ impl Chain {
     pub fn all(&mut self, transactions: Vec<SignedTransaction>) -> Vec<Receipt> {
         let count = transactions.len();
         let execution = self.block(transactions);
-        assert_eq!(
-            execution.receipts.len(),
-            count,
-            "not every transaction was included"
-        );
+        assert_eq!(execution.receipts.len(), count, "not every transaction was included");
         execution.receipts
     }
 

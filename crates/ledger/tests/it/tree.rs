@@ -13,18 +13,11 @@ use crate::support::{Chain, MemoryTree, address, mst};
 fn a_light_client_checks_an_account_and_its_absence() {
     let mut chain = Chain::with(3, Parameters::default());
     let to = address("carol");
-    chain
-        .act("alice", Action::Transfer { to, amount: mst(2) })
-        .unwrap();
+    chain.act("alice", Action::Transfer { to, amount: mst(2) }).unwrap();
     chain.run_to(12);
     let root = chain.root();
     let height = chain.state.height();
-    for key in [
-        Key::Account(to),
-        Key::Peer(PeerId(1)),
-        Key::Committee,
-        Key::Market,
-    ] {
+    for key in [Key::Account(to), Key::Peer(PeerId(1)), Key::Committee, Key::Market] {
         let (value, proof) = prove(&chain.tree, height, &key).unwrap();
         assert_eq!(value.as_ref(), chain.state.get(&key));
         let proof = Proof::decode(&proof.encode()).unwrap();
@@ -34,10 +27,7 @@ fn a_light_client_checks_an_account_and_its_absence() {
         assert!(proof.verify(&Hash([1; 32]), &key, value.as_ref()).is_err());
         assert!(proof.verify(&root, &Key::Supply, value.as_ref()).is_err());
     }
-    let account = Account {
-        balance: mst(3),
-        nonce: 0,
-    };
+    let account = Account { balance: mst(3), nonce: 0 };
     let (_, proof) = prove(&chain.tree, height, &Key::Account(to)).unwrap();
     let error = proof.verify(&root, &Key::Account(to), Some(&Value::Account(account)));
     assert!(matches!(error, Err(TreeError::Proof(_))));
@@ -45,11 +35,7 @@ fn a_light_client_checks_an_account_and_its_absence() {
     let (value, proof) = prove(&chain.tree, height, &absent).unwrap();
     assert!(value.is_none());
     proof.verify(&root, &absent, None).unwrap();
-    assert!(
-        proof
-            .verify(&root, &absent, Some(&Value::Account(account)))
-            .is_err()
-    );
+    assert!(proof.verify(&root, &absent, Some(&Value::Account(account))).is_err());
     // Before its first money carol was not there, under the root of that time.
     let (value, proof) = prove(&chain.tree, Height(0), &Key::Account(to)).unwrap();
     assert!(value.is_none());
@@ -61,16 +47,9 @@ fn the_root_depends_on_the_entries_alone() {
     let mut chain = Chain::with(3, Parameters::default());
     for index in 0..5 {
         let to = address(&format!("user-{index}"));
-        chain
-            .act("alice", Action::Transfer { to, amount: mst(1) })
-            .unwrap();
+        chain.act("alice", Action::Transfer { to, amount: mst(1) }).unwrap();
     }
-    let entries = || {
-        chain
-            .state
-            .entries()
-            .map(|(key, value)| (*key, Some(value.clone())))
-    };
+    let entries = || chain.state.entries().map(|(key, value)| (*key, Some(value.clone())));
     let all: BTreeMap<Key, Option<Value>> = entries().collect();
     let (root, _) = update(&MemoryTree::default(), Height(0), &all).unwrap();
     assert_eq!(root, chain.root());
@@ -97,30 +76,11 @@ fn oversized_and_broken_proofs_are_refused() {
 #[test]
 fn states_are_rebuilt_from_their_entries_and_nothing_else() {
     let mut chain = Chain::with(3, Parameters::default());
-    chain
-        .act(
-            "alice",
-            Action::Stake {
-                peer: PeerId(0),
-                amount: mst(7),
-            },
-        )
-        .unwrap();
-    chain
-        .act(
-            "alice",
-            Action::Unstake {
-                peer: PeerId(0),
-                amount: mst(2),
-            },
-        )
-        .unwrap();
+    chain.act("alice", Action::Stake { peer: PeerId(0), amount: mst(7) }).unwrap();
+    chain.act("alice", Action::Unstake { peer: PeerId(0), amount: mst(2) }).unwrap();
     chain.end_epoch();
-    let entries: Vec<(Key, Value)> = chain
-        .state
-        .entries()
-        .map(|(key, value)| (*key, value.clone()))
-        .collect();
+    let entries: Vec<(Key, Value)> =
+        chain.state.entries().map(|(key, value)| (*key, value.clone())).collect();
     let rebuilt = State::from_entries(entries.iter().cloned().rev()).unwrap();
     assert_eq!(rebuilt, chain.state);
     assert_eq!(rebuilt.len(), entries.len());
@@ -129,20 +89,13 @@ fn states_are_rebuilt_from_their_entries_and_nothing_else() {
     let mut twice = entries.clone();
     twice.push(entries[0].clone());
     assert_eq!(outcome(twice), StateError::Duplicate(Key::Clock));
-    let without: Vec<_> = entries
-        .iter()
-        .filter(|(key, _)| *key != Key::Clock)
-        .cloned()
-        .collect();
+    let without: Vec<_> = entries.iter().filter(|(key, _)| *key != Key::Clock).cloned().collect();
     assert_eq!(outcome(without), StateError::Missing(Key::Clock));
     let mut wrong = entries.clone();
     wrong[0].1 = Value::Vote(true);
     assert_eq!(outcome(wrong), StateError::Kind(Key::Clock));
     let mut rich = entries;
-    let account = Account {
-        balance: Grains(1),
-        nonce: 0,
-    };
+    let account = Account { balance: Grains(1), nonce: 0 };
     rich.push((Key::Account(address("nobody")), Value::Account(account)));
     assert!(matches!(outcome(rich), StateError::Supply { .. }));
 }
