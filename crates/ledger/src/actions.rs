@@ -35,11 +35,7 @@ pub(crate) fn act(transition: &mut Transition, transaction: &Transaction) -> Res
             }
             transition.debit(signer, *amount)?;
             transition.credit(to, *amount)?;
-            transition.event(Event::Transferred {
-                from: *signer,
-                to: *to,
-                amount: *amount,
-            });
+            transition.event(Event::Transferred { from: *signer, to: *to, amount: *amount });
             Ok(())
         }
         Action::Stake { peer, amount } => pools::stake(transition, signer, *peer, *amount),

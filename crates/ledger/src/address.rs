@@ -25,10 +25,7 @@ pub enum AddressError {
 }
 
 fn checksum(body: &[u8]) -> [u8; 2] {
-    let digest = Blake2b512::new()
-        .chain_update(b"SS58PRE")
-        .chain_update(body)
-        .finalize();
+    let digest = Blake2b512::new().chain_update(b"SS58PRE").chain_update(body).finalize();
     [digest[0], digest[1]]
 }
 
@@ -47,9 +44,7 @@ pub fn from_ss58(text: &str) -> Result<PublicKey, AddressError> {
     if text.len() > 64 {
         return Err(AddressError::Alphabet);
     }
-    let body = bs58::decode(text)
-        .into_vec()
-        .map_err(|_| AddressError::Alphabet)?;
+    let body = bs58::decode(text).into_vec().map_err(|_| AddressError::Alphabet)?;
     if body.len() != 35 {
         return Err(AddressError::Length(body.len()));
     }

@@ -72,10 +72,7 @@ impl Block {
             }
         }
         let answers = verify_batch(&claims);
-        answers
-            .iter()
-            .position(|valid| !valid)
-            .map(|position| owners[position])
+        answers.iter().position(|valid| !valid).map(|position| owners[position])
     }
 }
 

@@ -70,10 +70,7 @@ pub enum CryptoError {
 }
 
 fn from_hexadecimal<const N: usize>(text: &str) -> Result<[u8; N], CryptoError> {
-    let error = CryptoError::Hexadecimal {
-        digits: 2 * N,
-        found: text.len(),
-    };
+    let error = CryptoError::Hexadecimal { digits: 2 * N, found: text.len() };
     let mut bytes = [0; N];
     hex::decode_to_slice(text, &mut bytes).map_err(|_| error)?;
     Ok(bytes)
@@ -246,11 +243,7 @@ pub struct Claim {
 impl Claim {
     /// The claim that `signature` is `key`'s over `hash(domain, [bytes])`.
     pub fn new(key: PublicKey, domain: &str, bytes: &[u8], signature: Signature) -> Self {
-        Self {
-            key,
-            digest: hash(domain, &[bytes]),
-            signature,
-        }
+        Self { key, digest: hash(domain, &[bytes]), signature }
     }
 
     /// Checks this claim alone.
@@ -268,10 +261,7 @@ pub fn verify_batch(claims: &[Claim]) -> Vec<bool> {
         .par_chunks(BATCH)
         .flat_map_iter(|chunk| {
             let all = verify_chunk(chunk);
-            chunk
-                .iter()
-                .map(move |claim| all || claim.verify())
-                .collect::<Vec<_>>()
+            chunk.iter().map(move |claim| all || claim.verify()).collect::<Vec<_>>()
         })
         .collect()
 }
@@ -282,21 +272,12 @@ fn verify_chunk(chunk: &[Claim]) -> bool {
     let mut transcript = Sha256::new();
     for claim in chunk {
         let signature = ed25519_consensus::Signature::from(claim.signature.0);
-        verifier.queue((
-            VerificationKeyBytes::from(claim.key.0),
-            signature,
-            &claim.digest.0,
-        ));
+        verifier.queue((VerificationKeyBytes::from(claim.key.0), signature, &claim.digest.0));
         transcript.update(claim.key.0);
         transcript.update(claim.digest.0);
         transcript.update(claim.signature.0);
     }
-    verifier
-        .verify(Coefficients {
-            seed: transcript.finalize().into(),
-            counter: 0,
-        })
-        .is_ok()
+    verifier.verify(Coefficients { seed: transcript.finalize().into(), counter: 0 }).is_ok()
 }
 
 /// The coefficients of a batch, derived from a hash of all that the batch holds (Fiat-Shamir), so

@@ -32,16 +32,10 @@ pub fn decode<T: BorshDeserialize>(
     bytes_max: usize,
 ) -> Result<T, DecodeError> {
     if bytes.len() > bytes_max {
-        return Err(DecodeError::TooLong {
-            what,
-            bytes: bytes.len(),
-            bytes_max,
-        });
+        return Err(DecodeError::TooLong { what, bytes: bytes.len(), bytes_max });
     }
-    borsh::from_slice(bytes).map_err(|error| DecodeError::Malformed {
-        what,
-        reason: error.to_string(),
-    })
+    borsh::from_slice(bytes)
+        .map_err(|error| DecodeError::Malformed { what, reason: error.to_string() })
 }
 
 /// The canonical bytes of a value.

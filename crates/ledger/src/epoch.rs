@@ -30,22 +30,12 @@ pub(crate) fn end(transition: &mut Transition, previous: Hash) -> Result<(), Str
     price(transition, &state, epoch)?;
     let parameters = state.parameters();
     let market = registration::retarget(state.registration(), parameters, previous);
-    transition.put(
-        Key::Registration,
-        Value::RegistrationState(Arc::new(market)),
-    );
+    transition.put(Key::Registration, Value::RegistrationState(Arc::new(market)));
     governance::decide(transition, &state, epoch);
     draw_committee(transition);
     let height = state.height();
     let epoch_end = height.after(transition.parameters().epoch_blocks);
-    transition.put(
-        Key::Clock,
-        Value::Clock(Clock {
-            epoch,
-            epoch_end,
-            ..*state.clock()
-        }),
-    );
+    transition.put(Key::Clock, Value::Clock(Clock { epoch, epoch_end, ..*state.clock() }));
     transition.commit();
     Ok(())
 }
@@ -71,16 +61,9 @@ impl<'a> Places<'a> {
 
     fn find(&self, id: PeerId) -> Option<u32> {
         if self.table.is_empty() {
-            return self
-                .ids
-                .binary_search(&id)
-                .ok()
-                .and_then(|index| u32::try_from(index).ok());
+            return self.ids.binary_search(&id).ok().and_then(|index| u32::try_from(index).ok());
         }
-        self.table
-            .get(id.0 as usize)
-            .copied()
-            .filter(|index| *index != u32::MAX)
+        self.table.get(id.0 as usize).copied().filter(|index| *index != u32::MAX)
     }
 }
 
@@ -95,10 +78,8 @@ impl Graph {
     /// Reads the graph; rows that name peers which are gone are rewritten without them.
     fn read(transition: &mut Transition, state: &State) -> Result<Self, String> {
         let ids: Vec<PeerId> = state.peers().map(|(id, _)| id).collect();
-        let peers: Vec<Arc<Peer>> = ids
-            .iter()
-            .filter_map(|id| Read::peer(state, *id).cloned())
-            .collect();
+        let peers: Vec<Arc<Peer>> =
+            ids.iter().filter_map(|id| Read::peer(state, *id).cloned()).collect();
         let places = Places::new(&ids);
         let (mut offsets, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
         for id in &ids {
@@ -119,11 +100,7 @@ impl Graph {
         }
         let weights =
             Weights::from_csr(offsets, columns, values).map_err(|error| error.to_string())?;
-        Ok(Self {
-            ids,
-            peers,
-            weights,
-        })
+        Ok(Self { ids, peers, weights })
     }
 
     fn staked(&self) -> Grains {
@@ -158,14 +135,8 @@ fn price(transition: &mut Transition, state: &State, epoch: u64) -> Result<(), S
         transition.put(Key::Peer(*id), Value::Peer(peer));
     }
     transition.put(Key::Pruning, Value::Pruning(Arc::new(prunable)));
-    let MarketReport {
-        accrued, minting, ..
-    } = report;
-    transition.event(Event::EpochClosed {
-        epoch,
-        accrued,
-        minting,
-    });
+    let MarketReport { accrued, minting, .. } = report;
+    transition.event(Event::EpochClosed { epoch, accrued, minting });
     transition.put(Key::Market, Value::Market(Arc::new(report)));
     Ok(())
 }
@@ -178,25 +149,16 @@ fn run_market(
     report: &mut MarketReport,
 ) -> Result<(), String> {
     let parameters = state.parameters();
-    let stake: Vec<f64> = graph
-        .peers
-        .iter()
-        .map(|peer| peer.pool.grains.0 as f64)
-        .collect();
-    let scaling: Vec<f64> = graph
-        .peers
-        .iter()
-        .map(|peer| peer.scaling.to_f64().clamp(0.0, 1.0))
-        .collect();
+    let stake: Vec<f64> = graph.peers.iter().map(|peer| peer.pool.grains.0 as f64).collect();
+    let scaling: Vec<f64> =
+        graph.peers.iter().map(|peer| peer.scaling.to_f64().clamp(0.0, 1.0)).collect();
     let config = config(parameters);
     let outcome = market::epoch(&graph.weights, &stake, Some(&scaling), &config)
         .map_err(|error| error.to_string())?;
     let score = |value: f64| Score::from_f64(value).ok_or("the market gave no finite score");
     report.loss = score(outcome.loss)?;
     report.minting = config.rule != Rule::Paper || outcome.loss < 0.0;
-    let idle_max = parameters
-        .accrual_epochs_max
-        .saturating_mul(parameters.epoch_blocks);
+    let idle_max = parameters.accrual_epochs_max.saturating_mul(parameters.epoch_blocks);
     let mut accrued = 0_u128;
     for (index, peer) in peers.iter_mut().enumerate() {
         let mut scored = peer.as_ref().clone();
@@ -216,9 +178,7 @@ fn run_market(
     let length_max = usize::try_from(parameters.payouts_max).unwrap_or(usize::MAX);
     for (index, id) in graph.ids.iter().enumerate() {
         let row = outcome.payout_row(&graph.weights, index);
-        let row: Row = row
-            .map(|(to, part)| (graph.ids[to], parts_floor(part)))
-            .collect();
+        let row: Row = row.map(|(to, part)| (graph.ids[to], parts_floor(part))).collect();
         let row = bounded_row(row, length_max);
         if row.is_empty() {
             transition.remove(Key::Payout(*id));
@@ -248,9 +208,7 @@ fn accrual(peer: &Peer, inflation_ppb: u64) -> Grains {
 fn inflation(supply: &Supply, parameters: &Parameters) -> u64 {
     let cap = parameters.issuance_max.0;
     let left = cap.saturating_sub(supply.minted.0);
-    let halvings = (1..64)
-        .take_while(|halvings| left <= cap >> halvings)
-        .count();
+    let halvings = (1..64).take_while(|halvings| left <= cap >> halvings).count();
     parameters.inflation_ppb >> halvings
 }
 
@@ -267,9 +225,7 @@ fn prunable(
         .iter()
         .zip(peers)
         .filter(|(_, peer)| {
-            peer.registered_epoch
-                .saturating_add(parameters.immunity_epochs)
-                <= epoch
+            peer.registered_epoch.saturating_add(parameters.immunity_epochs) <= epoch
         })
         .map(|(id, peer)| (peer.incentive, peer.pool.grains, *id))
         .collect();

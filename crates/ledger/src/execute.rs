@@ -70,19 +70,13 @@ impl Execution {
             next_committee: committee_hash(self.state.committee()),
             proposer,
         };
-        Block {
-            header,
-            transactions,
-        }
+        Block { header, transactions }
     }
 }
 
 /// Why a block is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[allow(
-    missing_docs,
-    reason = "the fields are the evidence that each sentence shows"
-)]
+#[allow(missing_docs, reason = "the fields are the evidence that each sentence shows")]
 pub enum BlockError {
     #[error("the parent has height {parent}, the state {state}")]
     Parent { parent: Height, state: Height },
@@ -166,29 +160,20 @@ pub fn execute_verified(
         Some(BlockError::Transaction { index, reason })
     };
     let transactions = &block.transactions;
-    if let Some(error) = transactions
-        .par_iter()
-        .enumerate()
-        .find_map_first(malformed)
-    {
+    if let Some(error) = transactions.par_iter().enumerate().find_map_first(malformed) {
         return Err(error);
     }
     let cost_max = executor.cost_max;
     for (index, transaction) in transactions.iter().enumerate() {
-        executor
-            .include(transaction)
-            .map_err(|refusal| match refusal {
-                Refusal::Rejected(reason) => BlockError::Transaction { index, reason },
-                Refusal::Full => BlockError::Cost { index, cost_max },
-            })?;
+        executor.include(transaction).map_err(|refusal| match refusal {
+            Refusal::Rejected(reason) => BlockError::Transaction { index, reason },
+            Refusal::Full => BlockError::Cost { index, cost_max },
+        })?;
     }
     let execution = executor.end()?;
     let expected = committee_hash(execution.state.committee());
     if header.next_committee != expected {
-        return Err(BlockError::NextCommittee {
-            expected,
-            found: header.next_committee,
-        });
+        return Err(BlockError::NextCommittee { expected, found: header.next_committee });
     }
     Ok(execution)
 }
@@ -207,10 +192,8 @@ fn check_header(state: &State, parent: &Header, block: &Block) -> Result<(), Blo
     if expected != found {
         return Err(BlockError::Previous { expected, found });
     }
-    let (count, count_max) = (
-        block.transactions.len() as u64,
-        state.parameters().block_transactions_max,
-    );
+    let (count, count_max) =
+        (block.transactions.len() as u64, state.parameters().block_transactions_max);
     if count > count_max {
         return Err(BlockError::Count { count, count_max });
     }
@@ -219,10 +202,7 @@ fn check_header(state: &State, parent: &Header, block: &Block) -> Result<(), Blo
     if bytes > bytes_max {
         return Err(BlockError::Bytes { bytes, bytes_max });
     }
-    let (expected, found) = (
-        transactions_root(&block.transactions),
-        header.transactions_root,
-    );
+    let (expected, found) = (transactions_root(&block.transactions), header.transactions_root);
     if expected != found {
         return Err(BlockError::TransactionsRoot { expected, found });
     }
@@ -232,11 +212,7 @@ fn check_header(state: &State, parent: &Header, block: &Block) -> Result<(), Blo
 /// Whether a transaction may stand in the next block, for the mempool; signatures and form are
 /// assumed checked.
 pub fn check(state: &State, transaction: &SignedTransaction) -> Result<Cost, Rejection> {
-    check_after(
-        state,
-        transaction,
-        state.account(&transaction.transaction.signer).nonce,
-    )
+    check_after(state, transaction, state.account(&transaction.transaction.signer).nonce)
 }
 
 /// As [`check`], when the signer's transactions up to `nonce` (exclusive) are waiting already.
@@ -283,10 +259,7 @@ fn check_admission(
     }
     let expires_max = height.after(state.parameters().expiry_blocks_max);
     if expires > expires_max {
-        return Err(Rejection::ExpiresTooLate {
-            expires,
-            expires_max,
-        });
+        return Err(Rejection::ExpiresTooLate { expires, expires_max });
     }
     let found = transaction.nonce;
     match found.cmp(&expected) {
@@ -320,26 +293,16 @@ fn cost(state: &impl Read, transaction: &SignedTransaction) -> Result<Cost, Reje
     let fee = fee.ok_or(Rejection::Overflow)?;
     let cost_max = parameters.block_cost_max;
     if units > cost_max {
-        return Err(Rejection::TooCostly {
-            cost: units,
-            cost_max,
-        });
+        return Err(Rejection::TooCostly { cost: units, cost_max });
     }
-    Ok(Cost {
-        fee,
-        tip: transaction.transaction.tip,
-        units,
-        bytes,
-    })
+    Ok(Cost { fee, tip: transaction.transaction.tip, units, bytes })
 }
 
 /// What can pay for a transaction: the signer's balance and, for a peer's hot key acting for its
 /// peer, the share of its own emission that it gives to itself.
 fn funds(state: &impl Read, transaction: &Transaction) -> Grains {
     let balance = state.account(&transaction.signer).balance;
-    balance
-        .checked_add(payout::self_share(state, transaction))
-        .unwrap_or(Grains(u64::MAX))
+    balance.checked_add(payout::self_share(state, transaction)).unwrap_or(Grains(u64::MAX))
 }
 
 /// Why a transaction does not go into the block being built.
@@ -379,16 +342,10 @@ impl Executor {
         proposer: PublicKey,
     ) -> Result<Self, BlockError> {
         if parent.height != state.height() {
-            return Err(BlockError::Parent {
-                parent: parent.height,
-                state: state.height(),
-            });
+            return Err(BlockError::Parent { parent: parent.height, state: state.height() });
         }
         if time_ms <= parent.time_ms {
-            return Err(BlockError::Time {
-                time_ms,
-                parent_ms: parent.time_ms,
-            });
+            return Err(BlockError::Time { time_ms, parent_ms: parent.time_ms });
         }
         let parameters = state.parameters();
         let height = parent.height.next();
@@ -404,16 +361,10 @@ impl Executor {
             bytes_max: parameters.block_bytes_max,
             count_max: parameters.block_transactions_max,
         };
-        let clock = Clock {
-            height,
-            time_ms,
-            ..*state.clock()
-        };
+        let clock = Clock { height, time_ms, ..*state.clock() };
         executor.transition.put(Key::Clock, Value::Clock(clock));
         let arrived = pools::arrivals(&mut executor.transition, height);
-        arrived.map_err(|rejection| BlockError::Fault {
-            reason: rejection.to_string(),
-        })?;
+        arrived.map_err(|rejection| BlockError::Fault { reason: rejection.to_string() })?;
         executor.transition.commit();
         Ok(executor)
     }
@@ -443,12 +394,7 @@ impl Executor {
         }
         self.cost = units;
         self.bytes = bytes;
-        self.receipts.push(Receipt {
-            hash: signed.hash(),
-            fee: cost.fee,
-            tip: cost.tip,
-            result,
-        });
+        self.receipts.push(Receipt { hash: signed.hash(), fee: cost.fee, tip: cost.tip, result });
         Ok(())
     }
 
@@ -466,10 +412,7 @@ impl Executor {
         account.balance = account
             .balance
             .checked_sub(needed)
-            .ok_or(Rejection::CannotPay {
-                needed,
-                available: account.balance,
-            })?;
+            .ok_or(Rejection::CannotPay { needed, available: account.balance })?;
         account.nonce = account.nonce.checked_add(1).ok_or(Rejection::Overflow)?;
         transition.put_account(&transaction.signer, account);
         transition.burn(cost.fee)?;
@@ -479,9 +422,7 @@ impl Executor {
     /// Does what the end of the block brings, and checks that money was conserved.
     fn end(mut self) -> Result<Execution, BlockError> {
         let mut counters = self.transition.counters();
-        counters.transactions = counters
-            .transactions
-            .saturating_add(self.receipts.len() as u64);
+        counters.transactions = counters.transactions.saturating_add(self.receipts.len() as u64);
         self.transition.put_counters(counters);
         self.transition.commit();
         let fault = |reason| BlockError::Fault { reason };
@@ -496,20 +437,11 @@ impl Executor {
         };
         let issued = net(&state.supply()) - net(&supply_before);
         if moved != issued {
-            return Err(BlockError::Conservation {
-                entries: moved,
-                supply: issued,
-            });
+            return Err(BlockError::Conservation { entries: moved, supply: issued });
         }
         if epoch_ends {
             state.audit().map_err(|error| fault(error.to_string()))?;
         }
-        Ok(Execution {
-            state,
-            changes,
-            receipts: self.receipts,
-            events,
-            cost: self.cost,
-        })
+        Ok(Execution { state, changes, receipts: self.receipts, events, cost: self.cost })
     }
 }

@@ -27,10 +27,7 @@ pub struct Validator {
 impl BorshDeserialize for Validator {
     fn deserialize_reader<R: std::io::Read>(reader: &mut R) -> std::io::Result<Self> {
         let name = read_text(reader, NAME_BYTES_MAX)?;
-        Ok(Self {
-            name,
-            key: PublicKey::deserialize_reader(reader)?,
-        })
+        Ok(Self { name, key: PublicKey::deserialize_reader(reader)? })
     }
 }
 
@@ -140,10 +137,7 @@ impl Genesis {
         for validator in &self.validators {
             check_name(&validator.name)?;
         }
-        check_keys(
-            "validators",
-            self.validators.iter().map(|validator| &validator.key),
-        )?;
+        check_keys("validators", self.validators.iter().map(|validator| &validator.key))?;
         check_keys("accounts", self.accounts.iter().map(|(key, _)| key))?;
         check_keys("hot keys", self.peers.iter().map(|peer| &peer.hot))?;
         self.check_peers()?;
@@ -158,19 +152,11 @@ impl Genesis {
         let minimum = self.parameters.stake_min;
         for (index, peer) in self.peers.iter().enumerate() {
             if !peer.cold.is_valid() {
-                return Err(GenesisError::Key {
-                    key: peer.cold,
-                    list: "cold keys",
-                });
+                return Err(GenesisError::Key { key: peer.cold, list: "cold keys" });
             }
-            peer.endpoint
-                .check()
-                .map_err(|reason| GenesisError::Peer { index, reason })?;
+            peer.endpoint.check().map_err(|reason| GenesisError::Peer { index, reason })?;
             if !peer.stake.is_zero() && peer.stake < minimum {
-                let reason = Rejection::StakeTooSmall {
-                    amount: peer.stake,
-                    minimum,
-                };
+                let reason = Rejection::StakeTooSmall { amount: peer.stake, minimum };
                 return Err(GenesisError::Peer { index, reason });
             }
         }
@@ -181,18 +167,12 @@ impl Genesis {
     pub fn supply(&self) -> Result<Grains, GenesisError> {
         let balances = self.accounts.iter().map(|(_, balance)| *balance);
         let stakes = self.peers.iter().map(|peer| peer.stake);
-        balances
-            .chain(stakes)
-            .sum::<Option<Grains>>()
-            .ok_or(GenesisError::Supply)
+        balances.chain(stakes).sum::<Option<Grains>>().ok_or(GenesisError::Supply)
     }
 
     fn check_supply(&self) -> Result<(), GenesisError> {
         let issuance = self.parameters.issuance_max;
-        self.supply()?
-            .checked_add(issuance)
-            .map(|_| ())
-            .ok_or(GenesisError::Supply)
+        self.supply()?.checked_add(issuance).map(|_| ()).ok_or(GenesisError::Supply)
     }
 
     /// The committee of block 1: the validators in canonical order (rising by key).

@@ -22,11 +22,7 @@ fn has_influence(
 ) -> Result<(), Rejection> {
     // Delegations made in this very block do not count yet; the state below is that before it.
     let mut available = Grains::ZERO;
-    for (_, stake) in transition
-        .base()
-        .delegations_of(owner)
-        .take(DELEGATIONS_MAX)
-    {
+    for (_, stake) in transition.base().delegations_of(owner).take(DELEGATIONS_MAX) {
         available = available.checked_add(stake).ok_or(Rejection::Overflow)?;
         if available >= needed {
             return Ok(());
@@ -45,14 +41,10 @@ pub(crate) fn propose(
     has_influence(transition, signer, parameters.proposal_stake_min)?;
     parameters
         .changed(change)
-        .map_err(|error| Rejection::Parameter {
-            reason: error.to_string(),
-        })?;
+        .map_err(|error| Rejection::Parameter { reason: error.to_string() })?;
     let mut counters = transition.counters();
     if u64::from(counters.proposals) >= parameters.proposals_max {
-        return Err(Rejection::ProposalsFull {
-            count: u64::from(counters.proposals),
-        });
+        return Err(Rejection::ProposalsFull { count: u64::from(counters.proposals) });
     }
     let number = counters.next_proposal;
     counters.next_proposal = number.checked_add(1).ok_or(Rejection::Overflow)?;
@@ -68,11 +60,7 @@ pub(crate) fn propose(
     };
     transition.put(Key::Proposal(number), Value::Proposal(Arc::new(proposal)));
     let (change, proposer) = (change.clone(), *signer);
-    transition.event(Event::Proposed {
-        proposal: number,
-        change,
-        proposer,
-    });
+    transition.event(Event::Proposed { proposal: number, change, proposer });
     vote(transition, signer, number, true)
 }
 
@@ -93,39 +81,25 @@ pub(crate) fn vote(
     if transition.get(&key).is_none() {
         let count = u64::from(proposal.votes);
         if count >= parameters.votes_max {
-            return Err(Rejection::VotesFull {
-                proposal: number,
-                count,
-            });
+            return Err(Rejection::VotesFull { proposal: number, count });
         }
         proposal.votes += 1;
         transition.put(Key::Proposal(number), Value::Proposal(Arc::new(proposal)));
     }
     transition.put(key, Value::Vote(approve));
-    transition.event(Event::Voted {
-        proposal: number,
-        owner: *signer,
-        approve,
-    });
+    transition.event(Event::Voted { proposal: number, owner: *signer, approve });
     Ok(())
 }
 
 /// Decides what can be decided at the end of an epoch; `state` is the state with the whole block.
 pub(crate) fn decide(transition: &mut Transition, state: &State, epoch: u64) {
-    let staked: u128 = state
-        .peers()
-        .map(|(_, peer)| u128::from(peer.pool.grains.0))
-        .sum();
+    let staked: u128 = state.peers().map(|(_, peer)| u128::from(peer.pool.grains.0)).sum();
     for (number, proposal) in state.proposals() {
         let [mut rejecting, mut approving] = [0_u128; 2];
         for (owner, approve) in state.votes(number) {
             let stakes = state.delegations_of(&owner);
             let stake: u128 = stakes.map(|(_, stake)| u128::from(stake.0)).sum();
-            *(if approve {
-                &mut approving
-            } else {
-                &mut rejecting
-            }) += stake;
+            *(if approve { &mut approving } else { &mut rejecting }) += stake;
         }
         let accepted = 2 * approving > staked;
         let refused = 2 * rejecting >= staked;
@@ -140,19 +114,12 @@ pub(crate) fn decide(transition: &mut Transition, state: &State, epoch: u64) {
             Ok(changed) if accepted => {
                 transition.put(Key::Parameters, Value::Parameters(Arc::new(changed)));
                 let change = proposal.change.clone();
-                transition.event(Event::ParameterChanged {
-                    proposal: number,
-                    change,
-                });
+                transition.event(Event::ParameterChanged { proposal: number, change });
             }
             _ => {
                 let grains = |sum: u128| Grains(u64::try_from(sum).unwrap_or(u64::MAX));
                 let (approving, rejecting) = (grains(approving), grains(rejecting));
-                transition.event(Event::ProposalClosed {
-                    proposal: number,
-                    approving,
-                    rejecting,
-                });
+                transition.event(Event::ProposalClosed { proposal: number, approving, rejecting });
             }
         }
     }

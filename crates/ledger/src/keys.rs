@@ -110,9 +110,7 @@ impl FromStr for Mnemonic {
         let joined = Zeroizing::new(words.join(" ").to_lowercase());
         let inner = bip39::Mnemonic::parse_in_normalized(bip39::Language::English, &joined)
             .map_err(|error| match error {
-                bip39::Error::UnknownWord(index) => KeyError::Word {
-                    position: index + 1,
-                },
+                bip39::Error::UnknownWord(index) => KeyError::Word { position: index + 1 },
                 _ => KeyError::Checksum,
             })?;
         Ok(Self { inner })
@@ -136,11 +134,7 @@ pub fn derive(seed: &[u8], path: &str) -> Result<SecretKey, KeyError> {
                 let number = step.strip_suffix('\'').ok_or_else(shown)?;
                 let plain = number.bytes().all(|byte| byte.is_ascii_digit());
                 let number: u32 = number.parse().map_err(|_| shown())?;
-                if plain && number < 1 << 31 {
-                    Ok(number)
-                } else {
-                    Err(shown())
-                }
+                if plain && number < 1 << 31 { Ok(number) } else { Err(shown()) }
             })
             .collect::<Result<_, _>>()?,
         _ if path.is_empty() || path.len() > 128 => return Err(shown()),
@@ -184,10 +178,7 @@ pub fn encrypt(passphrase: &str, bytes: &[u8], work_factor: u8) -> Result<Vec<u8
 /// Decrypts what [`encrypt`] made; refuses long input and excessive work.
 pub fn decrypt(passphrase: &str, bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     if bytes.len() > CIPHERTEXT_BYTES_MAX {
-        let reason = format!(
-            "{} bytes, at most {CIPHERTEXT_BYTES_MAX} are read",
-            bytes.len()
-        );
+        let reason = format!("{} bytes, at most {CIPHERTEXT_BYTES_MAX} are read", bytes.len());
         return Err(KeyError::Ciphertext(reason));
     }
     let mut identity = age::scrypt::Identity::new(SecretString::from(passphrase.to_owned()));

@@ -118,11 +118,8 @@ impl FromStr for Grains {
             return Err(MoneyError::TooFine(shown()));
         }
         let too_large = || MoneyError::TooLarge(shown());
-        let whole: u64 = if whole.is_empty() {
-            0
-        } else {
-            whole.parse().map_err(|_| too_large())?
-        };
+        let whole: u64 =
+            if whole.is_empty() { 0 } else { whole.parse().map_err(|_| too_large())? };
         let part: u64 = format!("{part:0<9}").parse().map_err(|_| too_large())?;
         whole
             .checked_mul(BILLION)
@@ -165,11 +162,7 @@ pub fn mul_div(a: u128, b: u64, d: u128) -> Option<u128> {
 /// `a * b / d` rounded up; `None` as for [`mul_div`].
 pub fn mul_div_ceil(a: u128, b: u64, d: u128) -> Option<u128> {
     let (quotient, remainder) = mul_div_rem(a, b, d)?;
-    if remainder == 0 {
-        Some(quotient)
-    } else {
-        quotient.checked_add(1)
-    }
+    if remainder == 0 { Some(quotient) } else { quotient.checked_add(1) }
 }
 
 /// Quotient and remainder of `a * b / d` by long division of the 192-bit product.
@@ -210,9 +203,7 @@ fn mul_div_rem(a: u128, b: u64, d: u128) -> Option<(u128, u128)> {
 /// assert_eq!(paid, [Grains(33), Grains(33), Grains(34)]);
 /// ```
 pub fn distribute(amount: Grains, parts: &[u32]) -> Option<Vec<Grains>> {
-    let sum: u64 = parts
-        .iter()
-        .try_fold(0_u64, |sum, part| sum.checked_add(u64::from(*part)))?;
+    let sum: u64 = parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(u64::from(*part)))?;
     if sum > BILLION {
         return None;
     }
@@ -225,9 +216,7 @@ pub fn distribute(amount: Grains, parts: &[u32]) -> Option<Vec<Grains>> {
         let exact = u128::from(amount.0) * u128::from(*part);
         let floor = exact / billion;
         left -= floor;
-        paid.push(Grains(
-            u64::try_from(floor).expect("a part is at most the whole"),
-        ));
+        paid.push(Grains(u64::try_from(floor).expect("a part is at most the whole")));
         remainders.push((std::cmp::Reverse(exact % billion), index));
     }
     remainders.sort_unstable();

@@ -263,12 +263,7 @@ impl Parameters {
             let value = field.get(self);
             if value < field.min || value > field.max {
                 let Field { name, min, max, .. } = *field;
-                return Err(ParameterError::Range {
-                    name,
-                    value,
-                    min,
-                    max,
-                });
+                return Err(ParameterError::Range { name, value, min, max });
             }
         }
         let pairs = [
@@ -293,12 +288,7 @@ impl Parameters {
         ];
         for (lesser, value, greater, limit) in pairs {
             if value > limit {
-                return Err(ParameterError::Order {
-                    lesser,
-                    value,
-                    greater,
-                    limit,
-                });
+                return Err(ParameterError::Order { lesser, value, greater, limit });
             }
         }
         Ok(())
@@ -320,12 +310,7 @@ impl Parameters {
             .find(|field| field.name == change.name)
             .ok_or_else(|| ParameterError::Unknown(change.name.clone()))?;
         let Field { name, min, max, .. } = *field;
-        let range = ParameterError::Range {
-            name,
-            value: change.value,
-            min,
-            max,
-        };
+        let range = ParameterError::Range { name, value: change.value, min, max };
         let mut changed = self.clone();
         (field.set)(&mut changed, change.value).ok_or(range)?;
         changed.validate()?;
@@ -345,35 +330,20 @@ pub struct ParameterChange {
 impl BorshDeserialize for ParameterChange {
     fn deserialize_reader<R: std::io::Read>(reader: &mut R) -> std::io::Result<Self> {
         let name = read_text(reader, NAME_BYTES_MAX)?;
-        Ok(Self {
-            name,
-            value: u64::deserialize_reader(reader)?,
-        })
+        Ok(Self { name, value: u64::deserialize_reader(reader)? })
     }
 }
 
 impl ParameterChange {
     /// Whether it is possible on its own, before the other parameters are looked at.
     pub fn check_form(&self) -> Result<(), Rejection> {
-        let rejected = |error: ParameterError| Rejection::Parameter {
-            reason: error.to_string(),
-        };
-        let field = FIELDS
-            .iter()
-            .find(|field| field.name == self.name)
-            .ok_or_else(|| {
-                rejected(ParameterError::Unknown(
-                    self.name.chars().take(NAME_BYTES_MAX).collect(),
-                ))
-            })?;
+        let rejected = |error: ParameterError| Rejection::Parameter { reason: error.to_string() };
+        let field = FIELDS.iter().find(|field| field.name == self.name).ok_or_else(|| {
+            rejected(ParameterError::Unknown(self.name.chars().take(NAME_BYTES_MAX).collect()))
+        })?;
         if self.value < field.min || self.value > field.max {
             let Field { name, min, max, .. } = *field;
-            return Err(rejected(ParameterError::Range {
-                name,
-                value: self.value,
-                min,
-                max,
-            }));
+            return Err(rejected(ParameterError::Range { name, value: self.value, min, max }));
         }
         Ok(())
     }

@@ -65,10 +65,7 @@ pub(crate) fn self_share(state: &impl Read, transaction: &Transaction) -> Grains
         return Grains::ZERO;
     };
     let payments = payments(state, id, &peer);
-    payments
-        .iter()
-        .find(|(to, _)| *to == id)
-        .map_or(Grains::ZERO, |(_, amount)| *amount)
+    payments.iter().find(|(to, _)| *to == id).map_or(Grains::ZERO, |(_, amount)| *amount)
 }
 
 /// Pays out the peer that the transaction acts for, if any. Of its own share, up to `needed` goes
@@ -90,15 +87,9 @@ pub(crate) fn emit(
     let mut paid = Grains::ZERO;
     for (to, amount) in payments {
         paid = paid.checked_add(amount).ok_or(Rejection::Overflow)?;
-        let for_fee = if to == id {
-            amount.min(needed)
-        } else {
-            Grains::ZERO
-        };
+        let for_fee = if to == id { amount.min(needed) } else { Grains::ZERO };
         transition.credit(&transaction.signer, for_fee)?;
-        let rest = amount
-            .checked_sub(for_fee)
-            .expect("at most the amount is set aside");
+        let rest = amount.checked_sub(for_fee).expect("at most the amount is set aside");
         if !rest.is_zero() {
             crate::pools::reward(transition, to, rest)?;
         }
@@ -107,11 +98,7 @@ pub(crate) fn emit(
     supply.minted = supply.minted.checked_add(paid).ok_or(Rejection::Overflow)?;
     transition.put_supply(supply);
     if !accrued.is_zero() {
-        transition.event(Event::Emitted {
-            peer: id,
-            accrued,
-            paid,
-        });
+        transition.event(Event::Emitted { peer: id, accrued, paid });
     }
     Ok(())
 }
@@ -128,9 +115,7 @@ pub(crate) fn bounded_row(mut row: Row, length_max: usize) -> Row {
     let sum: u64 = row.iter().map(|(_, share)| u64::from(share.0)).sum();
     let excess = sum.saturating_sub(crate::money::BILLION);
     if let Some((_, largest)) = row.iter_mut().max_by_key(|(_, share)| share.0) {
-        largest.0 = largest
-            .0
-            .saturating_sub(u32::try_from(excess).unwrap_or(u32::MAX));
+        largest.0 = largest.0.saturating_sub(u32::try_from(excess).unwrap_or(u32::MAX));
     }
     row
 }

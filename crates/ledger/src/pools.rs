@@ -28,11 +28,7 @@ pub(crate) fn stake(
     if amount < minimum {
         return Err(Rejection::StakeTooSmall { amount, minimum });
     }
-    let mut peer = transition
-        .peer(id)
-        .ok_or(Rejection::NoPeer { peer: id })?
-        .as_ref()
-        .clone();
+    let mut peer = transition.peer(id).ok_or(Rejection::NoPeer { peer: id })?.as_ref().clone();
     let bought = peer.pool.shares_for(amount).ok_or(Rejection::Overflow)?;
     if bought == 0 {
         return Err(Rejection::StakeTooSmall { amount, minimum });
@@ -41,11 +37,7 @@ pub(crate) fn stake(
     grow(&mut peer.pool, amount, bought)?;
     add_shares(transition, id, owner, bought)?;
     transition.put(Key::Peer(id), Value::Peer(Arc::new(peer)));
-    transition.event(Event::Staked {
-        owner: *owner,
-        peer: id,
-        amount,
-    });
+    transition.event(Event::Staked { owner: *owner, peer: id, amount });
     Ok(())
 }
 
@@ -59,17 +51,9 @@ pub(crate) fn unstake(
 ) -> Result<(), Rejection> {
     let mut pool = transition.pool(id).ok_or(Rejection::NoPeer { peer: id })?;
     let held = transition.shares(id, owner);
-    let available = if held == 0 {
-        Grains::ZERO
-    } else {
-        pool.worth(held)
-    };
+    let available = if held == 0 { Grains::ZERO } else { pool.worth(held) };
     let left = available.checked_sub(amount);
-    let left = left.ok_or(Rejection::Stake {
-        peer: id,
-        needed: amount,
-        available,
-    })?;
+    let left = left.ok_or(Rejection::Stake { peer: id, needed: amount, available })?;
     let (amount, spent) = if left < transition.parameters().stake_min {
         (available, held)
     } else {
@@ -90,25 +74,16 @@ pub(crate) fn reward(
     id: PeerId,
     amount: Grains,
 ) -> Result<(), Rejection> {
-    let mut peer = transition
-        .peer(id)
-        .ok_or(Rejection::NoPeer { peer: id })?
-        .as_ref()
-        .clone();
+    let mut peer = transition.peer(id).ok_or(Rejection::NoPeer { peer: id })?.as_ref().clone();
     let rate = transition.parameters().commission_ppb;
     let commission = if peer.pool.shares == 0 {
         amount
     } else {
         amount.parts_floor(u32::try_from(rate).unwrap_or(u32::MAX))
     };
-    let rest = amount
-        .checked_sub(commission)
-        .expect("a part is at most the whole");
+    let rest = amount.checked_sub(commission).expect("a part is at most the whole");
     grow(&mut peer.pool, rest, 0)?;
-    let bought = peer
-        .pool
-        .shares_for(commission)
-        .ok_or(Rejection::Overflow)?;
+    let bought = peer.pool.shares_for(commission).ok_or(Rejection::Overflow)?;
     grow(&mut peer.pool, commission, bought)?;
     add_shares(transition, id, &peer.cold.clone(), bought)?;
     peer.earned = peer.earned.checked_add(amount).ok_or(Rejection::Overflow)?;
@@ -130,21 +105,13 @@ pub(crate) fn arrivals(transition: &mut Transition, height: Height) -> Result<()
         .take(ARRIVALS_MAX)
         .collect();
     for (key, unbonding) in due {
-        let Unbonding {
-            owner,
-            peer,
-            amount,
-        } = *unbonding;
+        let Unbonding { owner, peer, amount } = *unbonding;
         if let Key::Unbonding(height, number) = key {
             transition.remove(Key::UnbondingOf(owner, height, number));
         }
         transition.remove(key);
         transition.credit(&owner, amount)?;
-        transition.event(Event::Unbonded {
-            owner,
-            peer,
-            amount,
-        });
+        transition.event(Event::Unbonded { owner, peer, amount });
     }
     return_retired(transition);
     Ok(())
@@ -153,9 +120,7 @@ pub(crate) fn arrivals(transition: &mut Transition, height: Height) -> Result<()
 /// Moves delegations of the first displaced peer into unbondings, a bounded number a block.
 fn return_retired(transition: &mut Transition) {
     let base = transition.base();
-    let retired = base
-        .scan(Key::Retired(PeerId(0))..=Key::Retired(PeerId(u32::MAX)))
-        .next();
+    let retired = base.scan(Key::Retired(PeerId(0))..=Key::Retired(PeerId(u32::MAX))).next();
     let Some((&Key::Retired(id), &Value::Pool(mut pool))) = retired else {
         return;
     };
@@ -186,26 +151,11 @@ fn unbond(transition: &mut Transition, owner: &PublicKey, peer: PeerId, amount: 
     let number = counters.next_unbonding;
     counters.next_unbonding += 1;
     transition.put_counters(counters);
-    let due = transition
-        .clock()
-        .height
-        .after(transition.parameters().unbonding_blocks);
-    let unbonding = Unbonding {
-        owner: *owner,
-        peer,
-        amount,
-    };
-    transition.put(
-        Key::Unbonding(due, number),
-        Value::Unbonding(Arc::new(unbonding)),
-    );
+    let due = transition.clock().height.after(transition.parameters().unbonding_blocks);
+    let unbonding = Unbonding { owner: *owner, peer, amount };
+    transition.put(Key::Unbonding(due, number), Value::Unbonding(Arc::new(unbonding)));
     transition.put(Key::UnbondingOf(*owner, due, number), Value::Present);
-    transition.event(Event::Unstaked {
-        owner: *owner,
-        peer,
-        amount,
-        due,
-    });
+    transition.event(Event::Unstaked { owner: *owner, peer, amount, due });
 }
 
 fn grow(pool: &mut Pool, amount: Grains, shares: u128) -> Result<(), Rejection> {
@@ -215,14 +165,8 @@ fn grow(pool: &mut Pool, amount: Grains, shares: u128) -> Result<(), Rejection> 
 }
 
 fn take(pool: &mut Pool, amount: Grains, shares: u128) {
-    pool.grains = pool
-        .grains
-        .checked_sub(amount)
-        .expect("shares are worth at most the pool");
-    pool.shares = pool
-        .shares
-        .checked_sub(shares)
-        .expect("nobody has more shares than there are");
+    pool.grains = pool.grains.checked_sub(amount).expect("shares are worth at most the pool");
+    pool.shares = pool.shares.checked_sub(shares).expect("nobody has more shares than there are");
 }
 
 fn add_shares(
@@ -231,10 +175,7 @@ fn add_shares(
     owner: &PublicKey,
     bought: u128,
 ) -> Result<(), Rejection> {
-    let held = transition
-        .shares(id, owner)
-        .checked_add(bought)
-        .ok_or(Rejection::Overflow)?;
+    let held = transition.shares(id, owner).checked_add(bought).ok_or(Rejection::Overflow)?;
     put_shares(transition, id, owner, held);
     Ok(())
 }

@@ -24,12 +24,7 @@ pub(crate) fn register(
     signer: &PublicKey,
     registration: &Registration,
 ) -> Result<(), Rejection> {
-    let Registration {
-        hot,
-        cold,
-        endpoint,
-        ..
-    } = registration;
+    let Registration { hot, cold, endpoint, .. } = registration;
     if let Some(peer) = transition.peer_id(hot) {
         return Err(Rejection::HotKeyTaken { key: *hot, peer });
     }
@@ -41,10 +36,7 @@ pub(crate) fn register(
     let burned = pay(transition, signer, registration, &mut market)?;
     let mut counters = transition.counters();
     let id = PeerId(counters.next_peer);
-    counters.next_peer = counters
-        .next_peer
-        .checked_add(1)
-        .ok_or(Rejection::Overflow)?;
+    counters.next_peer = counters.next_peer.checked_add(1).ok_or(Rejection::Overflow)?;
     counters.peers = counters.peers.checked_add(1).ok_or(Rejection::Overflow)?;
     let full = u64::from(counters.peers) > transition.parameters().peers_max;
     transition.put_counters(counters);
@@ -53,26 +45,11 @@ pub(crate) fn register(
     }
     let clock = *transition.clock();
     let (hot, cold) = (*hot, *cold);
-    let peer = Peer::new(
-        hot,
-        cold,
-        endpoint.clone(),
-        clock.height,
-        clock.epoch,
-        Pool::default(),
-    );
+    let peer = Peer::new(hot, cold, endpoint.clone(), clock.height, clock.epoch, Pool::default());
     transition.put(Key::Peer(id), Value::Peer(Arc::new(peer)));
     transition.put(Key::PeerByHot(hot), Value::PeerId(id));
-    transition.put(
-        Key::Registration,
-        Value::RegistrationState(Arc::new(market)),
-    );
-    transition.event(Event::Registered {
-        peer: id,
-        hot,
-        cold,
-        burned,
-    });
+    transition.put(Key::Registration, Value::RegistrationState(Arc::new(market)));
+    transition.event(Event::Registered { peer: id, hot, cold, burned });
     Ok(())
 }
 
@@ -92,9 +69,7 @@ fn pay(
             };
             let now = good(&market.challenge, market.difficulty);
             if !now && !good(&market.challenge_before, market.difficulty_before) {
-                return Err(Rejection::Work {
-                    difficulty: market.difficulty,
-                });
+                return Err(Rejection::Work { difficulty: market.difficulty });
             }
             market.by_work += 1;
             Ok(Grains::ZERO)
@@ -120,9 +95,7 @@ fn displace(transition: &mut Transition, by: PeerId) -> Result<(), Rejection> {
         Some(Value::Pruning(candidates)) => candidates.clone(),
         _ => Arc::default(),
     };
-    let found = candidates
-        .iter()
-        .find_map(|id| Some((*id, transition.peer(*id)?.clone())));
+    let found = candidates.iter().find_map(|id| Some((*id, transition.peer(*id)?.clone())));
     let peers = transition.parameters().peers_max;
     let (id, peer) = found.ok_or(Rejection::NoPlace { peers })?;
     for key in [

@@ -8,10 +8,7 @@ use crate::transaction::{Height, PeerId};
 
 /// Why a transaction is refused, or was included without effect.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, thiserror::Error)]
-#[allow(
-    missing_docs,
-    reason = "the fields are the evidence that each sentence shows"
-)]
+#[allow(missing_docs, reason = "the fields are the evidence that each sentence shows")]
 pub enum Rejection {
     #[error("the transaction is for chain {found}, this is chain {expected}")]
     Chain { expected: Hash, found: Hash },
@@ -40,10 +37,7 @@ pub enum Rejection {
     #[error("the transaction expired at height {expires}, the next block is {height}")]
     Expired { expires: Height, height: Height },
     #[error("the transaction expires at height {expires}, at most {expires_max} is allowed now")]
-    ExpiresTooLate {
-        expires: Height,
-        expires_max: Height,
-    },
+    ExpiresTooLate { expires: Height, expires_max: Height },
     #[error("nonce {found} was used already, the next is {expected}")]
     NonceUsed { expected: u64, found: u64 },
     #[error("nonce {found} is ahead, the next is {expected}: send the ones before first")]
@@ -63,11 +57,7 @@ pub enum Rejection {
     #[error("the stake of {amount} is below the least stake, {minimum}")]
     StakeTooSmall { amount: Grains, minimum: Grains },
     #[error("{needed} are to be unstaked, the signer's stake with peer {peer} is {available}")]
-    Stake {
-        peer: PeerId,
-        needed: Grains,
-        available: Grains,
-    },
+    Stake { peer: PeerId, needed: Grains, available: Grains },
     #[error("{key} is the hot key of peer {peer} already")]
     HotKeyTaken { key: PublicKey, peer: PeerId },
     #[error("the work does not meet difficulty {difficulty} for a recent challenge")]

@@ -109,9 +109,7 @@ impl Share {
     /// The nearest share to a number between 0 and 1; `None` outside and for NaN.
     pub fn from_f64(value: f64) -> Option<Self> {
         // The comparison is false for NaN; the product is at most 10^9, so the conversion is exact.
-        (0.0..=1.0)
-            .contains(&value)
-            .then(|| Self((value * BILLION as f64).round() as u32))
+        (0.0..=1.0).contains(&value).then(|| Self((value * BILLION as f64).round() as u32))
     }
 
     /// As a number between 0 and 1.
@@ -158,10 +156,7 @@ pub struct Endpoint {
 impl BorshDeserialize for Endpoint {
     fn deserialize_reader<R: std::io::Read>(reader: &mut R) -> std::io::Result<Self> {
         let url = read_text(reader, URL_BYTES_MAX)?;
-        Ok(Self {
-            url,
-            modality: Modality::deserialize_reader(reader)?,
-        })
+        Ok(Self { url, modality: Modality::deserialize_reader(reader)? })
     }
 }
 
@@ -176,9 +171,7 @@ impl Endpoint {
         let rest = self.url.strip_prefix("https://").ok_or_else(error)?;
         let (host, port) = rest.rsplit_once(':').ok_or_else(error)?;
         let named = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-';
-        let bracketed = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'));
+        let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let host_good = match bracketed {
             Some(inner) => inner.parse::<std::net::Ipv6Addr>().is_ok(),
             None => !host.is_empty() && host.bytes().all(named),
@@ -186,11 +179,7 @@ impl Endpoint {
         let port_good = port.bytes().all(|byte| byte.is_ascii_digit())
             && !port.starts_with('0')
             && port.parse::<u16>().is_ok();
-        if host_good && port_good {
-            Ok(())
-        } else {
-            Err(error())
-        }
+        if host_good && port_good { Ok(()) } else { Err(error()) }
     }
 }
 
@@ -240,13 +229,7 @@ impl Registration {
         payment: Payment,
     ) -> Self {
         let hot_signature = Signature([0; 64]);
-        let mut registration = Self {
-            hot: hot.public(),
-            cold,
-            endpoint,
-            payment,
-            hot_signature,
-        };
+        let mut registration = Self { hot: hot.public(), cold, endpoint, payment, hot_signature };
         registration.hot_signature = hot.sign(REGISTRATION_DOMAIN, &registration.agreement(chain));
         registration
     }
@@ -261,16 +244,7 @@ pub fn work_hash(
     cold: &PublicKey,
     nonce: u64,
 ) -> Hash {
-    hash(
-        WORK_DOMAIN,
-        &[
-            &chain.0,
-            &challenge.0,
-            &hot.0,
-            &cold.0,
-            &nonce.to_le_bytes(),
-        ],
-    )
+    hash(WORK_DOMAIN, &[&chain.0, &challenge.0, &hot.0, &cold.0, &nonce.to_le_bytes()])
 }
 
 /// Whether a hash is worth `difficulty` tries on average: its first 16 bytes, big-endian, are at
@@ -365,10 +339,7 @@ pub enum Action {
 /// The commitment to a row: bound to the chain, the peer and a salt, so that nobody can copy
 /// another's commitment.
 pub fn weights_commitment(chain: &Hash, hot: &PublicKey, weights: &Row, salt: &[u8; 32]) -> Hash {
-    hash(
-        "weights commitment",
-        &[&chain.0, &hot.0, &encode(weights), salt],
-    )
+    hash("weights commitment", &[&chain.0, &hot.0, &encode(weights), salt])
 }
 
 /// What is signed.
@@ -431,10 +402,7 @@ impl SignedTransaction {
     /// Never; a key that is not the signer's gives a transaction that fails its check.
     pub fn sign(transaction: Transaction, key: &SecretKey) -> Self {
         let signature = key.sign(DOMAIN, &encode(&transaction));
-        Self {
-            transaction,
-            signature,
-        }
+        Self { transaction, signature }
     }
 
     /// Its name: the hash of what is signed, so that signing twice gives one name.
@@ -460,31 +428,18 @@ impl SignedTransaction {
     /// Everything that can be said without state, signatures included.
     pub fn check_stateless(&self, limits: &Limits) -> Result<(), Rejection> {
         self.check_form(limits)?;
-        if self.claims().iter().all(Claim::verify) {
-            Ok(())
-        } else {
-            Err(Rejection::Signature)
-        }
+        if self.claims().iter().all(Claim::verify) { Ok(()) } else { Err(Rejection::Signature) }
     }
 
     /// The signatures that it carries, to be checked alone or in a batch with others'.
     pub fn claims(&self) -> Vec<Claim> {
         let transaction = &self.transaction;
-        let mut claims = vec![Claim::new(
-            transaction.signer,
-            DOMAIN,
-            &encode(transaction),
-            self.signature,
-        )];
+        let mut claims =
+            vec![Claim::new(transaction.signer, DOMAIN, &encode(transaction), self.signature)];
         if let Action::Register { registration } = &transaction.action {
             let agreement = registration.agreement(&transaction.chain);
             let signature = registration.hot_signature;
-            claims.push(Claim::new(
-                registration.hot,
-                REGISTRATION_DOMAIN,
-                &agreement,
-                signature,
-            ));
+            claims.push(Claim::new(registration.hot, REGISTRATION_DOMAIN, &agreement, signature));
         }
         claims
     }
@@ -494,18 +449,12 @@ impl SignedTransaction {
     pub fn check_form(&self, limits: &Limits) -> Result<(), Rejection> {
         let transaction = &self.transaction;
         if transaction.chain != limits.chain {
-            return Err(Rejection::Chain {
-                expected: limits.chain,
-                found: transaction.chain,
-            });
+            return Err(Rejection::Chain { expected: limits.chain, found: transaction.chain });
         }
         let bytes = self.encoded_len();
         if bytes > limits.transaction_bytes_max {
             let bytes_max = limits.transaction_bytes_max as u64;
-            return Err(Rejection::TooLong {
-                bytes: bytes as u64,
-                bytes_max,
-            });
+            return Err(Rejection::TooLong { bytes: bytes as u64, bytes_max });
         }
         check_key(&transaction.signer)?;
         check_action(&transaction.action, &transaction.signer, limits)
@@ -513,19 +462,11 @@ impl SignedTransaction {
 }
 
 fn check_key(key: &PublicKey) -> Result<(), Rejection> {
-    if key.is_canonical() {
-        Ok(())
-    } else {
-        Err(Rejection::Key { key: *key })
-    }
+    if key.is_canonical() { Ok(()) } else { Err(Rejection::Key { key: *key }) }
 }
 
 fn check_amount(amount: Grains) -> Result<(), Rejection> {
-    if amount.is_zero() {
-        Err(Rejection::Nothing)
-    } else {
-        Ok(())
-    }
+    if amount.is_zero() { Err(Rejection::Nothing) } else { Ok(()) }
 }
 
 fn check_action(action: &Action, signer: &PublicKey, limits: &Limits) -> Result<(), Rejection> {
@@ -573,9 +514,5 @@ fn check_row(weights: &Row, row_length_max: usize) -> Result<(), Rejection> {
         return Err(Rejection::RowZero { peer: *peer });
     }
     let sum: u64 = weights.iter().map(|(_, share)| u64::from(share.0)).sum();
-    if sum > BILLION {
-        Err(Rejection::RowSum { sum })
-    } else {
-        Ok(())
-    }
+    if sum > BILLION { Err(Rejection::RowSum { sum }) } else { Ok(()) }
 }

@@ -60,7 +60,8 @@ impl Transition {
 
     /// Keeps what was changed since the last commit.
     pub(crate) fn commit(&mut self) {
-        self.block.append(&mut self.action);
+        // Not `append`, which rebuilds the larger map: a block commits twice a transaction.
+        self.block.extend(std::mem::take(&mut self.action));
         self.events_kept = self.events.len();
     }
 
@@ -122,10 +123,7 @@ impl Transition {
             return Ok(());
         }
         let mut account = self.account(key);
-        account.balance = account
-            .balance
-            .checked_add(amount)
-            .ok_or(Rejection::Overflow)?;
+        account.balance = account.balance.checked_add(amount).ok_or(Rejection::Overflow)?;
         self.put_account(key, account);
         Ok(())
     }
@@ -134,10 +132,9 @@ impl Transition {
     pub(crate) fn debit(&mut self, key: &PublicKey, amount: Grains) -> Result<(), Rejection> {
         let mut account = self.account(key);
         let available = account.balance;
-        account.balance = available.checked_sub(amount).ok_or(Rejection::Balance {
-            needed: amount,
-            available,
-        })?;
+        account.balance = available
+            .checked_sub(amount)
+            .ok_or(Rejection::Balance { needed: amount, available })?;
         self.put_account(key, account);
         Ok(())
     }
@@ -145,10 +142,7 @@ impl Transition {
     /// Counts money as destroyed; the caller has taken it from an entry.
     pub(crate) fn burn(&mut self, amount: Grains) -> Result<(), Rejection> {
         let mut supply = self.supply();
-        supply.burned = supply
-            .burned
-            .checked_add(amount)
-            .ok_or(Rejection::Overflow)?;
+        supply.burned = supply.burned.checked_add(amount).ok_or(Rejection::Overflow)?;
         self.put_supply(supply);
         Ok(())
     }

@@ -48,10 +48,7 @@ pub fn update<R: TreeReader>(
     height: Height,
     changes: &BTreeMap<Key, Option<Value>>,
 ) -> Result<(Hash, TreeUpdateBatch), TreeError> {
-    let error = |cause: anyhow::Error| TreeError::Storage {
-        height,
-        reason: format!("{cause:#}"),
-    };
+    let error = |cause: anyhow::Error| TreeError::Storage { height, reason: format!("{cause:#}") };
     let tree = Sha256Jmt::new(reader);
     let leaves: Vec<(KeyHash, Option<Vec<u8>>)> = changes
         .par_iter()
@@ -59,15 +56,12 @@ pub fn update<R: TreeReader>(
         .collect();
     // The batch form hashes every inner node once instead of once for each leaf below it, but
     // knows no removal; both give the same root, since the tree is a function of its leaves.
-    let written: Option<Vec<(KeyHash, Vec<u8>)>> = leaves
-        .iter()
-        .map(|(key, value)| Some((*key, value.clone()?)))
-        .collect();
+    let written: Option<Vec<(KeyHash, Vec<u8>)>> =
+        leaves.iter().map(|(key, value)| Some((*key, value.clone()?))).collect();
     let (root, batch) = match written {
         Some(written) if !written.is_empty() => {
-            let (roots, batch) = tree
-                .batch_put_value_sets(vec![written], None, height.0)
-                .map_err(error)?;
+            let (roots, batch) =
+                tree.batch_put_value_sets(vec![written], None, height.0).map_err(error)?;
             (roots[0], batch)
         }
         _ => tree.put_value_set(leaves, height.0).map_err(error)?,
@@ -77,10 +71,7 @@ pub fn update<R: TreeReader>(
 
 /// The changes that make an empty tree into the tree of a state.
 pub fn all_entries(state: &State) -> BTreeMap<Key, Option<Value>> {
-    state
-        .entries()
-        .map(|(key, value)| (*key, Some(value.clone())))
-        .collect()
+    state.entries().map(|(key, value)| (*key, Some(value.clone()))).collect()
 }
 
 /// A proof for whatever stands, or does not stand, under `key` at `height`; also the value.

@@ -30,10 +30,7 @@ pub(crate) fn commit(
 ) -> Result<(), Rejection> {
     let id = transition.own_peer(hot)?;
     let epoch = transition.clock().epoch;
-    let commitment = Commitment {
-        hash: *commitment,
-        epoch,
-    };
+    let commitment = Commitment { hash: *commitment, epoch };
     transition.put(Key::Commitment(id), Value::Commitment(commitment));
     transition.event(Event::WeightsCommitted { peer: id });
     Ok(())
@@ -52,10 +49,7 @@ pub(crate) fn reveal(
     };
     let (committed, clock) = (commitment.epoch, *transition.clock());
     if clock.epoch != committed + 1 {
-        return Err(Rejection::RevealWindow {
-            committed,
-            epoch: clock.epoch,
-        });
+        return Err(Rejection::RevealWindow { committed, epoch: clock.epoch });
     }
     if commitment.hash != weights_commitment(&clock.chain, hot, weights, salt) {
         return Err(Rejection::RevealMismatch);
@@ -69,11 +63,7 @@ fn put(transition: &mut Transition, id: PeerId, weights: &Row) -> Result<(), Rej
     if let Some((peer, _)) = weights.iter().find(|(peer, _)| peer.0 >= next_peer) {
         return Err(Rejection::RowPeer { peer: *peer });
     }
-    let mut peer = transition
-        .peer(id)
-        .ok_or(Rejection::NoPeer { peer: id })?
-        .as_ref()
-        .clone();
+    let mut peer = transition.peer(id).ok_or(Rejection::NoPeer { peer: id })?.as_ref().clone();
     let height = transition.clock().height;
     let set = peer.weights_set;
     let from = set.after(transition.parameters().weights_interval_blocks);
@@ -83,16 +73,10 @@ fn put(transition: &mut Transition, id: PeerId, weights: &Row) -> Result<(), Rej
     peer.weights_set = height;
     transition.put(Key::Peer(id), Value::Peer(Arc::new(peer)));
     // A peer that was displaced since the row was signed is no reason to refuse the rest.
-    let row: Row = weights
-        .iter()
-        .filter(|(peer, _)| transition.peer(*peer).is_some())
-        .copied()
-        .collect();
+    let row: Row =
+        weights.iter().filter(|(peer, _)| transition.peer(*peer).is_some()).copied().collect();
     let count = u32::try_from(row.len()).expect("bounded by the size of a transaction");
     transition.put(Key::Weights(id), Value::Row(Arc::new(row)));
-    transition.event(Event::WeightsSet {
-        peer: id,
-        weights: count,
-    });
+    transition.event(Event::WeightsSet { peer: id, weights: count });
     Ok(())
 }

@@ -63,10 +63,7 @@ pub enum Key {
 
 /// What stands under a key.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-#[allow(
-    missing_docs,
-    reason = "each variant is named after the type that it holds"
-)]
+#[allow(missing_docs, reason = "each variant is named after the type that it holds")]
 pub enum Value {
     Clock(Clock),
     Parameters(Arc<Parameters>),

@@ -159,27 +159,14 @@ impl State {
             entries.insert(key, value);
         }
         for (key, balance) in &genesis.accounts {
-            let account = Account {
-                balance: *balance,
-                nonce: 0,
-            };
+            let account = Account { balance: *balance, nonce: 0 };
             entries.insert(Key::Account(*key), Value::Account(account));
         }
         for (id, peer) in (0_u32..).map(PeerId).zip(&genesis.peers) {
             let empty = Pool::default();
             let shares = empty.shares_for(peer.stake).ok_or(GenesisError::Supply)?;
-            let pool = Pool {
-                grains: peer.stake,
-                shares,
-            };
-            let place = Peer::new(
-                peer.hot,
-                peer.cold,
-                peer.endpoint.clone(),
-                Height(0),
-                0,
-                pool,
-            );
+            let pool = Pool { grains: peer.stake, shares };
+            let place = Peer::new(peer.hot, peer.cold, peer.endpoint.clone(), Height(0), 0, pool);
             entries.insert(Key::Peer(id), Value::Peer(Arc::new(place)));
             entries.insert(Key::PeerByHot(peer.hot), Value::PeerId(id));
             if shares > 0 {
@@ -248,20 +235,13 @@ impl State {
 
     /// Sums all money that entries hold and compares it with the supply; O(entries).
     pub fn audit(&self) -> Result<(), StateError> {
-        let held: u128 = self
-            .entries
-            .values()
-            .map(|value| u128::from(value.money().0))
-            .sum();
+        let held: u128 = self.entries.values().map(|value| u128::from(value.money().0)).sum();
         let supply = self.supply();
         let expected = (u128::from(supply.genesis.0) + u128::from(supply.minted.0))
             .checked_sub(u128::from(supply.burned.0));
         match expected {
             Some(expected) if expected == held && u64::try_from(held).is_ok() => Ok(()),
-            _ => Err(StateError::Supply {
-                held,
-                expected: expected.unwrap_or(0),
-            }),
+            _ => Err(StateError::Supply { held, expected: expected.unwrap_or(0) }),
         }
     }
 
@@ -324,11 +304,12 @@ impl State {
 
     /// Every account, rising by key.
     pub fn accounts(&self) -> impl Iterator<Item = (PublicKey, Account)> {
-        self.scan(Key::Account(KEY_MIN)..=Key::Account(KEY_MAX))
-            .filter_map(|(key, value)| match (key, value) {
+        self.scan(Key::Account(KEY_MIN)..=Key::Account(KEY_MAX)).filter_map(|(key, value)| {
+            match (key, value) {
                 (Key::Account(key), Value::Account(account)) => Some((*key, *account)),
                 _ => None,
-            })
+            }
+        })
     }
 
     /// A peer.
@@ -344,18 +325,18 @@ impl State {
 
     /// Every peer, rising by number.
     pub fn peers(&self) -> impl Iterator<Item = (PeerId, &Peer)> {
-        self.scan(Key::Peer(PeerId(0))..=Key::Peer(PeerId(u32::MAX)))
-            .filter_map(|(key, value)| match (key, value) {
+        self.scan(Key::Peer(PeerId(0))..=Key::Peer(PeerId(u32::MAX))).filter_map(|(key, value)| {
+            match (key, value) {
                 (Key::Peer(id), Value::Peer(peer)) => Some((*id, peer.as_ref())),
                 _ => None,
-            })
+            }
+        })
     }
 
     /// The weights that a peer gives, rising by peer; may name peers that are gone, which count
     /// for nothing and are cleared at the end of the epoch.
     pub fn weights(&self, id: PeerId) -> &[(PeerId, Share)] {
-        self.row(&Key::Weights(id))
-            .map_or(&[], |row| row.as_slice())
+        self.row(&Key::Weights(id)).map_or(&[], |row| row.as_slice())
     }
 
     /// Where a peer's emission goes: parts of what it accrued, fixed at the end of the last epoch.
@@ -373,34 +354,35 @@ impl State {
 
     /// What an owner's shares in a peer's pool are worth now.
     pub fn stake(&self, peer: PeerId, owner: &PublicKey) -> Grains {
-        self.pool(peer)
-            .map_or(Grains::ZERO, |pool| match self.shares(peer, owner) {
-                0 => Grains::ZERO,
-                shares => pool.worth(shares),
-            })
+        self.pool(peer).map_or(Grains::ZERO, |pool| match self.shares(peer, owner) {
+            0 => Grains::ZERO,
+            shares => pool.worth(shares),
+        })
     }
 
     /// Who has stake with a peer (displaced or not), with its worth, rising by key.
     pub fn delegations(&self, peer: PeerId) -> impl Iterator<Item = (PublicKey, Grains)> {
         let pool = self.pool(peer).unwrap_or_default();
-        self.scan(Key::Delegation(peer, KEY_MIN)..=Key::Delegation(peer, KEY_MAX))
-            .filter_map(move |(key, value)| match (key, value) {
+        self.scan(Key::Delegation(peer, KEY_MIN)..=Key::Delegation(peer, KEY_MAX)).filter_map(
+            move |(key, value)| match (key, value) {
                 (Key::Delegation(_, owner), Value::Shares(shares)) => {
                     Some((*owner, pool.worth(*shares)))
                 }
                 _ => None,
-            })
+            },
+        )
     }
 
     /// Peers with which an owner has stake, with its worth, rising by number.
     pub fn delegations_of(&self, owner: &PublicKey) -> impl Iterator<Item = (PeerId, Grains)> {
         let owner = *owner;
         let (first, last) = (PeerId(0), PeerId(u32::MAX));
-        self.scan(Key::DelegationOf(owner, first)..=Key::DelegationOf(owner, last))
-            .filter_map(move |(key, _)| match key {
+        self.scan(Key::DelegationOf(owner, first)..=Key::DelegationOf(owner, last)).filter_map(
+            move |(key, _)| match key {
                 Key::DelegationOf(_, peer) => Some((*peer, self.stake(*peer, &owner))),
                 _ => None,
-            })
+            },
+        )
     }
 
     /// Stake on its way back to an owner: when it is due and how much, rising by height.
@@ -422,13 +404,12 @@ impl State {
     /// All stake on its way back, rising by height.
     pub fn unbondings(&self) -> impl Iterator<Item = (Height, &Unbonding)> {
         let range = Key::Unbonding(Height(0), 0)..=Key::Unbonding(Height(u64::MAX), u64::MAX);
-        self.scan(range)
-            .filter_map(|(key, value)| match (key, value) {
-                (Key::Unbonding(due, _), Value::Unbonding(unbonding)) => {
-                    Some((*due, unbonding.as_ref()))
-                }
-                _ => None,
-            })
+        self.scan(range).filter_map(|(key, value)| match (key, value) {
+            (Key::Unbonding(due, _), Value::Unbonding(unbonding)) => {
+                Some((*due, unbonding.as_ref()))
+            }
+            _ => None,
+        })
     }
 
     /// Who decides the block after this state: a pure function of it, rising by key, equal votes.
@@ -454,22 +435,24 @@ impl State {
 
     /// Open proposals, rising by number.
     pub fn proposals(&self) -> impl Iterator<Item = (u64, &Proposal)> {
-        self.scan(Key::Proposal(0)..=Key::Proposal(u64::MAX))
-            .filter_map(|(key, value)| match (key, value) {
+        self.scan(Key::Proposal(0)..=Key::Proposal(u64::MAX)).filter_map(|(key, value)| {
+            match (key, value) {
                 (Key::Proposal(number), Value::Proposal(proposal)) => {
                     Some((*number, proposal.as_ref()))
                 }
                 _ => None,
-            })
+            }
+        })
     }
 
     /// Votes on a proposal, rising by key.
     pub fn votes(&self, proposal: u64) -> impl Iterator<Item = (PublicKey, bool)> {
-        self.scan(Key::Vote(proposal, KEY_MIN)..=Key::Vote(proposal, KEY_MAX))
-            .filter_map(|(key, value)| match (key, value) {
+        self.scan(Key::Vote(proposal, KEY_MIN)..=Key::Vote(proposal, KEY_MAX)).filter_map(
+            |(key, value)| match (key, value) {
                 (Key::Vote(_, owner), Value::Vote(approve)) => Some((*owner, *approve)),
                 _ => None,
-            })
+            },
+        )
     }
 }
 
@@ -486,15 +469,8 @@ fn singletons(genesis: &Genesis) -> Result<[(Key, Value); 9], StateError> {
         epoch: 0,
         epoch_end: Height(parameters.epoch_blocks),
     };
-    let supply = Supply {
-        genesis: genesis.supply()?,
-        ..Supply::default()
-    };
-    let counters = Counters {
-        next_peer: peers,
-        peers,
-        ..Counters::default()
-    };
+    let supply = Supply { genesis: genesis.supply()?, ..Supply::default() };
+    let counters = Counters { next_peer: peers, peers, ..Counters::default() };
     let market = MarketReport {
         epoch: 0,
         height: Height(0),
@@ -522,22 +498,13 @@ fn singletons(genesis: &Genesis) -> Result<[(Key, Value); 9], StateError> {
     };
     Ok([
         (Key::Clock, Value::Clock(clock)),
-        (
-            Key::Parameters,
-            Value::Parameters(Arc::new(parameters.clone())),
-        ),
+        (Key::Parameters, Value::Parameters(Arc::new(parameters.clone()))),
         (Key::Supply, Value::Supply(supply)),
         (Key::Counters, Value::Counters(counters)),
-        (
-            Key::Committee,
-            Value::Committee(Arc::new(committee.clone())),
-        ),
+        (Key::Committee, Value::Committee(Arc::new(committee.clone()))),
         (Key::Validators, Value::Validators(Arc::new(committee))),
         (Key::Market, Value::Market(Arc::new(market))),
-        (
-            Key::Registration,
-            Value::RegistrationState(Arc::new(registration)),
-        ),
+        (Key::Registration, Value::RegistrationState(Arc::new(registration))),
         (Key::Pruning, Value::Pruning(Arc::default())),
     ])
 }
