@@ -37,6 +37,14 @@ pub enum ClerkError {
     /// No node answers, or one refuses.
     #[error(transparent)]
     Ledger(#[from] ClientError),
+    /// A node does not take the transaction.
+    #[error("{error}; fees are paid by {signer}, or by what its peer has earned")]
+    Refused {
+        /// Who signed, and pays.
+        signer: PublicKey,
+        /// What the node said.
+        error: ClientError,
+    },
     /// The transaction was decided, and had no effect.
     #[error("the ledger decided against it: {0}")]
     Rejected(String),
@@ -323,7 +331,10 @@ async fn send(
     height: u64,
 ) -> Result<u64, ClerkError> {
     let transaction = sign(ledger, key, action, chain, height).await?;
-    let hash = ledger.submit(&transaction).await?;
+    let hash = ledger.submit(&transaction).await.map_err(|error| match error.status() {
+        Some(_) => ClerkError::Refused { signer: key.public(), error },
+        None => ClerkError::Ledger(error),
+    })?;
     let receipt = ledger.wait(&hash, DECISION_TIMEOUT).await?;
     receipt.result.map(|()| receipt.height).map_err(ClerkError::Rejected)
 }

@@ -47,7 +47,7 @@ pub enum CallError {
     #[error("the system gives no randomness: {0}")]
     Randomness(getrandom::Error),
     /// The peer refused, or could not be reached.
-    #[error("{}: {}", .0.code(), .0.message())]
+    #[error("{} ({:?})", .0.message(), .0.code())]
     Status(Box<Status>),
     /// The answer's envelope is missing or wrong.
     #[error("the answer is refused: {0}")]

@@ -16,6 +16,7 @@ use muster_ledger::crypto::hash;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -81,10 +82,24 @@ pub enum PeerError {
 ///
 /// # Errors
 /// [`PeerError`]. A ledger that cannot be reached is no error: the peer goes on learning.
-pub async fn run(
+pub fn run(
     config: PeerConfig,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), PeerError> {
+) -> Running<'static> {
+    boxed(config, Box::pin(shutdown))
+}
+
+/// The life of a peer, boxed where it is written: as a plain future it would be compiled again,
+/// engine and all, in every program that runs one.
+pub type Running<'a> = Pin<Box<dyn Future<Output = Result<(), PeerError>> + Send + 'a>>;
+
+type Shutdown<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+fn boxed(config: PeerConfig, shutdown: Shutdown<'static>) -> Running<'static> {
+    Box::pin(live(config, shutdown))
+}
+
+async fn live(config: PeerConfig, shutdown: Shutdown<'static>) -> Result<(), PeerError> {
     config.validate()?;
     std::fs::create_dir_all(&config.home)
         .map_err(|source| PeerError::Home { path: config.home.clone(), source })?;

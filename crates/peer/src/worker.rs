@@ -6,7 +6,7 @@
 
 use crate::behaviour::{Conduct, Shares};
 use crate::client::{Callee, Caller};
-use crate::clock::thread_seconds;
+use crate::clock::{ControlCost, thread_seconds};
 use crate::directory::Directory;
 use crate::generate::Generation;
 use crate::inbox::{Job, Received};
@@ -131,8 +131,7 @@ pub struct Worker {
     /// Running mean of how long answers take.
     latency: Duration,
     evaluated: Instant,
-    /// Processor time of one step of the control, measured once.
-    control_seconds: Option<f64>,
+    control_cost: Option<ControlCost>,
     /// Processor time of evaluations, which are no part of learning.
     evaluation_seconds: f64,
     cpu_start: f64,
@@ -162,7 +161,7 @@ impl Worker {
             own: Own::Ready,
             latency: ANSWER_TIMEOUT_MAX / 8,
             evaluated: evaluated.unwrap_or_else(Instant::now),
-            control_seconds: None,
+            control_cost: None,
             evaluation_seconds: 0.0,
             cpu_start: 0.0,
             steps_start: learner.steps(),
@@ -361,6 +360,10 @@ impl Worker {
     pub(crate) fn reachable(&self) -> BTreeMap<PeerIndex, Callee> {
         let directory = self.exchange.directory();
         let me = self.exchange.identity.public();
+        if directory.get(&me).is_none() {
+            // Nobody answers a key that is not registered.
+            return BTreeMap::new();
+        }
         let (now, chain) = (Instant::now(), directory.chain);
         let waits = |peer: &PeerIndex| self.backoff.get(peer).is_some_and(|b| b.until > now);
         directory
@@ -417,17 +420,18 @@ impl Worker {
         if !self.learner.training().control {
             return Ok(None);
         }
-        let control = match self.control_seconds {
-            Some(seconds) => seconds,
+        let cost = match &mut self.control_cost {
+            Some(cost) => cost,
             None => {
                 let cpu = thread_seconds();
-                let seconds = crate::clock::control_step_seconds(&self.learner)?;
-                // The measurement itself is no part of learning.
+                let cost = self.control_cost.insert(ControlCost::new(&self.learner)?);
                 self.cpu_start += thread_seconds() - cpu;
-                self.control_seconds = Some(seconds);
-                seconds
+                cost
             }
         };
+        let (control, spent) = cost.measure(self.learner.steps())?;
+        // The measurement itself is no part of learning.
+        self.cpu_start += spent;
         let steps = (self.learner.steps() - self.steps_start) as f64;
         let spent = thread_seconds() - self.cpu_start - self.evaluation_seconds - steps * control;
         Ok((control > 0.0 && steps > 0.0).then(|| spent / (steps * control)))
