@@ -19,6 +19,7 @@ pub mod telemetry;
 
 use std::fs;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -41,10 +42,21 @@ const DRAIN: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// One sentence that says what is wrong and what to do. What was decided is never lost.
-pub async fn run(
-    mut config: NodeConfig,
-    shutdown: impl Future<Output = ()> + Send,
-) -> Result<(), NodeError> {
+pub fn run<'a>(config: NodeConfig, shutdown: impl Future<Output = ()> + Send + 'a) -> Running<'a> {
+    boxed(config, Box::pin(shutdown))
+}
+
+/// The life of a node, boxed where it is written: as a plain future it would be compiled again,
+/// engine and all, in every program that runs one.
+pub type Running<'a> = Pin<Box<dyn Future<Output = Result<(), NodeError>> + Send + 'a>>;
+
+type Shutdown<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+fn boxed<'a>(config: NodeConfig, shutdown: Shutdown<'a>) -> Running<'a> {
+    Box::pin(live(config, shutdown))
+}
+
+async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), NodeError> {
     // Whoever is first in the process installs the provider; that another was first is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     config.resolve(&std::env::current_dir().unwrap_or_default());
@@ -120,9 +132,11 @@ pub async fn run(
 }
 
 async fn listen(address: SocketAddr) -> Result<tokio::net::TcpListener, NodeError> {
-    tokio::net::TcpListener::bind(address)
-        .await
-        .map_err(|reason| NodeError::Listen { what: "the API", address, reason })
+    tokio::net::TcpListener::bind(address).await.map_err(|reason| NodeError::Listen {
+        what: "the API",
+        address,
+        reason,
+    })
 }
 
 fn engine_settings(

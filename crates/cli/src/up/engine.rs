@@ -140,9 +140,13 @@ impl Market {
         let asking = tokio::spawn(keep_asking(self.clients.clone(), answers));
         let mut keys = None;
         if Screen::possible() {
-            let (screen, receiver) = Screen::open()?;
-            self.screen = Some(screen);
-            keys = Some(receiver);
+            match Screen::open() {
+                Ok((screen, receiver)) => {
+                    self.screen = Some(screen);
+                    keys = Some(receiver);
+                }
+                Err(error) => self.note(format!("no screen, lines instead: {error:#}")),
+            }
         }
         let end = self.watch(receiver, &mut interrupt, &mut terminate, &mut keys).await;
         asking.abort();
@@ -204,8 +208,10 @@ impl Market {
                 _ = draw.tick() => {
                     self.refresh();
                     self.inject_faults();
-                    if let Some(screen) = &mut self.screen {
-                        screen.draw(&self.view)?;
+                    if let Some(Err(error)) = self.screen.as_mut().map(|one| one.draw(&self.view)) {
+                        // The market matters more than its picture.
+                        self.screen = None;
+                        self.note(format!("no screen any more, lines instead: {error:#}"));
                     }
                     if self.view.duration.is_some_and(|duration| self.view.elapsed >= duration) {
                         return Ok(End::Time);

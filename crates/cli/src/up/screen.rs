@@ -47,7 +47,6 @@ impl Screen {
             screen.terminal.backend_mut(),
             crossterm::terminal::EnterAlternateScreen
         )?;
-        screen.terminal.clear()?;
         let (sender, receiver) = mpsc::unbounded_channel();
         // Reading keys blocks; the thread ends with the process.
         std::thread::spawn(move || read_keys(&sender));
