@@ -1,5 +1,6 @@
 //! The running market: processes, faults, questions, the screen, and the end in order.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -76,7 +77,7 @@ impl Market {
         configuration::write(&home, &addresses, &home.shares()?)?;
         let urls = addresses.urls();
         let (sender, notes) = mpsc::unbounded_channel();
-        let mut words = ports.notes;
+        let mut words = ports.words();
         words.extend(peculiarities(wanted)?);
         for note in words {
             sender.send(note).ok();
@@ -111,7 +112,7 @@ impl Market {
             .iter()
             .map(|url| Client::new(vec![url.clone()]).map_err(anyhow::Error::from))
             .collect::<Result<Vec<_>>>()?;
-        write_running(&home, &urls)?;
+        write_running(&home, &addresses)?;
         let mut faults = wanted.faults.clone();
         faults.sort_by_key(|fault| fault.at);
         let view = first_view(&home, &urls, wanted.duration, &validators, &peers);
@@ -392,13 +393,17 @@ fn first_view(
 }
 
 /// Tells other commands where the running market answers.
-fn write_running(home: &Home, urls: &[String]) -> Result<()> {
+fn write_running(home: &Home, addresses: &Addresses) -> Result<()> {
+    let urls = addresses.urls();
+    let list = |texts: Vec<String>| {
+        toml::Value::Array(texts.into_iter().map(toml::Value::String).collect())
+    };
+    let plain = |all: &[SocketAddr]| list(all.iter().map(SocketAddr::to_string).collect());
     let table = toml::Table::from_iter([
         ("url".into(), toml::Value::String(urls[0].clone())),
-        (
-            "urls".into(),
-            toml::Value::Array(urls.iter().cloned().map(toml::Value::String).collect()),
-        ),
+        ("urls".into(), list(urls)),
+        ("consensus".into(), plain(&addresses.consensus)),
+        ("peers".into(), plain(&addresses.peers)),
         ("process".into(), toml::Value::Integer(i64::from(std::process::id()))),
     ]);
     write_whole(&home.path.join("running.toml"), toml::to_string(&table)?.as_bytes())?;

@@ -13,7 +13,7 @@ const TRIES: u16 = 1_000;
 pub struct Ports {
     given: BTreeSet<u16>,
     /// One sentence for each port that was taken.
-    pub notes: Vec<String>,
+    notes: Vec<String>,
 }
 
 impl Ports {
@@ -39,6 +39,21 @@ impl Ports {
     }
 }
 
+/// Most taken ports that are said one by one.
+const SAID_MAX: usize = 3;
+
+impl Ports {
+    /// What is worth saying about taken ports.
+    pub fn words(mut self) -> Vec<String> {
+        let more = self.notes.len().saturating_sub(SAID_MAX);
+        if more > 0 {
+            self.notes.truncate(SAID_MAX);
+            self.notes.push(format!("{more} more ports are taken; running.toml has all addresses"));
+        }
+        self.notes
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +70,10 @@ mod tests {
         assert_ne!(first, second);
         assert_eq!(ports.notes.len(), 2);
         assert!(ports.notes[0].contains(&format!("port {taken} is taken")));
+        ports.notes.resize(16, "another".into());
+        assert_eq!(
+            ports.words().last().map(String::as_str),
+            Some("13 more ports are taken; running.toml has all addresses")
+        );
     }
 }
