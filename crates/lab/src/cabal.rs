@@ -25,6 +25,15 @@ pub enum Leak {
     Spread,
 }
 
+/// Whom the members of the cabal rank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ring {
+    /// Each all other members.
+    Dense,
+    /// All of them the first member, that a concentrated leak goes to; it ranks itself.
+    Star,
+}
+
 /// One cell of the map.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scenario {
@@ -40,6 +49,8 @@ pub struct Scenario {
     pub honest: usize,
     /// Members of the cabal.
     pub cabal: usize,
+    /// Whom its members rank.
+    pub ring: Ring,
     /// The honest peers' share of all stake at the start.
     pub honest_stake: f64,
     /// Epochs.
@@ -61,17 +72,9 @@ impl Scenario {
         let mut stake = self.stake(&mut random);
         let mut scaling = vec![1.0; stake.len()];
         // A peer's own stake does not vouch for it: the walk must return.
-        let connectivity = Connectivity {
-            self_connected: false,
-            ..Connectivity::default()
-        };
+        let connectivity = Connectivity { self_connected: false, ..Connectivity::default() };
         let inflation = self.inflation;
-        let config = Config {
-            rule: self.rule,
-            connectivity,
-            inflation,
-            ..Config::default()
-        };
+        let config = Config { rule: self.rule, connectivity, inflation, ..Config::default() };
         for _ in 0..self.epochs {
             let after = epoch(&weights, &stake, Some(&scaling), &config)?;
             (stake, scaling) = (after.stake, after.scaling);
@@ -98,7 +101,10 @@ impl Scenario {
             triplets.extend((0..leaked_to).map(|member| (i, self.honest + member, share)));
         }
         for i in self.honest..peers {
-            let members = others(self.honest..peers, i);
+            let members = match self.ring {
+                Ring::Dense => others(self.honest..peers, i),
+                Ring::Star => vec![self.honest],
+            };
             // A cabal of one can only rank itself.
             let members = if members.is_empty() { vec![i] } else { members };
             triplets.extend(random.row(i, &members, 1.0));
@@ -110,10 +116,7 @@ impl Scenario {
         let mut side = |count: usize, total: f64| {
             let shares: Vec<f64> = (0..count).map(|_| 0.1 + random.share()).collect();
             let sum: f64 = shares.iter().sum();
-            shares
-                .into_iter()
-                .map(move |share| share / sum * total)
-                .collect::<Vec<_>>()
+            shares.into_iter().map(move |share| share / sum * total).collect::<Vec<_>>()
         };
         let mut stake = side(self.honest, self.honest_stake);
         stake.extend(side(self.cabal, 1.0 - self.honest_stake));
@@ -168,9 +171,6 @@ impl Random {
     fn row(&mut self, peer: usize, to: &[usize], total: f64) -> Vec<(usize, usize, f64)> {
         let shares: Vec<f64> = to.iter().map(|_| 0.05 + self.share()).collect();
         let sum: f64 = shares.iter().sum();
-        to.iter()
-            .zip(shares)
-            .map(|(&other, share)| (peer, other, share / sum * total))
-            .collect()
+        to.iter().zip(shares).map(|(&other, share)| (peer, other, share / sum * total)).collect()
     }
 }

@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use clap::Parser;
-use muster_lab::cabal::{Graph, Leak, Scenario, run_all};
+use muster_lab::cabal::{Graph, Leak, Ring, Scenario, run_all};
 use muster_mechanism::market::{Rule, Walk};
 
 /// How a cabal's share of all stake develops, by rule, graph, leak and stake.
@@ -21,8 +21,15 @@ struct Options {
     inflation: f64,
 }
 
-const HONEST_STAKES: [f64; 7] = [0.5, 0.55, 0.6, 0.7, 0.8, 0.85, 0.9];
-const LEAKS: [f64; 5] = [0.0, 0.02, 0.05, 0.1, 0.2];
+const HONEST_STAKES: [f64; 6] = [0.5, 0.55, 0.6, 0.7, 0.8, 0.9];
+const LEAKS: [f64; 4] = [0.0, 0.02, 0.05, 0.1];
+
+/// Where the leak goes, and whom the cabal ranks.
+const CABALS: [(&str, Leak, Ring); 3] = [
+    ("one member and all rank it", Leak::Concentrated, Ring::Star),
+    ("one member and all rank all", Leak::Concentrated, Ring::Dense),
+    ("all members and all rank all", Leak::Spread, Ring::Dense),
+];
 
 /// Name, graph, honest peers, members of the cabal.
 const MARKETS: [(&str, Graph, usize, usize); 5] = [
@@ -34,18 +41,15 @@ const MARKETS: [(&str, Graph, usize, usize); 5] = [
 ];
 
 fn rules() -> Vec<(String, Rule)> {
-    let mut rules = vec![
-        ("paper".to_owned(), Rule::Paper),
-        ("median".to_owned(), Rule::Median),
+    let mut rules = vec![("paper".to_owned(), Rule::Paper), ("median".to_owned(), Rule::Median)];
+    let walks = [
+        ("depth 3", Walk::Depth(3)),
+        ("depth 5", Walk::Depth(5)),
+        ("restart 0.5", Walk::Restart(0.5)),
+        ("restart 0.3", Walk::Restart(0.3)),
     ];
-    let walks = [1, 2, 3, 5].map(|depth| (format!("depth {depth}"), Walk::Depth(depth)));
-    let restarts = [0.5, 0.3, 0.15].map(|a| (format!("restart {a}"), Walk::Restart(a)));
-    for (name, walk) in walks.into_iter().skip(1).chain(restarts) {
-        let rule = Rule::ConnectedMedian {
-            walk,
-            opinions: None,
-            truncation: 1e-4,
-        };
+    for (name, walk) in walks {
+        let rule = Rule::ConnectedMedian { walk, opinions: None, truncation: 1e-4 };
         rules.push((format!("connected-median {name}"), rule));
     }
     rules
@@ -57,11 +61,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut names, mut scenarios) = (Vec::new(), Vec::new());
     for (rule_name, rule) in &rules {
         for (market, graph, honest, cabal) in MARKETS {
-            for (leak_name, leak_to) in [
-                ("concentrated", Leak::Concentrated),
-                ("spread", Leak::Spread),
-            ] {
-                if cabal == 1 && leak_to == Leak::Spread {
+            for (leak_name, leak_to, ring) in CABALS {
+                if cabal == 1 && ring == Ring::Dense {
+                    // One member is the same cabal either way.
                     continue;
                 }
                 for leak in LEAKS {
@@ -75,6 +77,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                             leak,
                             honest,
                             cabal,
+                            ring,
                             honest_stake,
                             epochs: options.epochs,
                             inflation: options.inflation,
@@ -87,10 +90,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let shares = run_all(&scenarios)?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    writeln!(
-        out,
-        "rule,market,leak_to,leak,honest_stake,cabal_mean,cabal_max"
-    )?;
+    writeln!(out, "rule,market,leak_to,leak,honest_stake,cabal_mean,cabal_max")?;
     let seeds = usize::try_from(options.seeds)?.max(1);
     for (name, shares) in names.iter().zip(shares.chunks(seeds)) {
         let mean = shares.iter().sum::<f64>() / shares.len() as f64;

@@ -71,7 +71,5 @@ fn normalise(row: &mut [f64]) {
 /// Stake of all peers, the first `active` with most of it.
 pub fn stake(peers: usize, active: usize) -> Vec<f64> {
     let mut random = Random::new(3);
-    (0..peers)
-        .map(|i| random.share() * if i < active { 1.0 } else { 0.0 })
-        .collect()
+    (0..peers).map(|i| random.share() * if i < active { 1.0 } else { 0.0 }).collect()
 }

@@ -11,25 +11,13 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use muster_mechanism::market::{Config, Connectivity, Rule, Walk, Weights, epoch};
 
 /// Peers, peers that give weights, share of all pairs that have a weight.
-const SHAPES: [(usize, usize, f64); 4] = [
-    (256, 64, 0.75),
-    (1_024, 64, 0.93),
-    (4_096, 256, 0.9375),
-    (16_384, 512, 0.966),
-];
+const SHAPES: [(usize, usize, f64); 4] =
+    [(256, 64, 0.75), (1_024, 64, 0.93), (4_096, 256, 0.9375), (16_384, 512, 0.966)];
 
 fn rules() -> [(&'static str, Rule); 3] {
     let walk = Walk::Restart(0.3);
-    let connected = Rule::ConnectedMedian {
-        walk,
-        opinions: None,
-        truncation: 1e-3,
-    };
-    [
-        ("paper", Rule::Paper),
-        ("median", Rule::Median),
-        ("connected-median", connected),
-    ]
+    let connected = Rule::ConnectedMedian { walk, opinions: None, truncation: 1e-3 };
+    [("paper", Rule::Paper), ("median", Rule::Median), ("connected-median", connected)]
 }
 
 fn today(criterion: &mut Criterion) {
@@ -39,10 +27,7 @@ fn today(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("{peers}/{active}"));
         group.sample_size(10);
         for (name, rule) in rules() {
-            let config = Config {
-                rule,
-                ..Config::default()
-            };
+            let config = Config { rule, ..Config::default() };
             group.bench_function(name, |b| b.iter(|| epoch(&weights, &stake, None, &config)));
         }
         let rows = rival::rows(&weights);
@@ -56,10 +41,7 @@ fn today(criterion: &mut Criterion) {
 
 /// Both compute the same: the rival's normalised incentive is ours under the median.
 fn compare(weights: &Weights, stake: &[f64], theirs: &rival::Outcome) {
-    let config = Config {
-        rule: Rule::Median,
-        ..Config::default()
-    };
+    let config = Config { rule: Rule::Median, ..Config::default() };
     let ours = epoch(weights, stake, None, &config).expect("valid");
     let all: f64 = ours.incentive.iter().sum();
     for (j, incentive) in theirs.incentive.iter().enumerate() {
@@ -76,15 +58,8 @@ fn million(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("1000000/32");
     group.sample_size(10);
     for (name, rule) in rules() {
-        let connectivity = Connectivity {
-            truncation: 1.0 / 32.0,
-            ..Connectivity::default()
-        };
-        let config = Config {
-            rule,
-            connectivity,
-            ..Config::default()
-        };
+        let connectivity = Connectivity { truncation: 1.0 / 32.0, ..Connectivity::default() };
+        let config = Config { rule, connectivity, ..Config::default() };
         group.bench_function(name, |b| b.iter(|| epoch(&weights, &stake, None, &config)));
     }
     group.finish();

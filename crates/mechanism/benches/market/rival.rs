@@ -10,11 +10,7 @@ pub fn rows(weights: &Weights) -> Rows {
     (0..weights.peers())
         .map(|i| {
             let (columns, values) = weights.row(i);
-            columns
-                .iter()
-                .zip(values)
-                .map(|(&j, &w)| (j as u16, w))
-                .collect()
+            columns.iter().zip(values).map(|(&j, &w)| (j as u16, w)).collect()
         })
         .collect()
 }
@@ -35,35 +31,17 @@ pub fn epoch(rows: &Rows, stake: &[f64], bonds: &Rows) -> Outcome {
     let consensus = consensus(rows, &stake, n);
     let clipped: Rows = rows
         .iter()
-        .map(|row| {
-            row.iter()
-                .map(|&(j, w)| (j, w.min(consensus[j as usize])))
-                .collect()
-        })
+        .map(|row| row.iter().map(|&(j, w)| (j, w.min(consensus[j as usize]))).collect())
         .collect();
     let after = ranks(&clipped, &stake, n);
-    let trust = after
-        .iter()
-        .zip(&before)
-        .map(|(a, b)| if *b > 0.0 { a / b } else { 0.0 })
-        .collect();
+    let trust =
+        after.iter().zip(&before).map(|(a, b)| if *b > 0.0 { a / b } else { 0.0 }).collect();
     let all: f64 = after.iter().sum();
-    let incentive: Vec<f64> = after
-        .iter()
-        .map(|r| if all > 0.0 { r / all } else { 0.0 })
-        .collect();
+    let incentive: Vec<f64> = after.iter().map(|r| if all > 0.0 { r / all } else { 0.0 }).collect();
     let bonds = moving_average(&clipped, &stake, &after, bonds);
-    let dividends = bonds
-        .iter()
-        .map(|row| row.iter().map(|&(j, b)| b * incentive[j as usize]).sum())
-        .collect();
-    Outcome {
-        consensus,
-        incentive,
-        trust,
-        dividends,
-        bonds,
-    }
+    let dividends =
+        bonds.iter().map(|row| row.iter().map(|&(j, b)| b * incentive[j as usize]).sum()).collect();
+    Outcome { consensus, incentive, trust, dividends, bonds }
 }
 
 fn ranks(rows: &Rows, stake: &[f64], n: usize) -> Vec<f64> {

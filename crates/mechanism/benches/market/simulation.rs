@@ -9,11 +9,7 @@ fn matrix(n: usize, random: &mut Random) -> Vec<f64> {
     let mut matrix = Vec::new();
     for _ in 0..n {
         let draw = |random: &mut Random| {
-            if random.share() < 0.9 {
-                random.share()
-            } else {
-                0.0
-            }
+            if random.share() < 0.9 { random.share() } else { 0.0 }
         };
         let row: Vec<f64> = (0..n).map(|_| draw(random)).collect();
         let sum: f64 = row.iter().sum();

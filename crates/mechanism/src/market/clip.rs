@@ -35,13 +35,7 @@ impl Votes {
         let grid = (1_u64 << 60) as f64;
         let of: Vec<u64> = standing
             .iter()
-            .map(|&s| {
-                if total > 0.0 {
-                    (s / total * grid) as u64
-                } else {
-                    0
-                }
-            })
+            .map(|&s| if total > 0.0 { (s / total * grid) as u64 } else { 0 })
             .collect();
         let half = of.iter().sum::<u64>().div_ceil(2);
         Self { of, half }
@@ -55,10 +49,7 @@ impl Votes {
                 support[column as usize] += votes;
             }
         }
-        support
-            .iter()
-            .map(|&votes| votes > 0 && votes >= self.half)
-            .collect()
+        support.iter().map(|&votes| votes > 0 && votes >= self.half).collect()
     }
 }
 
@@ -90,18 +81,16 @@ pub(super) fn clip(opinions: &Opinions<'_>, peers: usize) -> Clipped {
     let blocks = (entries / BLOCK_ENTRIES).clamp(1, blocks_max);
     let width = peers.div_ceil(blocks).max(1);
     let task = width * blocks.div_ceil(TASKS).max(1);
-    ceiling
-        .par_chunks_mut(task)
-        .zip(incentive.par_chunks_mut(task))
-        .enumerate()
-        .for_each(|(at, (ceiling, incentive))| {
+    ceiling.par_chunks_mut(task).zip(incentive.par_chunks_mut(task)).enumerate().for_each(
+        |(at, (ceiling, incentive))| {
             let mut tile = Tile::new(opinions, &votes, &rows, at * task);
             let blocks = ceiling.chunks_mut(width).zip(incentive.chunks_mut(width));
             for (ceiling, incentive) in blocks {
                 tile.fill(ceiling.len());
                 tile.clip(ceiling, incentive);
             }
-        });
+        },
+    );
     Clipped { ceiling, incentive }
 }
 
@@ -229,11 +218,7 @@ impl<'a> Tile<'a> {
         }
         let mut at = 0;
         for column in &mut self.columns {
-            let count = if column.support >= self.votes.half {
-                column.end
-            } else {
-                0
-            };
+            let count = if column.support >= self.votes.half { column.end } else { 0 };
             column.start = at;
             column.end = at;
             at += count;
@@ -254,11 +239,7 @@ impl<'a> Tile<'a> {
             if limit > 0.0 {
                 let mut sum = 0.0;
                 for entry in column {
-                    let value = if entry.value < limit {
-                        entry.value
-                    } else {
-                        limit
-                    };
+                    let value = if entry.value < limit { entry.value } else { limit };
                     sum += self.opinions.standing[entry.row as usize] * value;
                 }
                 incentive[j] = sum;
@@ -297,8 +278,7 @@ impl Selection {
         else {
             return 0.0;
         };
-        self.candidates
-            .resize(column.len().max(self.candidates.len()), (0, 0));
+        self.candidates.resize(column.len().max(self.candidates.len()), (0, 0));
         let mut kept = 0;
         for entry in column {
             self.candidates[kept] = keyed(entry);
@@ -308,14 +288,8 @@ impl Selection {
         while kept > SORT_ENTRIES && bin.width > 1 {
             let (low, high) = (bin.low, bin.low + (bin.width - 1));
             let candidates = &mut self.candidates[..kept];
-            bin = Bin::find(
-                low,
-                high,
-                candidates.iter().copied(),
-                votes.half,
-                &mut above,
-            )
-            .expect("the bin before held enough votes");
+            bin = Bin::find(low, high, candidates.iter().copied(), votes.half, &mut above)
+                .expect("the bin before held enough votes");
             let among = kept;
             kept = 0;
             for at in 0..among {
@@ -342,16 +316,8 @@ fn range(column: &[Entry]) -> (u64, u64) {
     let (mut low, mut high) = ([f64::INFINITY; 4], [0.0_f64; 4]);
     for entries in column.chunks(4) {
         for (lane, entry) in entries.iter().enumerate() {
-            low[lane] = if entry.value < low[lane] {
-                entry.value
-            } else {
-                low[lane]
-            };
-            high[lane] = if entry.value > high[lane] {
-                entry.value
-            } else {
-                high[lane]
-            };
+            low[lane] = if entry.value < low[lane] { entry.value } else { low[lane] };
+            high[lane] = if entry.value > high[lane] { entry.value } else { high[lane] };
         }
     }
     let low = low[0].min(low[1]).min(low[2].min(low[3]));
@@ -383,10 +349,7 @@ impl Bin {
         }
         for bin in (0..bins.len()).rev() {
             if bins[bin] > 0 && *above + bins[bin] >= half {
-                return Some(Self {
-                    low: low + ((bin as u64) << shift),
-                    width: 1 << shift,
-                });
+                return Some(Self { low: low + ((bin as u64) << shift), width: 1 << shift });
             }
             *above += bins[bin];
         }

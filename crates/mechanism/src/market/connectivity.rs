@@ -73,9 +73,7 @@ impl Links {
         let count = found.iter().map(|part| part.row.len()).sum();
         let mut offsets = vec![0];
         let mut targets = Vec::with_capacity(count);
-        let base = config
-            .width
-            .map_or(-1.0, |width| libm::tanh(-config.cutoff / width));
+        let base = config.width.map_or(-1.0, |width| libm::tanh(-config.cutoff / width));
         let mut gains = Vec::with_capacity(if config.width.is_some() { count } else { 0 });
         for part in found {
             offsets.extend(part.ends.iter().map(|end| targets.len() + end));
@@ -84,17 +82,8 @@ impl Links {
                 gains.extend(part.row.iter().map(|entry| entry.1 - base));
             }
         }
-        let gains = if config.width.is_some() {
-            Gains::Each(gains)
-        } else {
-            Gains::Two
-        };
-        Self {
-            base,
-            offsets,
-            targets,
-            gains,
-        }
+        let gains = if config.width.is_some() { Gains::Each(gains) } else { Gains::Two };
+        Self { base, offsets, targets, gains }
     }
 
     /// `x = C^T s`: for each peer the standing that reaches it minus that which does not.
@@ -163,11 +152,7 @@ impl Part {
         if config.self_connected {
             self.row.push((peer, 1.0));
         }
-        let own = if config.self_connected {
-            Some(peer)
-        } else {
-            None
-        };
+        let own = if config.self_connected { Some(peer) } else { None };
         let settled = config.width.is_none()
             && bounds.settle_at_once(peer as usize, |target| {
                 if Some(target) != own {
@@ -210,12 +195,7 @@ impl<'a> Bounds<'a> {
     fn find(weights: &'a Weights, standing: &[f64], config: &Connectivity) -> Self {
         let largest = weights.largest().iter().fold(0.0, |a: f64, &b| a.max(b));
         let anywhere = f64::from(config.depth - 1) * largest * SLACK;
-        let mut bounds = Self {
-            weights,
-            config: *config,
-            anywhere,
-            steps: Vec::new(),
-        };
+        let mut bounds = Self { weights, config: *config, anywhere, steps: Vec::new() };
         let walks =
             (0..weights.peers()).any(|i| standing[i] > 0.0 && !bounds.settle_at_once(i, |_| ()));
         if config.depth <= BOUNDED_DEPTH_MAX && walks {
@@ -257,11 +237,7 @@ impl<'a> Bounds<'a> {
 
     /// What `mass` at `peer` will be able to add: nothing if it is not walked on.
     fn rest(&self, left: u32, peer: usize, mass: f64) -> f64 {
-        if self.goes_on(left, peer, mass) {
-            self.most(left, peer, mass)
-        } else {
-            0.0
-        }
+        if self.goes_on(left, peer, mass) { self.most(left, peer, mass) } else { 0.0 }
     }
 
     /// If the first step alone decides who is a target of `peer`, hands them to `take` and says

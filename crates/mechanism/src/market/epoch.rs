@@ -108,43 +108,22 @@ impl Epoch {
     /// # Panics
     /// If `weights` is of another size, or `i` is not below its number of peers.
     pub fn payout_row<'a>(&'a self, weights: &'a Weights, i: usize) -> PayoutRow<'a> {
-        assert_eq!(
-            weights.peers(),
-            self.ranks.len(),
-            "the weights of another epoch"
-        );
+        assert_eq!(weights.peers(), self.ranks.len(), "the weights of another epoch");
         let (columns, values) = weights.row(i);
         match &self.payouts {
-            Payouts::Trusted => PayoutRow {
-                columns,
-                values,
-                at: 0,
-                limit: Limit::Times(&self.trust),
-            },
-            Payouts::Clipped { ceiling } => PayoutRow {
-                columns,
-                values,
-                at: 0,
-                limit: Limit::AtMost(ceiling),
-            },
-            Payouts::Walked {
-                holders,
-                offsets,
-                columns,
-                values,
-                ..
-            } => {
+            Payouts::Trusted => {
+                PayoutRow { columns, values, at: 0, limit: Limit::Times(&self.trust) }
+            }
+            Payouts::Clipped { ceiling } => {
+                PayoutRow { columns, values, at: 0, limit: Limit::AtMost(ceiling) }
+            }
+            Payouts::Walked { holders, offsets, columns, values, .. } => {
                 let range = match holders.binary_search(&(i as u32)) {
                     Ok(r) => offsets[r]..offsets[r + 1],
                     Err(_) => 0..0,
                 };
                 let (columns, values) = (&columns[range.clone()], &values[range]);
-                PayoutRow {
-                    columns,
-                    values,
-                    at: 0,
-                    limit: Limit::Done,
-                }
+                PayoutRow { columns, values, at: 0, limit: Limit::Done }
             }
         }
     }
@@ -176,11 +155,7 @@ pub fn epoch(
         }
     };
     let total = check_vectors(weights, stake, scaling)?;
-    let standing: Vec<f64> = scaling
-        .iter()
-        .zip(stake)
-        .map(|(&a, &s)| a * (s / total))
-        .collect();
+    let standing: Vec<f64> = scaling.iter().zip(stake).map(|(&a, &s)| a * (s / total)).collect();
 
     let links = Links::find(weights, &standing, &config.connectivity);
     let ranks = ranks(weights, &standing);
@@ -195,11 +170,7 @@ pub fn epoch(
             (incentive, Payouts::Trusted)
         }
         Rule::Median => median(weights, &standing),
-        Rule::ConnectedMedian {
-            walk,
-            opinions,
-            truncation,
-        } => {
+        Rule::ConnectedMedian { walk, opinions, truncation } => {
             let count = opinions.unwrap_or(OPINIONS_DEFAULT).min(weights.peers());
             connected_median(weights, &standing, walk, count, truncation)
         }
@@ -213,24 +184,9 @@ pub fn epoch(
         scaling.to_vec()
     };
     let mints = open || config.rule != Rule::Paper || !config.gated;
-    let (stake, minted) = mint(
-        stake,
-        total,
-        &incentive,
-        if mints { config.inflation } else { 0.0 },
-    );
-    Ok(Epoch {
-        standing,
-        ranks,
-        trust,
-        incentive,
-        loss,
-        gradient,
-        scaling,
-        minted,
-        stake,
-        payouts,
-    })
+    let (stake, minted) =
+        mint(stake, total, &incentive, if mints { config.inflation } else { 0.0 });
+    Ok(Epoch { standing, ranks, trust, incentive, loss, gradient, scaling, minted, stake, payouts })
 }
 
 /// Checks lengths and ranges; returns the sum of all stake.
@@ -238,67 +194,42 @@ fn check_vectors(weights: &Weights, stake: &[f64], scaling: &[f64]) -> Result<f6
     let expected = weights.peers();
     for (what, vector) in [("the stake", stake), ("the scaling", scaling)] {
         if vector.len() != expected {
-            return Err(Error::Length {
-                what,
-                found: vector.len(),
-                expected,
-            });
+            return Err(Error::Length { what, found: vector.len(), expected });
         }
     }
     for (peer, &value) in stake.iter().enumerate() {
         if !(value.is_finite() && value >= 0.0) {
             let range = "at 0 or above, and be finite";
-            return Err(Error::EntryInvalid {
-                what: "the stake",
-                peer,
-                value,
-                range,
-            });
+            return Err(Error::EntryInvalid { what: "the stake", peer, value, range });
         }
     }
     for (peer, &value) in scaling.iter().enumerate() {
         if !(0.0..=1.0).contains(&value) {
             let range = "between 0 and 1";
-            return Err(Error::EntryInvalid {
-                what: "the scaling",
-                peer,
-                value,
-                range,
-            });
+            return Err(Error::EntryInvalid { what: "the scaling", peer, value, range });
         }
     }
     let total: f64 = stake.iter().sum();
-    if total > 0.0 && total.is_finite() {
-        Ok(total)
-    } else {
-        Err(Error::NoStake)
-    }
+    if total > 0.0 && total.is_finite() { Ok(total) } else { Err(Error::NoStake) }
 }
 
 /// `R = W^T s` (Eq. 1).
 fn ranks(weights: &Weights, standing: &[f64]) -> Vec<f64> {
-    scatter(
-        weights.offsets(),
-        weights.peers(),
-        |i, ranks: &mut [f64]| {
-            let s = standing[i];
-            if s > 0.0 {
-                let (columns, values) = weights.row(i);
-                for (&j, &w) in columns.iter().zip(values) {
-                    ranks[j as usize] += s * w;
-                }
+    scatter(weights.offsets(), weights.peers(), |i, ranks: &mut [f64]| {
+        let s = standing[i];
+        if s > 0.0 {
+            let (columns, values) = weights.row(i);
+            for (&j, &w) in columns.iter().zip(values) {
+                ranks[j as usize] += s * w;
             }
-        },
-    )
+        }
+    })
 }
 
 /// `T = sigmoid(temperature * x)` with `x = C^T s`.
 fn trust(links: &Links, standing: &[f64], temperature: f64) -> Vec<f64> {
     let x = links.reach(standing);
-    x.par_iter()
-        .with_min_len(1_024)
-        .map(|x| sigmoid(temperature * x))
-        .collect()
+    x.par_iter().with_min_len(1_024).map(|x| sigmoid(temperature * x)).collect()
 }
 
 fn sigmoid(x: f64) -> f64 {
@@ -320,11 +251,8 @@ fn gradient(
     total: f64,
     temperature: f64,
 ) -> Vec<f64> {
-    let slope: Vec<f64> = ranks
-        .iter()
-        .zip(trust)
-        .map(|(r, t)| r * temperature * t * (1.0 - t))
-        .collect();
+    let slope: Vec<f64> =
+        ranks.iter().zip(trust).map(|(r, t)| r * temperature * t * (1.0 - t)).collect();
     let all: f64 = slope.iter().sum();
     let above_half: Vec<f64> = trust.iter().map(|t| t - 0.5).collect();
     (0..weights.peers())
@@ -357,33 +285,17 @@ fn connected_median(
     truncation: f64,
 ) -> (Vec<f64>, Payouts) {
     let holders = holders(standing, count);
-    let of_holders: Vec<f64> = holders
-        .iter()
-        .map(|&peer| standing[peer as usize])
-        .collect();
+    let of_holders: Vec<f64> = holders.iter().map(|&peer| standing[peer as usize]).collect();
     let (mut offsets, mut columns, mut values) =
         opinions(weights, &holders, &of_holders, walk, truncation);
-    let opinions = Opinions {
-        offsets: &offsets,
-        columns: &columns,
-        values: &values,
-        standing: &of_holders,
-    };
+    let opinions =
+        Opinions { offsets: &offsets, columns: &columns, values: &values, standing: &of_holders };
     let Clipped { ceiling, incentive } = clip(&opinions, weights.peers());
     retain(&mut offsets, &mut columns, &mut values, |column, value| {
         let limit = ceiling[column as usize];
         (limit > 0.0).then(|| value.min(limit))
     });
-    (
-        incentive,
-        Payouts::Walked {
-            ceiling,
-            holders,
-            offsets,
-            columns,
-            values,
-        },
-    )
+    (incentive, Payouts::Walked { ceiling, holders, offsets, columns, values })
 }
 
 /// Compressed rows: offsets, columns, values.
@@ -467,14 +379,11 @@ fn retain(
 
 /// The `count` peers of most standing above zero, ties to the lower index, by rising index.
 fn holders(standing: &[f64], count: usize) -> Vec<u32> {
-    let mut peers: Vec<u32> = (0..standing.len() as u32)
-        .filter(|&peer| standing[peer as usize] > 0.0)
-        .collect();
+    let mut peers: Vec<u32> =
+        (0..standing.len() as u32).filter(|&peer| standing[peer as usize] > 0.0).collect();
     if peers.len() > count {
         peers.select_nth_unstable_by(count - 1, |&a, &b| {
-            standing[b as usize]
-                .total_cmp(&standing[a as usize])
-                .then(a.cmp(&b))
+            standing[b as usize].total_cmp(&standing[a as usize]).then(a.cmp(&b))
         });
         peers.truncate(count);
         peers.sort_unstable();
@@ -506,12 +415,5 @@ fn mint(stake: &[f64], total: f64, incentive: &[f64], inflation: f64) -> (Vec<f6
     if all <= 0.0 || minted <= 0.0 {
         return (stake.to_vec(), 0.0);
     }
-    (
-        stake
-            .iter()
-            .zip(incentive)
-            .map(|(s, i)| s + minted * (i / all))
-            .collect(),
-        minted,
-    )
+    (stake.iter().zip(incentive).map(|(s, i)| s + minted * (i / all)).collect(), minted)
 }

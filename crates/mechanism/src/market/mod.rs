@@ -112,7 +112,8 @@ impl Default for Connectivity {
 /// The parameters of an epoch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Config {
-    /// How incentive is computed. Default: [`Rule::ConnectedMedian`].
+    /// How incentive is computed. Default: [`Rule::ConnectedMedian`] with walks of 5 steps, which
+    /// holds best over all graphs of the cabal map (`docs/mechanisms/market.md`).
     pub rule: Rule,
     /// Who reaches whom. Ranks, trust and loss are reported under every rule.
     pub connectivity: Connectivity,
@@ -129,11 +130,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            rule: Rule::ConnectedMedian {
-                walk: Walk::Restart(0.3),
-                opinions: None,
-                truncation: 0.0,
-            },
+            rule: Rule::ConnectedMedian { walk: Walk::Depth(5), opinions: None, truncation: 0.0 },
             connectivity: Connectivity::default(),
             inflation: 0.01,
             learning_rate: 0.05,
@@ -250,48 +247,19 @@ impl Config {
             }
         };
         let depth = |name, value: u32| {
-            within(
-                name,
-                f64::from(value),
-                1.0,
-                f64::from(DEPTH_MAX),
-                "between 1 and 64",
-            )
+            within(name, f64::from(value), 1.0, f64::from(DEPTH_MAX), "between 1 and 64")
         };
         let share = "between 0 and 1";
         depth("depth", self.connectivity.depth)?;
-        within(
-            "cutoff",
-            self.connectivity.cutoff,
-            0.0,
-            1e6,
-            "between 0 and 1e6",
-        )?;
-        within(
-            "temperature",
-            self.connectivity.temperature,
-            0.0,
-            1e6,
-            "between 0 and 1e6",
-        )?;
+        within("cutoff", self.connectivity.cutoff, 0.0, 1e6, "between 0 and 1e6")?;
+        within("temperature", self.connectivity.temperature, 0.0, 1e6, "between 0 and 1e6")?;
         within("truncation", self.connectivity.truncation, 0.0, 1.0, share)?;
         if let Some(width) = self.connectivity.width {
             within("width", width, 1e-9, 1e6, "between 1e-9 and 1e6")?;
         }
         within("inflation", self.inflation, 0.0, 1.0, share)?;
-        within(
-            "learning_rate",
-            self.learning_rate,
-            0.0,
-            1e6,
-            "between 0 and 1e6",
-        )?;
-        if let Rule::ConnectedMedian {
-            walk,
-            opinions,
-            truncation,
-        } = self.rule
-        {
+        within("learning_rate", self.learning_rate, 0.0, 1e6, "between 0 and 1e6")?;
+        if let Rule::ConnectedMedian { walk, opinions, truncation } = self.rule {
             within("truncation", truncation, 0.0, 1.0, share)?;
             match walk {
                 Walk::Depth(steps) => depth("depth", steps)?,
@@ -301,11 +269,7 @@ impl Config {
             }
             if opinions == Some(0) {
                 let range = "at 1 or above";
-                return Err(Error::Parameter {
-                    name: "opinions",
-                    value: 0.0,
-                    range,
-                });
+                return Err(Error::Parameter { name: "opinions", value: 0.0, range });
             }
         }
         Ok(())

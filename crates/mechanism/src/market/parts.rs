@@ -29,9 +29,7 @@ where
         .map(|part| match part {
             0 => 0,
             _ if part == parts => rows,
-            _ => offsets
-                .partition_point(|&at| at < entries / parts * part)
-                .min(rows),
+            _ => offsets.partition_point(|&at| at < entries / parts * part).min(rows),
         })
         .collect();
     let mut sums: Vec<Vec<T>> = bounds
@@ -46,15 +44,11 @@ where
         .collect();
     let mut total = std::mem::take(&mut sums[0]);
     if parts > 1 {
-        total
-            .par_iter_mut()
-            .with_min_len(4_096)
-            .enumerate()
-            .for_each(|(j, total)| {
-                for sum in &sums[1..] {
-                    *total += sum[j];
-                }
-            });
+        total.par_iter_mut().with_min_len(4_096).enumerate().for_each(|(j, total)| {
+            for sum in &sums[1..] {
+                *total += sum[j];
+            }
+        });
     }
     total
 }

@@ -105,10 +105,7 @@ impl Cabal {
         let (a, b) = (stake_honest.len(), stake_cabal.len());
         for (matrix, peers) in [(honest, a), (cabal, b)] {
             if matrix.len() != peers * peers {
-                return Err(SimulationError::Size {
-                    found: matrix.len(),
-                    peers,
-                });
+                return Err(SimulationError::Size { found: matrix.len(), peers });
             }
         }
         let n = a + b;
@@ -127,10 +124,7 @@ impl Cabal {
         let zeros = vec![0.0; n];
         Ok(Self {
             honest: a,
-            given: weights
-                .chunks(n.max(1))
-                .map(|row| row.iter().sum())
-                .collect(),
+            given: weights.chunks(n.max(1)).map(|row| row.iter().sum()).collect(),
             weights,
             stake: [stake_honest, stake_cabal].concat(),
             scaling: vec![1.0; n],
@@ -193,9 +187,7 @@ impl Cabal {
         for ((scaled, a), s) in self.scaled.iter_mut().zip(&self.scaling).zip(&self.stake) {
             *scaled = a * s;
         }
-        let [honest, cabal] = self
-            .sides()
-            .map(|range| self.scaled[range].iter().sum::<f64>());
+        let [honest, cabal] = self.sides().map(|range| self.scaled[range].iter().sum::<f64>());
         let total = honest + cabal;
         let n = self.stake.len();
         for range in self.sides() {
@@ -207,10 +199,7 @@ impl Cabal {
                 let row = |at: usize| match rows.get(at) {
                     Some(&i) => {
                         let start = i * n + range.start;
-                        (
-                            self.scaled[i] / total,
-                            &self.weights[start..start + ranks.len()],
-                        )
+                        (self.scaled[i] / total, &self.weights[start..start + ranks.len()])
                     }
                     None => (0.0, &self.weights[range.start..range.start + ranks.len()]),
                 };

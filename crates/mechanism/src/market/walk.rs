@@ -89,10 +89,7 @@ impl<'a> Walker<'a> {
 
     /// The sum of `bound(peer, mass)` over the mass on the way.
     pub(super) fn sum(&self, bound: impl Fn(usize, f64) -> f64) -> f64 {
-        self.frontier
-            .iter()
-            .map(|&peer| bound(peer as usize, self.mass[peer as usize]))
-            .sum()
+        self.frontier.iter().map(|&peer| bound(peer as usize, self.mass[peer as usize])).sum()
     }
 
     /// Whether some peer's visits lie above `low` and not above `high`.

@@ -68,13 +68,7 @@ impl Weights {
         }
         let columns = entries.iter().map(|entry| entry.1).collect();
         let values = entries.iter().map(|entry| entry.2).collect();
-        Self {
-            offsets,
-            columns,
-            values,
-            largest: Vec::new(),
-        }
-        .survey()
+        Self { offsets, columns, values, largest: Vec::new() }.survey()
     }
 
     /// Takes over arrays in compressed-sparse-row form: `offsets` has one entry more than there
@@ -94,10 +88,7 @@ impl Weights {
         };
         check_count(peers)?;
         if offsets[0] != 0 || offsets[peers] != columns.len() || columns.len() != values.len() {
-            return malformed(
-                "offsets, columns and values differ in length",
-                columns.len(),
-            );
+            return malformed("offsets, columns and values differ in length", columns.len());
         }
         for row in 0..peers {
             if offsets[row] > offsets[row + 1] || offsets[row + 1] > columns.len() {
@@ -107,16 +98,10 @@ impl Weights {
             for at in offsets[row]..offsets[row + 1] {
                 let column = columns[at];
                 if column as usize >= peers {
-                    return Err(Error::PeerOutOfRange {
-                        peer: column as usize,
-                        peers,
-                    });
+                    return Err(Error::PeerOutOfRange { peer: column as usize, peers });
                 }
                 if previous == Some(column) {
-                    return Err(Error::WeightTwice {
-                        row,
-                        column: column as usize,
-                    });
+                    return Err(Error::WeightTwice { row, column: column as usize });
                 }
                 if previous.is_some_and(|before| before > column) {
                     return malformed("the columns of a row do not rise", row);
@@ -125,12 +110,7 @@ impl Weights {
                 previous = Some(column);
             }
         }
-        let mut weights = Self {
-            offsets,
-            columns,
-            values,
-            largest: Vec::new(),
-        };
+        let mut weights = Self { offsets, columns, values, largest: Vec::new() };
         weights.drop_zeros();
         weights.survey()
     }
@@ -161,19 +141,14 @@ impl Weights {
     /// If `i` is not below [`Weights::peers`].
     pub fn get(&self, i: usize, j: usize) -> f64 {
         let (columns, values) = self.row(i);
-        columns
-            .binary_search_by_key(&j, |&c| c as usize)
-            .map_or(0.0, |at| values[at])
+        columns.binary_search_by_key(&j, |&c| c as usize).map_or(0.0, |at| values[at])
     }
 
     /// All `(row, column, weight)` above zero, by row, then by column.
     pub fn triplets(&self) -> impl Iterator<Item = (usize, usize, f64)> + '_ {
         (0..self.peers()).flat_map(move |row| {
             let (columns, values) = self.row(row);
-            columns
-                .iter()
-                .zip(values)
-                .map(move |(&column, &value)| (row, column as usize, value))
+            columns.iter().zip(values).map(move |(&column, &value)| (row, column as usize, value))
         })
     }
 
@@ -233,21 +208,13 @@ impl Weights {
 }
 
 fn check_count(peers: usize) -> Result<(), Error> {
-    if peers > u32::MAX as usize {
-        Err(Error::TooManyPeers { peers })
-    } else {
-        Ok(())
-    }
+    if peers > u32::MAX as usize { Err(Error::TooManyPeers { peers }) } else { Ok(()) }
 }
 
 fn check_weight(row: usize, column: usize, weight: f64) -> Result<(), Error> {
     if weight.is_finite() && weight >= 0.0 {
         Ok(())
     } else {
-        Err(Error::WeightInvalid {
-            row,
-            column,
-            weight,
-        })
+        Err(Error::WeightInvalid { row, column, weight })
     }
 }

@@ -44,25 +44,14 @@ fn two_parties_decay_as_printed() {
 #[test]
 fn epochs_decay_as_the_listing_does() {
     let weights = Weights::from_triplets(2, [(0, 0, 1.0), (1, 1, 1.0)]).expect("valid");
-    let connectivity = Connectivity {
-        temperature: 5.0,
-        ..Connectivity::default()
-    };
-    let config = Config {
-        rule: Rule::Paper,
-        connectivity,
-        inflation: 0.1,
-        ..Config::default()
-    };
+    let connectivity = Connectivity { temperature: 5.0, ..Connectivity::default() };
+    let config = Config { rule: Rule::Paper, connectivity, inflation: 0.1, ..Config::default() };
     let mut stake = vec![0.51, 0.49];
     let listing = two_party_decay(0.51, 0.49, 0.1, 10.0, 100);
     for (block, expected) in listing.iter().enumerate() {
         stake = epoch(&weights, &stake, None, &config).expect("valid").stake;
         let share = stake[1] / (stake[0] + stake[1]);
-        assert!(
-            (share - expected).abs() <= 1e-12 * expected,
-            "block {block}: {share}"
-        );
+        assert!((share - expected).abs() <= 1e-12 * expected, "block {block}: {share}");
     }
 }
 
@@ -71,11 +60,7 @@ fn random_matrix(n: usize, random: &mut Random) -> Vec<f64> {
     let mut matrix = Vec::new();
     for _ in 0..n {
         let present = |random: &mut Random| {
-            if random.share() < 0.9 {
-                random.share()
-            } else {
-                0.0
-            }
+            if random.share() < 0.9 { random.share() } else { 0.0 }
         };
         let row: Vec<f64> = (0..n).map(|_| present(random)).collect();
         let sum: f64 = row.iter().sum();
@@ -97,14 +82,9 @@ fn listing(w: &[f64], c: &[f64], stake: &mut [f64], blocks: usize, inflation: f6
         let total: f64 = stake.iter().sum();
         let column = |m: &[f64], k: usize| (0..n).map(|i| m[i * n + k] * stake[i]).sum::<f64>();
         let ranks: Vec<f64> = (0..n).map(|k| column(w, k) / total).collect();
-        let trust: Vec<f64> = (0..n)
-            .map(|k| 1.0 / (1.0 + (-column(c, k)).exp()))
-            .collect();
+        let trust: Vec<f64> = (0..n).map(|k| 1.0 / (1.0 + (-column(c, k)).exp())).collect();
         let loss = -(0..n).map(|k| ranks[k] * (trust[k] - 0.5)).sum::<f64>();
-        assert!(
-            loss < 0.0,
-            "the listing's honest majority mints from the first block on"
-        );
+        assert!(loss < 0.0, "the listing's honest majority mints from the first block on");
         let all: f64 = (0..n).map(|k| ranks[k] * trust[k]).sum();
         for k in 0..n {
             stake[k] += inflation * ranks[k] * trust[k] / all;
@@ -122,32 +102,21 @@ fn the_cabal_of_the_appendix_decays_as_its_listing_does() {
     let mut market = Cabal::new(&honest, &stake_a, &cabal, &stake_b, 1.0).expect("connected");
     let shares = market.run(2_000, 0.01, 0.05);
     assert_eq!(shares.len(), 2_000);
-    assert!(
-        shares.windows(2).all(|pair| pair[1] < pair[0]),
-        "a cabal's share only falls"
-    );
+    assert!(shares.windows(2).all(|pair| pair[1] < pair[0]), "a cabal's share only falls");
 
     let n = a + b;
     let side = |i: usize| usize::from(i >= a);
     let (mut w, mut c) = (vec![0.0; n * n], vec![-1.0; n * n]);
     for i in 0..n {
         for j in (0..n).filter(|&j| side(j) == side(i)) {
-            w[i * n + j] = if i < a {
-                honest[i * a + j]
-            } else {
-                cabal[(i - a) * b + j - a]
-            };
+            w[i * n + j] = if i < a { honest[i * a + j] } else { cabal[(i - a) * b + j - a] };
             c[i * n + j] = 1.0;
         }
     }
     let mut stake = [stake_a, stake_b].concat();
     listing(&w, &c, &mut stake, 100, 0.01);
     let share = stake[a..].iter().sum::<f64>() / stake.iter().sum::<f64>();
-    assert!(
-        (share - shares[99]).abs() < 1e-12,
-        "{share}, not {}",
-        shares[99]
-    );
+    assert!((share - shares[99]).abs() < 1e-12, "{share}, not {}", shares[99]);
 }
 
 #[test]
@@ -176,11 +145,7 @@ fn the_simulations_gradient_is_that_of_its_loss() {
             loss(&a, &b)
         };
         let slope = (at(1.0 + step) - at(1.0 - step)) / (2.0 * step);
-        assert!(
-            (found[i] - slope).abs() < 1e-8,
-            "peer {i}: {}, not {slope}",
-            found[i]
-        );
+        assert!((found[i] - slope).abs() < 1e-8, "peer {i}: {}, not {slope}", found[i]);
     }
 }
 

@@ -15,17 +15,13 @@ struct Dense {
 
 fn matrix(weights: &Weights) -> Matrix {
     let n = weights.peers();
-    (0..n)
-        .map(|i| (0..n).map(|j| weights.get(i, j)).collect())
-        .collect()
+    (0..n).map(|i| (0..n).map(|j| weights.get(i, j)).collect()).collect()
 }
 
 fn times(left: &Matrix, right: &Matrix) -> Matrix {
     let n = left.len();
     let cell = |i: usize, j: usize| (0..n).map(|k| left[i][k] * right[k][j]).sum();
-    (0..n)
-        .map(|i| (0..n).map(|j| cell(i, j)).collect())
-        .collect()
+    (0..n).map(|i| (0..n).map(|j| cell(i, j)).collect()).collect()
 }
 
 /// Sum of `factors[k - 1] W^k`.
@@ -57,9 +53,7 @@ fn dense(weights: &Weights, stake: &[f64], scaling: &[f64], config: &Config) -> 
         None if reach[i][j] > c.cutoff => 1.0,
         None => -1.0,
     };
-    let ranks: Vec<f64> = (0..n)
-        .map(|j| (0..n).map(|i| w[i][j] * s[i]).sum())
-        .collect();
+    let ranks: Vec<f64> = (0..n).map(|j| (0..n).map(|i| w[i][j] * s[i]).sum()).collect();
     let trust: Vec<f64> = (0..n)
         .map(|j| {
             let x: f64 = (0..n).map(|i| connected(i, j) * s[i]).sum();
@@ -70,14 +64,10 @@ fn dense(weights: &Weights, stake: &[f64], scaling: &[f64], config: &Config) -> 
     let opinions = match config.rule {
         Rule::Paper => None,
         Rule::Median => Some(w),
-        Rule::ConnectedMedian {
-            walk: Walk::Depth(d),
-            ..
-        } => Some(visits(&w, &vec![1.0 / f64::from(d); d as usize])),
-        Rule::ConnectedMedian {
-            walk: Walk::Restart(a),
-            ..
-        } => {
+        Rule::ConnectedMedian { walk: Walk::Depth(d), .. } => {
+            Some(visits(&w, &vec![1.0 / f64::from(d); d as usize]))
+        }
+        Rule::ConnectedMedian { walk: Walk::Restart(a), .. } => {
             let factors: Vec<f64> = (0..200).map(|k| a * (1.0 - a).powi(k)).collect();
             Some(visits(&w, &factors))
         }
@@ -99,20 +89,12 @@ fn dense(weights: &Weights, stake: &[f64], scaling: &[f64], config: &Config) -> 
             })
             .collect(),
     };
-    Dense {
-        ranks,
-        trust,
-        loss,
-        incentive,
-    }
+    Dense { ranks, trust, loss, incentive }
 }
 
 fn close(what: &str, found: &[f64], expected: &[f64]) {
     for (at, (f, e)) in found.iter().zip(expected).enumerate() {
-        assert!(
-            (f - e).abs() <= 1e-12 + 1e-10 * e.abs(),
-            "{what}[{at}]: {f}, not {e}"
-        );
+        assert!((f - e).abs() <= 1e-12 + 1e-10 * e.abs(), "{what}[{at}]: {f}, not {e}");
     }
 }
 
@@ -146,22 +128,14 @@ fn sparse_epoch_is_the_dense_one() {
                     self_connected,
                     ..Connectivity::default()
                 };
-                let config = Config {
-                    rule,
-                    connectivity,
-                    ..Config::default()
-                };
+                let config = Config { rule, connectivity, ..Config::default() };
                 let found = epoch(&weights, &stake, Some(&scaling), &config).expect("valid");
                 let expected = dense(&weights, &stake, &scaling, &config);
                 let name = format!("case {number}, {rule:?}");
                 close(&format!("{name}, ranks"), &found.ranks, &expected.ranks);
                 close(&format!("{name}, trust"), &found.trust, &expected.trust);
                 close(&format!("{name}, loss"), &[found.loss], &[expected.loss]);
-                close(
-                    &format!("{name}, incentive"),
-                    &found.incentive,
-                    &expected.incentive,
-                );
+                close(&format!("{name}, incentive"), &found.incentive, &expected.incentive);
             }
         }
     }
@@ -173,39 +147,20 @@ fn gradient_is_the_derivative_of_the_loss() {
         let n = 30;
         let weights = random_weights(n, n, 6, seed);
         let stake = random_vector(n, seed + 10);
-        let scaling: Vec<f64> = random_vector(n, seed + 20)
-            .iter()
-            .map(|a| 0.25 + 0.5 * a)
-            .collect();
-        let connectivity = Connectivity {
-            width,
-            temperature: 4.0,
-            ..Connectivity::default()
-        };
-        let config = Config {
-            rule: Rule::Paper,
-            connectivity,
-            ..Config::default()
-        };
-        let loss = |scaling: &[f64]| {
-            epoch(&weights, &stake, Some(scaling), &config)
-                .expect("valid")
-                .loss
-        };
-        let found = epoch(&weights, &stake, Some(&scaling), &config)
-            .expect("valid")
-            .gradient;
+        let scaling: Vec<f64> =
+            random_vector(n, seed + 20).iter().map(|a| 0.25 + 0.5 * a).collect();
+        let connectivity = Connectivity { width, temperature: 4.0, ..Connectivity::default() };
+        let config = Config { rule: Rule::Paper, connectivity, ..Config::default() };
+        let loss =
+            |scaling: &[f64]| epoch(&weights, &stake, Some(scaling), &config).expect("valid").loss;
+        let found = epoch(&weights, &stake, Some(&scaling), &config).expect("valid").gradient;
         for i in 0..n {
             let step = 1e-5;
             let (mut up, mut down) = (scaling.clone(), scaling.clone());
             up[i] += step;
             down[i] -= step;
             let slope = (loss(&up) - loss(&down)) / (2.0 * step);
-            assert!(
-                (found[i] - slope).abs() < 1e-9,
-                "peer {i}: {}, not {slope}",
-                found[i]
-            );
+            assert!((found[i] - slope).abs() < 1e-9, "peer {i}: {}, not {slope}", found[i]);
         }
     }
 }
@@ -216,21 +171,8 @@ fn truncated_walks_lose_at_most_what_they_drop() {
     let stake = random_vector(60, 6);
     let at = |truncation| {
         let walk = Walk::Restart(0.3);
-        let rule = Rule::ConnectedMedian {
-            walk,
-            opinions: None,
-            truncation,
-        };
-        epoch(
-            &weights,
-            &stake,
-            None,
-            &Config {
-                rule,
-                ..Config::default()
-            },
-        )
-        .expect("valid")
+        let rule = Rule::ConnectedMedian { walk, opinions: None, truncation };
+        epoch(&weights, &stake, None, &Config { rule, ..Config::default() }).expect("valid")
     };
     let exact = at(0.0);
     for truncation in [1e-6, 1e-4, 1e-2] {
@@ -249,15 +191,8 @@ fn opinions_are_those_of_most_standing() {
     let weights = random_weights(50, 50, 10, 7);
     let mut stake = random_vector(50, 8);
     // Whoever is not among the ten has no say, so that taking their stake away changes nothing.
-    let rule = Rule::ConnectedMedian {
-        walk: Walk::Depth(2),
-        opinions: Some(10),
-        truncation: 0.0,
-    };
-    let config = Config {
-        rule,
-        ..Config::default()
-    };
+    let rule = Rule::ConnectedMedian { walk: Walk::Depth(2), opinions: Some(10), truncation: 0.0 };
+    let config = Config { rule, ..Config::default() };
     let few = epoch(&weights, &stake, None, &config).expect("valid");
     let mut order: Vec<usize> = (0..50).collect();
     order.sort_by(|&a, &b| stake[b].total_cmp(&stake[a]));
@@ -279,28 +214,15 @@ fn truncated_connectivity_only_loses_links() {
     let weights = random_weights(300, 300, 25, 9);
     let stake = random_vector(300, 10);
     let at = |truncation| {
-        let connectivity = Connectivity {
-            truncation,
-            cutoff: 0.02,
-            ..Connectivity::default()
-        };
-        let config = Config {
-            rule: Rule::Paper,
-            connectivity,
-            ..Config::default()
-        };
+        let connectivity = Connectivity { truncation, cutoff: 0.02, ..Connectivity::default() };
+        let config = Config { rule: Rule::Paper, connectivity, ..Config::default() };
         epoch(&weights, &stake, None, &config).expect("valid").trust
     };
     let exact = at(0.0);
     let mut before = exact.clone();
     for truncation in [1e-12, 1e-5, 1e-4, 1e-3, 1e-2, 1.0] {
         let found = at(truncation);
-        assert!(
-            found
-                .iter()
-                .zip(&before)
-                .all(|(found, before)| *found <= before + 1e-12)
-        );
+        assert!(found.iter().zip(&before).all(|(found, before)| *found <= before + 1e-12));
         before = found;
     }
     assert_eq!(at(1e-12), exact);

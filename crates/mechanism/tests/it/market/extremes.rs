@@ -5,10 +5,7 @@ use muster_mechanism::market::{Config, Error, Rule, Walk, Weights, epoch};
 use super::RULES;
 
 fn config(rule: Rule) -> Config {
-    Config {
-        rule,
-        ..Config::default()
-    }
+    Config { rule, ..Config::default() }
 }
 
 fn weights(peers: usize, triplets: &[(usize, usize, f64)]) -> Weights {
@@ -19,11 +16,7 @@ fn weights(peers: usize, triplets: &[(usize, usize, f64)]) -> Weights {
 fn one_peer_alone_mints_to_itself() {
     for rule in RULES {
         let found = epoch(&weights(1, &[(0, 0, 1.0)]), &[5.0], None, &config(rule)).expect("valid");
-        assert!(
-            (found.stake[0] - 5.05).abs() < 1e-12,
-            "{rule:?}: {:?}",
-            found.stake
-        );
+        assert!((found.stake[0] - 5.05).abs() < 1e-12, "{rule:?}: {:?}", found.stake);
     }
 }
 
@@ -61,22 +54,9 @@ fn of_two_halves_neither_is_favoured() {
     }
     // Under the paper's rule a loss of zero mints nothing, unless the gate is off.
     let gated = config(Rule::Paper);
-    assert_eq!(
-        epoch(&weights, &[1.0; 4], None, &gated)
-            .expect("valid")
-            .minted,
-        0.0
-    );
-    let open = Config {
-        gated: false,
-        ..gated
-    };
-    assert!(
-        epoch(&weights, &[1.0; 4], None, &open)
-            .expect("valid")
-            .minted
-            > 0.0
-    );
+    assert_eq!(epoch(&weights, &[1.0; 4], None, &gated).expect("valid").minted, 0.0);
+    let open = Config { gated: false, ..gated };
+    assert!(epoch(&weights, &[1.0; 4], None, &open).expect("valid").minted > 0.0);
 }
 
 #[test]
@@ -97,11 +77,7 @@ fn exactly_half_of_equal_stakes_is_half() {
 fn scaling_follows_the_gradient_while_the_loss_is_not_negative() {
     // Three disconnected thirds: nobody is trusted.
     let weights = weights(3, &[(0, 0, 1.0), (1, 1, 1.0), (2, 2, 1.0)]);
-    let config = Config {
-        rule: Rule::Paper,
-        learning_rate: 0.5,
-        ..Config::default()
-    };
+    let config = Config { rule: Rule::Paper, learning_rate: 0.5, ..Config::default() };
     let stake = [0.34, 0.33, 0.33];
     let mut scaling = vec![1.0; 3];
     let mut losses = Vec::new();
@@ -122,16 +98,7 @@ fn scaling_follows_the_gradient_while_the_loss_is_not_negative() {
 
 #[test]
 fn payout_rows_say_what_each_rule_pays() {
-    let w = weights(
-        3,
-        &[
-            (0, 1, 0.6),
-            (0, 2, 0.4),
-            (1, 1, 0.2),
-            (1, 2, 0.5),
-            (2, 1, 0.1),
-        ],
-    );
+    let w = weights(3, &[(0, 1, 0.6), (0, 2, 0.4), (1, 1, 0.2), (1, 2, 0.5), (2, 1, 0.1)]);
     let stake = [0.4, 0.3, 0.3];
     let paper = epoch(&w, &stake, None, &config(Rule::Paper)).expect("valid");
     let row: Vec<_> = paper.payout_row(&w, 0).collect();
@@ -140,14 +107,8 @@ fn payout_rows_say_what_each_rule_pays() {
     // Of peer 1: 0.4 hold at least 0.6, 0.7 hold at least 0.2. Of peer 2: 0.3 at least 0.5, 0.7
     // at least 0.4.
     assert_eq!(median.payouts.ceiling().expect("ceilings"), [0.0, 0.2, 0.4]);
-    assert_eq!(
-        median.payout_row(&w, 0).collect::<Vec<_>>(),
-        [(1, 0.2), (2, 0.4)]
-    );
-    assert_eq!(
-        median.payout_row(&w, 1).collect::<Vec<_>>(),
-        [(1, 0.2), (2, 0.4)]
-    );
+    assert_eq!(median.payout_row(&w, 0).collect::<Vec<_>>(), [(1, 0.2), (2, 0.4)]);
+    assert_eq!(median.payout_row(&w, 1).collect::<Vec<_>>(), [(1, 0.2), (2, 0.4)]);
     for rule in &RULES[1..] {
         // What the rows pay, weighted by standing, is the incentive.
         let found = epoch(&w, &stake, None, &config(*rule)).expect("valid");
@@ -187,11 +148,7 @@ fn bad_input_is_refused_in_words() {
         "the weight from peer 0 to peer 1 is given twice"
     );
     let csr = |offsets: &[usize], columns: &[u32], values: &[f64]| {
-        text(Weights::from_csr(
-            offsets.to_vec(),
-            columns.to_vec(),
-            values.to_vec(),
-        ))
+        text(Weights::from_csr(offsets.to_vec(), columns.to_vec(), values.to_vec()))
     };
     assert!(csr(&[], &[], &[]).contains("empty"));
     assert!(csr(&[0, 1], &[0, 0], &[0.1, 0.1]).contains("length"));
@@ -202,9 +159,7 @@ fn bad_input_is_refused_in_words() {
 
     let one = weights(2, &[(0, 1, 1.0)]);
     let refused = |stake: &[f64], scaling: Option<&[f64]>, config: &Config| {
-        epoch(&one, stake, scaling, config)
-            .expect_err("must be refused")
-            .to_string()
+        epoch(&one, stake, scaling, config).expect_err("must be refused").to_string()
     };
     let plain = Config::default();
     assert!(refused(&[0.0, 0.0], None, &plain).contains("nothing to take shares of"));
@@ -213,35 +168,13 @@ fn bad_input_is_refused_in_words() {
     assert!(refused(&[1.0, -1.0], None, &plain).contains("the stake of peer 1 is -1"));
     assert!(refused(&[1.0, f64::NAN], None, &plain).contains("peer 1"));
     assert!(refused(&[1.0, 1.0], Some(&[1.0, 1.5]), &plain).contains("the scaling of peer 1"));
-    let rule = Rule::ConnectedMedian {
-        walk: Walk::Restart(0.0),
-        opinions: None,
-        truncation: 0.0,
-    };
+    let rule = Rule::ConnectedMedian { walk: Walk::Restart(0.0), opinions: None, truncation: 0.0 };
     assert!(refused(&[1.0, 1.0], None, &config(rule)).contains("`restart` is 0"));
-    let rule = Rule::ConnectedMedian {
-        walk: Walk::Depth(0),
-        opinions: None,
-        truncation: 0.0,
-    };
+    let rule = Rule::ConnectedMedian { walk: Walk::Depth(0), opinions: None, truncation: 0.0 };
     assert!(refused(&[1.0, 1.0], None, &config(rule)).contains("`depth` is 0"));
-    let rule = Rule::ConnectedMedian {
-        walk: Walk::Depth(1),
-        opinions: Some(0),
-        truncation: 0.0,
-    };
+    let rule = Rule::ConnectedMedian { walk: Walk::Depth(1), opinions: Some(0), truncation: 0.0 };
     assert!(refused(&[1.0, 1.0], None, &config(rule)).contains("`opinions`"));
-    assert!(
-        refused(
-            &[1.0, 1.0],
-            None,
-            &Config {
-                inflation: f64::NAN,
-                ..plain
-            }
-        )
-        .contains("NaN")
-    );
+    assert!(refused(&[1.0, 1.0], None, &Config { inflation: f64::NAN, ..plain }).contains("NaN"));
 }
 
 #[test]

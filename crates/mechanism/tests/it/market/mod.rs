@@ -45,11 +45,7 @@ pub(crate) fn random_weights(peers: usize, active: usize, degree: usize, seed: u
         row.dedup();
         let shares: Vec<f64> = row.iter().map(|_| random.share() + 1e-3).collect();
         let scale = (1.0 + random.share()) / 2.0 / shares.iter().sum::<f64>();
-        triplets.extend(
-            row.into_iter()
-                .zip(shares)
-                .map(|(j, share)| (i, j, share * scale)),
-        );
+        triplets.extend(row.into_iter().zip(shares).map(|(j, share)| (i, j, share * scale)));
     }
     Weights::from_triplets(peers, triplets).expect("rows sum to at most 1")
 }
@@ -62,14 +58,6 @@ pub(crate) fn random_vector(length: usize, seed: u64) -> Vec<f64> {
 pub(crate) const RULES: [Rule; 4] = [
     Rule::Paper,
     Rule::Median,
-    Rule::ConnectedMedian {
-        walk: Walk::Depth(3),
-        opinions: None,
-        truncation: 0.0,
-    },
-    Rule::ConnectedMedian {
-        walk: Walk::Restart(0.3),
-        opinions: None,
-        truncation: 0.0,
-    },
+    Rule::ConnectedMedian { walk: Walk::Depth(3), opinions: None, truncation: 0.0 },
+    Rule::ConnectedMedian { walk: Walk::Restart(0.3), opinions: None, truncation: 0.0 },
 ];

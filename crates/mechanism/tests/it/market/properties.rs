@@ -5,16 +5,10 @@ use proptest::prelude::*;
 
 fn rules() -> impl Strategy<Value = Rule> {
     let opinions = prop_oneof![Just(None), (1_usize..8).prop_map(Some)];
-    let walks = prop_oneof![
-        (1_u32..6).prop_map(Walk::Depth),
-        (0.01_f64..=1.0).prop_map(Walk::Restart),
-    ];
+    let walks =
+        prop_oneof![(1_u32..6).prop_map(Walk::Depth), (0.01_f64..=1.0).prop_map(Walk::Restart),];
     let connected = (walks, opinions, prop_oneof![Just(0.0), 0.0_f64..0.1]).prop_map(
-        |(walk, opinions, truncation)| Rule::ConnectedMedian {
-            walk,
-            opinions,
-            truncation,
-        },
+        |(walk, opinions, truncation)| Rule::ConnectedMedian { walk, opinions, truncation },
     );
     prop_oneof![Just(Rule::Paper), Just(Rule::Median), connected]
 }

@@ -7,47 +7,26 @@ const CASES: [(&str, &str); 6] = [
     ("market-0", include_str!("../../reference/market-0.json")),
     ("market-1", include_str!("../../reference/market-1.json")),
     ("market-2", include_str!("../../reference/market-2.json")),
-    (
-        "market-rule-0",
-        include_str!("../../reference/market-rule-0.json"),
-    ),
-    (
-        "market-rule-1",
-        include_str!("../../reference/market-rule-1.json"),
-    ),
-    (
-        "market-rule-2",
-        include_str!("../../reference/market-rule-2.json"),
-    ),
+    ("market-rule-0", include_str!("../../reference/market-rule-0.json")),
+    ("market-rule-1", include_str!("../../reference/market-rule-1.json")),
+    ("market-rule-2", include_str!("../../reference/market-rule-2.json")),
 ];
 
 pub(super) fn vector(value: &Value) -> Vec<f64> {
-    value
-        .as_array()
-        .expect("an array")
-        .iter()
-        .map(|v| v.as_f64().expect("a number"))
-        .collect()
+    value.as_array().expect("an array").iter().map(|v| v.as_f64().expect("a number")).collect()
 }
 
 /// The reference cases count a peer as connected to itself only if its walk returns, and apply
 /// Eq. (5) whatever the loss.
 pub(super) fn run(given: &Value) -> Epoch {
     let stake = vector(&given["stake"]);
-    let triplets = given["weights"]
-        .as_array()
-        .expect("weights")
-        .iter()
-        .map(|entry| {
-            let entry = vector(entry);
-            (entry[0] as usize, entry[1] as usize, entry[2])
-        });
+    let triplets = given["weights"].as_array().expect("weights").iter().map(|entry| {
+        let entry = vector(entry);
+        (entry[0] as usize, entry[1] as usize, entry[2])
+    });
     let weights = Weights::from_triplets(stake.len(), triplets).expect("valid weights");
     let scaling = given.get("scaling").map(vector);
-    let mut connectivity = Connectivity {
-        self_connected: false,
-        ..Connectivity::default()
-    };
+    let mut connectivity = Connectivity { self_connected: false, ..Connectivity::default() };
     let depth = given["depth"].as_u64().map(|d| d as u32);
     let rule = match given["rule"].as_str().unwrap_or("paper") {
         "paper" => {
@@ -68,13 +47,7 @@ pub(super) fn run(given: &Value) -> Epoch {
         other => panic!("unknown rule {other}"),
     };
     let inflation = given["inflation"].as_f64().expect("inflation");
-    let config = Config {
-        rule,
-        connectivity,
-        inflation,
-        gated: false,
-        ..Config::default()
-    };
+    let config = Config { rule, connectivity, inflation, gated: false, ..Config::default() };
     epoch(&weights, &stake, scaling.as_deref(), &config).expect("a valid case")
 }
 
@@ -82,10 +55,7 @@ fn agree(name: &str, found: &[f64], expected: &[f64]) {
     assert_eq!(found.len(), expected.len(), "{name}");
     for (at, (&found, &expected)) in found.iter().zip(expected).enumerate() {
         let allowed = 1e-12 + 1e-9 * expected.abs();
-        assert!(
-            (found - expected).abs() <= allowed,
-            "{name}[{at}]: {found}, not {expected}"
-        );
+        assert!((found - expected).abs() <= allowed, "{name}[{at}]: {found}, not {expected}");
     }
 }
 

@@ -13,22 +13,11 @@ fn results_do_not_depend_on_threads() {
         let mut rules = vec![Rule::Paper, Rule::Median];
         let truncation = 1e-3;
         let (walk, opinions) = (Walk::Restart(0.3), Some(64));
-        rules.push(Rule::ConnectedMedian {
-            walk,
-            opinions,
-            truncation,
-        });
+        rules.push(Rule::ConnectedMedian { walk, opinions, truncation });
         assert_eq!(rules.len(), RULES.len() - 1);
         for rule in rules {
-            let connectivity = Connectivity {
-                truncation: 1e-2,
-                ..Connectivity::default()
-            };
-            let config = Config {
-                rule,
-                connectivity,
-                ..Config::default()
-            };
+            let connectivity = Connectivity { truncation: 1e-2, ..Connectivity::default() };
+            let config = Config { rule, connectivity, ..Config::default() };
             let run = |threads| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
                 pool.expect("threads")

@@ -1,0 +1,3 @@
+//! Integration tests of `muster-lab`.
+
+mod cabal;
