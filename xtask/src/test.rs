@@ -155,8 +155,8 @@ fn in_browser(counts: &mut Counts) -> anyhow::Result<bool> {
     process::say(&format!("the market answers at {url}"));
     npm_counted(
         counts,
-        "e2e",
-        &[("CHROMIUM_PATH", chromium.as_path()), ("MUSTER_URL", Path::new(&url))],
+        "test:browser",
+        &[("CHROMIUM", chromium.as_path()), ("MUSTER_URL", Path::new(&url))],
     )
 }
 
