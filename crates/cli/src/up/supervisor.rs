@@ -148,7 +148,7 @@ impl Supervised {
     }
 }
 
-/// The last line that a process wrote, for the reason of a crash.
+/// The last complaint that a process wrote, for the reason of a crash.
 type LastLine = Arc<Mutex<String>>;
 
 struct Keeper {
@@ -215,6 +215,9 @@ impl Keeper {
     }
 
     fn spawn(&self) -> Result<Child> {
+        if let Ok(mut last) = self.last.lock() {
+            last.clear();
+        }
         let program = std::env::current_exe().context("cannot find this program")?;
         let log = Log::open(&self.task.log)?;
         let mut child = Command::new(program)
@@ -294,7 +297,7 @@ impl Keeper {
             (None, None) => "ended".into(),
         };
         let last = self.last.lock().map(|line| line.clone()).unwrap_or_default();
-        if last.is_empty() { how } else { format!("{how} (its last line: {last})") }
+        if last.is_empty() { how } else { format!("{how} ({last})") }
     }
 
     fn note(&self, text: String) {
@@ -339,11 +342,17 @@ async fn keep(output: impl AsyncRead + Unpin, log: Arc<Mutex<Log>>, last: LastLi
             log.write(&line);
         }
         let text = String::from_utf8_lossy(&line[..line.len().min(LINE_BYTES_MAX)]);
-        let text = crate::output::one_line(&text);
-        if let (false, Ok(mut last)) = (text.is_empty(), last.lock()) {
-            *last = text.chars().take(300).collect();
+        if let (Some(complaint), Ok(mut last)) = (complaint(&text), last.lock()) {
+            *last = complaint;
         }
     }
+}
+
+/// What a line of a log says that may be the reason of an end: our own last words, or an error.
+fn complaint(line: &str) -> Option<String> {
+    let found = line.contains(" ERROR ") || line.starts_with("muster: ");
+    let words = line.rsplit(" ERROR ").next().unwrap_or(line).trim_start_matches("muster: ");
+    found.then(|| crate::output::one_line(words).chars().take(300).collect())
 }
 
 /// A log file that never grows beyond twice its bound.
@@ -374,6 +383,25 @@ impl Log {
         }
         if self.file.write_all(line).is_ok() {
             self.bytes += line.len() as u64;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::complaint;
+
+    #[test]
+    fn reasons_are_picked_from_logs() {
+        for (line, expected) in [
+            ("muster: cannot listen on 127.0.0.1:1", Some("cannot listen on 127.0.0.1:1")),
+            (
+                "2026-11-20T11:53:57Z ERROR muster_node: the disk is full\n",
+                Some("muster_node: the disk is full"),
+            ),
+            ("2026-11-20T11:53:57Z  INFO muster_node: shutting down", None),
+        ] {
+            assert_eq!(complaint(line).as_deref(), expected, "{line}");
         }
     }
 }
