@@ -87,9 +87,7 @@ pub enum Action {
 /// A row of the ledger as (peer, share of 1).
 #[must_use]
 pub fn row_to_json(row: &[(PeerId, Share)]) -> Vec<(u32, f64)> {
-    row.iter()
-        .map(|(peer, share)| (peer.0, share.to_f64()))
-        .collect()
+    row.iter().map(|(peer, share)| (peer.0, share.to_f64())).collect()
 }
 
 /// The name of a modality.
@@ -104,28 +102,22 @@ pub fn modality_name(modality: Modality) -> &'static str {
 
 impl From<&ledger::Endpoint> for Endpoint {
     fn from(endpoint: &ledger::Endpoint) -> Self {
-        Self {
-            url: endpoint.url.clone(),
-            modality: modality_name(endpoint.modality).to_string(),
-        }
+        Self { url: endpoint.url.clone(), modality: modality_name(endpoint.modality).to_string() }
     }
 }
 
 impl From<&ledger::Action> for Action {
     fn from(action: &ledger::Action) -> Self {
         match action {
-            ledger::Action::Transfer { to, amount } => Self::Transfer {
-                to: (*to).into(),
-                amount: (*amount).into(),
-            },
-            ledger::Action::Stake { peer, amount } => Self::Stake {
-                peer: peer.0,
-                amount: (*amount).into(),
-            },
-            ledger::Action::Unstake { peer, amount } => Self::Unstake {
-                peer: peer.0,
-                amount: (*amount).into(),
-            },
+            ledger::Action::Transfer { to, amount } => {
+                Self::Transfer { to: (*to).into(), amount: (*amount).into() }
+            }
+            ledger::Action::Stake { peer, amount } => {
+                Self::Stake { peer: peer.0, amount: (*amount).into() }
+            }
+            ledger::Action::Unstake { peer, amount } => {
+                Self::Unstake { peer: peer.0, amount: (*amount).into() }
+            }
             ledger::Action::Register { registration } => Self::Register {
                 hot: registration.hot.into(),
                 cold: registration.cold.into(),
@@ -136,26 +128,23 @@ impl From<&ledger::Action> for Action {
                 }
                 .to_string(),
             },
-            ledger::Action::SetEndpoint { endpoint } => Self::SetEndpoint {
-                endpoint: endpoint.into(),
-            },
-            ledger::Action::CommitWeights { commitment } => Self::CommitWeights {
-                commitment: (*commitment).into(),
-            },
-            ledger::Action::RevealWeights { weights, .. } => Self::RevealWeights {
-                weights: row_to_json(weights),
-            },
-            ledger::Action::SetWeights { weights } => Self::SetWeights {
-                weights: row_to_json(weights),
-            },
+            ledger::Action::SetEndpoint { endpoint } => {
+                Self::SetEndpoint { endpoint: endpoint.into() }
+            }
+            ledger::Action::CommitWeights { commitment } => {
+                Self::CommitWeights { commitment: (*commitment).into() }
+            }
+            ledger::Action::RevealWeights { weights, .. } => {
+                Self::RevealWeights { weights: row_to_json(weights) }
+            }
+            ledger::Action::SetWeights { weights } => {
+                Self::SetWeights { weights: row_to_json(weights) }
+            }
             ledger::Action::Emit => Self::Emit,
-            ledger::Action::Propose { change } => Self::Propose {
-                change: change.to_string(),
-            },
-            ledger::Action::Vote { proposal, approve } => Self::Vote {
-                proposal: *proposal,
-                approve: *approve,
-            },
+            ledger::Action::Propose { change } => Self::Propose { change: change.to_string() },
+            ledger::Action::Vote { proposal, approve } => {
+                Self::Vote { proposal: *proposal, approve: *approve }
+            }
         }
     }
 }

@@ -119,19 +119,12 @@ impl Client {
         }
         // Whoever is first in the process installs the provider; that another was first is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let urls = urls
-            .iter()
-            .map(|url| parse_url(url))
-            .collect::<Result<Vec<_>, _>>()?;
+        let urls = urls.iter().map(|url| parse_url(url)).collect::<Result<Vec<_>, _>>()?;
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(3))
             .build()
             .map_err(|error| ClientError::Setup(chain_of(&error)))?;
-        Ok(Self {
-            urls: Arc::new(urls),
-            http,
-            preferred: Arc::new(AtomicUsize::new(0)),
-        })
+        Ok(Self { urls: Arc::new(urls), http, preferred: Arc::new(AtomicUsize::new(0)) })
     }
 
     /// The URLs that this client asks.
@@ -224,8 +217,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub async fn history(&self, after: u64) -> Result<History, ClientError> {
-        self.get("v1/history", &[("after", after.to_string())])
-            .await
+        self.get("v1/history", &[("after", after.to_string())]).await
     }
 
     /// `GET /v1/parameters`.
@@ -282,9 +274,8 @@ impl Client {
     /// A [`ClientError::Problem`] says why the node refuses it.
     pub async fn submit(&self, transaction: &SignedTransaction) -> Result<Digest, ClientError> {
         let body = borsh::to_vec(transaction).expect("encoding to memory does not fail");
-        let accepted: Accepted = self
-            .post("v1/transactions", "application/octet-stream", body)
-            .await?;
+        let accepted: Accepted =
+            self.post("v1/transactions", "application/octet-stream", body).await?;
         Ok(accepted.hash)
     }
 
@@ -297,8 +288,7 @@ impl Client {
         transactions: &[SignedTransaction],
     ) -> Result<BatchAccepted, ClientError> {
         let body = borsh::to_vec(transactions).expect("encoding to memory does not fail");
-        self.post("v1/mempool", "application/octet-stream", body)
-            .await
+        self.post("v1/mempool", "application/octet-stream", body).await
     }
 
     /// `POST /v1/telemetry` to **all** nodes: each keeps its own copy. Succeeds when one took it.
@@ -329,12 +319,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub async fn ready(&self) -> Result<(), ClientError> {
-        let request = Request {
-            method: Method::GET,
-            path: "ready",
-            query: &[],
-            body: None,
-        };
+        let request = Request { method: Method::GET, path: "ready", query: &[], body: None };
         self.ask(&request).await.map(|_| ())
     }
 
@@ -351,10 +336,7 @@ impl Client {
                 return Ok(receipt);
             }
             if start.elapsed() >= timeout {
-                return Err(ClientError::Undecided {
-                    hash: *hash,
-                    seconds: timeout.as_secs(),
-                });
+                return Err(ClientError::Undecided { hash: *hash, seconds: timeout.as_secs() });
             }
             tokio::time::sleep(WAIT_INTERVAL).await;
         }
@@ -371,37 +353,23 @@ impl Client {
     ) -> Result<impl Stream<Item = Result<Event, ClientError>> + use<>, ClientError> {
         let url = self.order().next().ok_or(ClientError::NoUrl)?.clone();
         let target = join(&url, "v1/events")?;
-        let mut builder = self
-            .http
-            .get(target.clone())
-            .header("accept", "text/event-stream");
+        let mut builder = self.http.get(target.clone()).header("accept", "text/event-stream");
         if let Some(last) = last {
             builder = builder.header("last-event-id", last);
         }
-        let response = builder
-            .send()
-            .await
-            .map_err(|error| self.unreachable(&error))?;
+        let response = builder.send().await.map_err(|error| self.unreachable(&error))?;
         if !response.status().is_success() {
-            return Err(problem_of(
-                &target,
-                response.status(),
-                &read(&target, response).await?,
-            ));
+            return Err(problem_of(&target, response.status(), &read(&target, response).await?));
         }
         let name = target.to_string();
         let mut parser = sse::Parser::default();
         Ok(response.bytes_stream().flat_map(move |chunk| {
             let items: Vec<Result<Event, ClientError>> = match chunk {
                 Ok(bytes) => match parser.push(&bytes) {
-                    Ok(data) => data
-                        .iter()
-                        .map(|json| decode(&name, json.as_bytes()))
-                        .collect(),
-                    Err(error) => vec![Err(ClientError::Answer {
-                        url: name.clone(),
-                        why: error.to_string(),
-                    })],
+                    Ok(data) => data.iter().map(|json| decode(&name, json.as_bytes())).collect(),
+                    Err(error) => {
+                        vec![Err(ClientError::Answer { url: name.clone(), why: error.to_string() })]
+                    }
                 },
                 Err(error) => {
                     vec![Err(ClientError::Unreachable {
@@ -419,14 +387,8 @@ impl Client {
         path: &str,
         query: &[(&str, String)],
     ) -> Result<T, ClientError> {
-        let (url, bytes) = self
-            .ask(&Request {
-                method: Method::GET,
-                path,
-                query,
-                body: None,
-            })
-            .await?;
+        let (url, bytes) =
+            self.ask(&Request { method: Method::GET, path, query, body: None }).await?;
         decode(&url, &bytes)
     }
 
@@ -436,12 +398,8 @@ impl Client {
         media_type: &'static str,
         body: Vec<u8>,
     ) -> Result<T, ClientError> {
-        let request = Request {
-            method: Method::POST,
-            path,
-            query: &[],
-            body: Some((media_type, body)),
-        };
+        let request =
+            Request { method: Method::POST, path, query: &[], body: Some((media_type, body)) };
         let (url, bytes) = self.ask(&request).await?;
         decode(&url, &bytes)
     }
@@ -465,10 +423,7 @@ impl Client {
     }
 
     fn order(&self) -> impl Iterator<Item = &Url> {
-        let first = self
-            .preferred
-            .load(Ordering::Relaxed)
-            .min(self.urls.len() - 1);
+        let first = self.preferred.load(Ordering::Relaxed).min(self.urls.len() - 1);
         self.urls[first..].iter().chain(&self.urls[..first])
     }
 
@@ -482,23 +437,14 @@ impl Client {
         if !request.query.is_empty() {
             target.query_pairs_mut().extend_pairs(request.query);
         }
-        let mut builder = self
-            .http
-            .request(request.method.clone(), target.clone())
-            .timeout(REQUEST_TIMEOUT);
+        let mut builder =
+            self.http.request(request.method.clone(), target.clone()).timeout(REQUEST_TIMEOUT);
         if let Some((media_type, body)) = &request.body {
-            builder = builder
-                .header("content-type", *media_type)
-                .body(body.clone());
+            builder = builder.header("content-type", *media_type).body(body.clone());
         }
-        let response = builder
-            .send()
-            .await
-            .map_err(|error| (self.unreachable(&error), true))?;
+        let response = builder.send().await.map_err(|error| (self.unreachable(&error), true))?;
         let status = response.status();
-        let bytes = read(&target, response)
-            .await
-            .map_err(|error| (error, true))?;
+        let bytes = read(&target, response).await.map_err(|error| (error, true))?;
         if status.is_success() {
             return Ok((target.to_string(), bytes));
         }
@@ -507,10 +453,7 @@ impl Client {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> ClientError {
-        ClientError::Unreachable {
-            urls: self.urls().join(", "),
-            cause: chain_of(error),
-        }
+        ClientError::Unreachable { urls: self.urls().join(", "), cause: chain_of(error) }
     }
 }
 
@@ -529,10 +472,7 @@ fn receipt_of(transaction: &Transaction) -> Option<Receipt> {
 }
 
 fn parse_url(text: &str) -> Result<Url, ClientError> {
-    let fault = |why: String| ClientError::Url {
-        url: text.to_string(),
-        why,
-    };
+    let fault = |why: String| ClientError::Url { url: text.to_string(), why };
     let mut url = Url::parse(text).map_err(|error| fault(error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(fault(format!("the scheme is {}", url.scheme())));
@@ -546,10 +486,8 @@ fn parse_url(text: &str) -> Result<Url, ClientError> {
 }
 
 fn join(url: &Url, path: &str) -> Result<Url, ClientError> {
-    url.join(path).map_err(|error| ClientError::Url {
-        url: format!("{url}{path}"),
-        why: error.to_string(),
-    })
+    url.join(path)
+        .map_err(|error| ClientError::Url { url: format!("{url}{path}"), why: error.to_string() })
 }
 
 async fn read(url: &Url, response: reqwest::Response) -> Result<Vec<u8>, ClientError> {
@@ -562,10 +500,7 @@ async fn read(url: &Url, response: reqwest::Response) -> Result<Vec<u8>, ClientE
         })?;
         if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
             let why = format!("the answer is longer than {ANSWER_BYTES_MAX} bytes");
-            return Err(ClientError::Answer {
-                url: url.to_string(),
-                why,
-            });
+            return Err(ClientError::Answer { url: url.to_string(), why });
         }
         bytes.extend_from_slice(&chunk);
     }
@@ -573,10 +508,8 @@ async fn read(url: &Url, response: reqwest::Response) -> Result<Vec<u8>, ClientE
 }
 
 fn decode<T: DeserializeOwned>(url: &str, bytes: &[u8]) -> Result<T, ClientError> {
-    serde_json::from_slice(bytes).map_err(|error| ClientError::Answer {
-        url: url.to_string(),
-        why: error.to_string(),
-    })
+    serde_json::from_slice(bytes)
+        .map_err(|error| ClientError::Answer { url: url.to_string(), why: error.to_string() })
 }
 
 fn problem_of(url: &Url, status: StatusCode, bytes: &[u8]) -> ClientError {
@@ -586,10 +519,7 @@ fn problem_of(url: &Url, status: StatusCode, bytes: &[u8]) -> ClientError {
         status: status.as_u16(),
         detail: String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned(),
     });
-    ClientError::Problem {
-        url: url.to_string(),
-        problem: Box::new(problem),
-    }
+    ClientError::Problem { url: url.to_string(), problem: Box::new(problem) }
 }
 
 /// An error with its causes: reqwest's own message leaves the reason out.

@@ -21,10 +21,7 @@ pub struct Event {
 /// What happened. Every block begins with a `block` event; the rest follows in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-#[allow(
-    missing_docs,
-    reason = "the fields are what each variant's sentence names"
-)]
+#[allow(missing_docs, reason = "the fields are what each variant's sentence names")]
 pub enum EventBody {
     /// A block was decided.
     Block {
@@ -36,37 +33,15 @@ pub enum EventBody {
         round: u32,
     },
     /// Money moved between accounts.
-    Transferred {
-        from: Address,
-        to: Address,
-        amount: Amount,
-    },
+    Transferred { from: Address, to: Address, amount: Amount },
     /// An owner put money behind a peer.
-    Staked {
-        owner: Address,
-        peer: u32,
-        amount: Amount,
-    },
+    Staked { owner: Address, peer: u32, amount: Amount },
     /// An owner took stake back, which arrives when due.
-    Unstaked {
-        owner: Address,
-        peer: u32,
-        amount: Amount,
-        due: u64,
-    },
+    Unstaked { owner: Address, peer: u32, amount: Amount, due: u64 },
     /// Unbonded stake arrived.
-    Unbonded {
-        owner: Address,
-        peer: u32,
-        amount: Amount,
-    },
+    Unbonded { owner: Address, peer: u32, amount: Amount },
     /// A peer registered.
-    Registered {
-        peer: u32,
-        hot: Address,
-        cold: Address,
-        burned: Amount,
-    },
+    Registered { peer: u32, hot: Address, cold: Address, burned: Amount },
     /// A peer lost its place to a newcomer.
     Displaced { peer: u32, by: u32 },
     /// A peer changed its endpoint.
@@ -76,37 +51,17 @@ pub enum EventBody {
     /// A peer's weights changed; their number.
     WeightsSet { peer: u32, weights: u32 },
     /// A peer paid out: of `accrued`, `paid` was minted, the rest withheld.
-    Emitted {
-        peer: u32,
-        accrued: Amount,
-        paid: Amount,
-    },
+    Emitted { peer: u32, accrued: Amount, paid: Amount },
     /// A parameter change was proposed.
-    Proposed {
-        proposal: u64,
-        change: String,
-        proposer: Address,
-    },
+    Proposed { proposal: u64, change: String, proposer: Address },
     /// A vote was cast.
-    Voted {
-        proposal: u64,
-        owner: Address,
-        approve: bool,
-    },
+    Voted { proposal: u64, owner: Address, approve: bool },
     /// A proposal was closed without change.
-    ProposalClosed {
-        proposal: u64,
-        approving: Amount,
-        rejecting: Amount,
-    },
+    ProposalClosed { proposal: u64, approving: Amount, rejecting: Amount },
     /// A parameter changed.
     ParameterChanged { proposal: u64, change: String },
     /// A market epoch ended.
-    EpochClosed {
-        epoch: u64,
-        accrued: Amount,
-        minting: bool,
-    },
+    EpochClosed { epoch: u64, accrued: Amount, minting: bool },
     /// The committee changed.
     CommitteeChanged { committee: Digest },
 }
@@ -115,11 +70,7 @@ impl Event {
     /// The event at `index` of the block at `height`.
     #[must_use]
     pub fn new(height: u64, index: usize, body: EventBody) -> Self {
-        Self {
-            id: format!("{height}.{index}"),
-            height,
-            body,
-        }
+        Self { id: format!("{height}.{index}"), height, body }
     }
 
     /// Its kind, as the `event` field of the stream names it.
@@ -163,108 +114,53 @@ impl From<&ledger::Event> for EventBody {
                 to: (*to).into(),
                 amount: (*amount).into(),
             },
-            E::Staked {
-                owner,
-                peer,
-                amount,
-            } => Self::Staked {
-                owner: (*owner).into(),
-                peer: peer.0,
-                amount: (*amount).into(),
-            },
-            E::Unstaked {
-                owner,
-                peer,
-                amount,
-                due,
-            } => Self::Unstaked {
+            E::Staked { owner, peer, amount } => {
+                Self::Staked { owner: (*owner).into(), peer: peer.0, amount: (*amount).into() }
+            }
+            E::Unstaked { owner, peer, amount, due } => Self::Unstaked {
                 owner: (*owner).into(),
                 peer: peer.0,
                 amount: (*amount).into(),
                 due: due.0,
             },
-            E::Unbonded {
-                owner,
-                peer,
-                amount,
-            } => Self::Unbonded {
-                owner: (*owner).into(),
-                peer: peer.0,
-                amount: (*amount).into(),
-            },
-            E::Registered {
-                peer,
-                hot,
-                cold,
-                burned,
-            } => Self::Registered {
+            E::Unbonded { owner, peer, amount } => {
+                Self::Unbonded { owner: (*owner).into(), peer: peer.0, amount: (*amount).into() }
+            }
+            E::Registered { peer, hot, cold, burned } => Self::Registered {
                 peer: peer.0,
                 hot: (*hot).into(),
                 cold: (*cold).into(),
                 burned: (*burned).into(),
             },
-            E::Displaced { peer, by } => Self::Displaced {
-                peer: peer.0,
-                by: by.0,
-            },
+            E::Displaced { peer, by } => Self::Displaced { peer: peer.0, by: by.0 },
             E::EndpointSet { peer } => Self::EndpointSet { peer: peer.0 },
             E::WeightsCommitted { peer } => Self::WeightsCommitted { peer: peer.0 },
-            E::WeightsSet { peer, weights } => Self::WeightsSet {
-                peer: peer.0,
-                weights: *weights,
-            },
-            E::Emitted {
-                peer,
-                accrued,
-                paid,
-            } => Self::Emitted {
-                peer: peer.0,
-                accrued: (*accrued).into(),
-                paid: (*paid).into(),
-            },
-            E::Proposed {
-                proposal,
-                change,
-                proposer,
-            } => Self::Proposed {
+            E::WeightsSet { peer, weights } => Self::WeightsSet { peer: peer.0, weights: *weights },
+            E::Emitted { peer, accrued, paid } => {
+                Self::Emitted { peer: peer.0, accrued: (*accrued).into(), paid: (*paid).into() }
+            }
+            E::Proposed { proposal, change, proposer } => Self::Proposed {
                 proposal: *proposal,
                 change: change.to_string(),
                 proposer: (*proposer).into(),
             },
-            E::Voted {
-                proposal,
-                owner,
-                approve,
-            } => Self::Voted {
-                proposal: *proposal,
-                owner: (*owner).into(),
-                approve: *approve,
-            },
-            E::ProposalClosed {
-                proposal,
-                approving,
-                rejecting,
-            } => Self::ProposalClosed {
+            E::Voted { proposal, owner, approve } => {
+                Self::Voted { proposal: *proposal, owner: (*owner).into(), approve: *approve }
+            }
+            E::ProposalClosed { proposal, approving, rejecting } => Self::ProposalClosed {
                 proposal: *proposal,
                 approving: (*approving).into(),
                 rejecting: (*rejecting).into(),
             },
-            E::ParameterChanged { proposal, change } => Self::ParameterChanged {
-                proposal: *proposal,
-                change: change.to_string(),
-            },
-            E::EpochClosed {
-                epoch,
-                accrued,
-                minting,
-            } => Self::EpochClosed {
-                epoch: *epoch,
-                accrued: (*accrued).into(),
-                minting: *minting,
-            },
-            E::CommitteeChanged { committee } => Self::CommitteeChanged {
-                committee: (*committee).into(),
-            },
+            E::ParameterChanged { proposal, change } => {
+                Self::ParameterChanged { proposal: *proposal, change: change.to_string() }
+            }
+            E::EpochClosed { epoch, accrued, minting } => {
+                Self::EpochClosed { epoch: *epoch, accrued: (*accrued).into(), minting: *minting }
+            }
+            E::CommitteeChanged { committee } => {
+                Self::CommitteeChanged { committee: (*committee).into() }
+            }
         }
     }
 }

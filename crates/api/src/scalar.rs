@@ -108,10 +108,7 @@ impl FromStr for Amount {
     fn from_str(text: &str) -> Result<Self, ScalarError> {
         text.parse::<u64>()
             .map(|grains| Self(Grains(grains)))
-            .map_err(|error| ScalarError {
-                what: "an amount of grains",
-                why: error.to_string(),
-            })
+            .map_err(|error| ScalarError { what: "an amount of grains", why: error.to_string() })
     }
 }
 
@@ -121,10 +118,7 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, ScalarError> {
         text.parse::<PublicKey>()
             .map(Self)
-            .map_err(|error| ScalarError {
-                what: "an address",
-                why: error.to_string(),
-            })
+            .map_err(|error| ScalarError { what: "an address", why: error.to_string() })
     }
 }
 
@@ -132,10 +126,9 @@ impl FromStr for Digest {
     type Err = ScalarError;
 
     fn from_str(text: &str) -> Result<Self, ScalarError> {
-        text.parse::<Hash>().map(Self).map_err(|error| ScalarError {
-            what: "a digest",
-            why: error.to_string(),
-        })
+        text.parse::<Hash>()
+            .map(Self)
+            .map_err(|error| ScalarError { what: "a digest", why: error.to_string() })
     }
 }
 
@@ -144,10 +137,8 @@ impl FromStr for SignatureHex {
 
     fn from_str(text: &str) -> Result<Self, ScalarError> {
         let mut bytes = [0u8; 64];
-        hex::decode_to_slice(text, &mut bytes).map_err(|error| ScalarError {
-            what: "a signature",
-            why: error.to_string(),
-        })?;
+        hex::decode_to_slice(text, &mut bytes)
+            .map_err(|error| ScalarError { what: "a signature", why: error.to_string() })?;
         Ok(Self(Signature(bytes)))
     }
 }
@@ -156,10 +147,9 @@ impl FromStr for HexBytes {
     type Err = ScalarError;
 
     fn from_str(text: &str) -> Result<Self, ScalarError> {
-        hex::decode(text).map(Self).map_err(|error| ScalarError {
-            what: "hexadecimal bytes",
-            why: error.to_string(),
-        })
+        hex::decode(text)
+            .map(Self)
+            .map_err(|error| ScalarError { what: "hexadecimal bytes", why: error.to_string() })
     }
 }
 

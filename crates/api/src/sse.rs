@@ -27,9 +27,7 @@ impl Parser {
                 }
                 continue;
             }
-            let line = String::from_utf8_lossy(&self.line)
-                .trim_end_matches('\r')
-                .to_string();
+            let line = String::from_utf8_lossy(&self.line).trim_end_matches('\r').to_string();
             self.line.clear();
             if line.is_empty() {
                 if !self.data.is_empty() {

@@ -85,11 +85,7 @@ impl Telemetry {
         if self.name.len() > NAME_BYTES_MAX {
             return Err(TelemetryError::NameTooLong(self.name.len()));
         }
-        if !self
-            .name
-            .chars()
-            .all(|c| c.is_alphanumeric() || " -_.".contains(c))
-        {
+        if !self.name.chars().all(|c| c.is_alphanumeric() || " -_.".contains(c)) {
             return Err(TelemetryError::NameCharacters);
         }
         let numbers = [
@@ -97,16 +93,10 @@ impl Telemetry {
             ("loss_with_network", self.loss_with_network),
             ("loss_student", self.loss_student),
             ("loss_standard_error", self.loss_standard_error),
-            (
-                "compute_relative_to_control",
-                self.compute_relative_to_control,
-            ),
+            ("compute_relative_to_control", self.compute_relative_to_control),
             ("step_ms", self.step_ms),
         ];
-        match numbers
-            .iter()
-            .find(|(_, number)| number.is_some_and(|x| !x.is_finite()))
-        {
+        match numbers.iter().find(|(_, number)| number.is_some_and(|x| !x.is_finite())) {
             Some((field, _)) => Err(TelemetryError::NotFinite(field)),
             None => Ok(()),
         }
@@ -132,11 +122,7 @@ impl TelemetryReport {
     ) -> Result<Self, TelemetryError> {
         telemetry.validate()?;
         let signature = hot.sign(DOMAIN, &telemetry.digest(chain).0);
-        Ok(Self {
-            telemetry,
-            peer: Address(hot.public()),
-            signature: SignatureHex(signature),
-        })
+        Ok(Self { telemetry, peer: Address(hot.public()), signature: SignatureHex(signature) })
     }
 
     /// Checks ranges and the signature.

@@ -42,19 +42,15 @@ impl Account {
     #[must_use]
     pub fn of(state: &State, key: &PublicKey, nonce_pending: u64) -> Self {
         let account = state.account(key);
-        let delegations = state.delegations_of(key).map(|(peer, amount)| Delegation {
-            peer: peer.0,
-            amount: amount.into(),
-        });
+        let delegations = state
+            .delegations_of(key)
+            .map(|(peer, amount)| Delegation { peer: peer.0, amount: amount.into() });
         let unbondings = state.unbondings_of(key).map(|(due, unbonding)| Unbonding {
             due: due.0,
             peer: unbonding.peer.0,
             amount: unbonding.amount.into(),
         });
-        let owns = state
-            .peers()
-            .filter(|(_, peer)| peer.cold == *key)
-            .map(|(id, _)| id.0);
+        let owns = state.peers().filter(|(_, peer)| peer.cold == *key).map(|(id, _)| id.0);
         Self {
             address: (*key).into(),
             balance: account.balance.into(),
@@ -84,9 +80,7 @@ impl Peer {
             trust: peer.trust.to_f64(),
             incentive: peer.incentive.to_f64(),
             scaling: peer.scaling.to_f64(),
-            earned: Earned {
-                market: peer.earned.into(),
-            },
+            earned: Earned { market: peer.earned.into() },
             accrued: peer.accrued.into(),
             registered: peer.registered.0,
             weights_set: (peer.weights_set.0 > 0).then_some(peer.weights_set.0),
@@ -101,15 +95,9 @@ impl Weights {
     #[must_use]
     pub fn of(state: &State) -> Self {
         let edges = state.peers().flat_map(|(from, _)| {
-            state
-                .weights(from)
-                .iter()
-                .map(move |(to, share)| (from.0, to.0, share.to_f64()))
+            state.weights(from).iter().map(move |(to, share)| (from.0, to.0, share.to_f64()))
         });
-        Self {
-            height: state.height().0,
-            edges: edges.collect(),
-        }
+        Self { height: state.height().0, edges: edges.collect() }
     }
 }
 
@@ -162,20 +150,15 @@ impl Proposals {
     #[must_use]
     pub fn of(state: &State) -> Self {
         let stake_of = |key: &PublicKey| {
-            let grains: u128 = state
-                .delegations_of(key)
-                .map(|(_, worth)| u128::from(worth.0))
-                .sum();
+            let grains: u128 =
+                state.delegations_of(key).map(|(_, worth)| u128::from(worth.0)).sum();
             muster_ledger::money::Grains(u64::try_from(grains).unwrap_or(u64::MAX)).into()
         };
         let proposals = state.proposals().map(|(id, proposal)| {
             let cast = |wanted: bool| {
                 let votes = state.votes(id).filter(|(_, approve)| *approve == wanted);
                 votes
-                    .map(|(key, _)| CastVote {
-                        address: key.into(),
-                        stake: stake_of(&key),
-                    })
+                    .map(|(key, _)| CastVote { address: key.into(), stake: stake_of(&key) })
                     .collect()
             };
             Proposal {
@@ -188,9 +171,7 @@ impl Proposals {
                 reject: cast(false),
             }
         });
-        Self {
-            proposals: proposals.collect(),
-        }
+        Self { proposals: proposals.collect() }
     }
 }
 
@@ -200,9 +181,6 @@ impl Parameters {
     pub fn of(state: &State) -> Self {
         let parameters =
             serde_json::to_value(state.parameters()).expect("numbers and names serialise");
-        Self {
-            height: state.height().0,
-            parameters,
-        }
+        Self { height: state.height().0, parameters }
     }
 }

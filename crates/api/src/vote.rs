@@ -31,17 +31,7 @@ pub fn vote_bytes(
         VoteKind::Precommit => [1u8],
     };
     let block: &[u8] = block.map_or(&[], |block| &block.0);
-    hash(
-        VOTE_DOMAIN,
-        &[
-            &chain.0,
-            &kind,
-            &height.to_le_bytes(),
-            &round.to_le_bytes(),
-            block,
-        ],
-    )
-    .0
+    hash(VOTE_DOMAIN, &[&chain.0, &kind, &height.to_le_bytes(), &round.to_le_bytes(), block]).0
 }
 
 /// Why a certificate does not prove a block.
@@ -69,13 +59,8 @@ impl Certificate {
     /// # Errors
     /// Says what is wrong.
     pub fn check(&self, chain: &Hash, committee: &[PublicKey]) -> Result<(), CertificateError> {
-        let bytes = vote_bytes(
-            chain,
-            VoteKind::Precommit,
-            self.height,
-            self.round,
-            Some(&self.block.0),
-        );
+        let bytes =
+            vote_bytes(chain, VoteKind::Precommit, self.height, self.round, Some(&self.block.0));
         let mut waiting: Vec<PublicKey> = committee.to_vec();
         for signature in &self.signatures {
             let key = signature.validator.0;
@@ -89,10 +74,7 @@ impl Certificate {
         }
         let signed = committee.len() - waiting.len();
         if signed * 3 <= committee.len() * 2 {
-            return Err(CertificateError::TooFew {
-                signed,
-                committee: committee.len(),
-            });
+            return Err(CertificateError::TooFew { signed, committee: committee.len() });
         }
         Ok(())
     }

@@ -4,7 +4,12 @@
 //! `cargo run --release -p muster-node --example engine -- --bytes 1048576 --block-ms 500`
 
 #![allow(clippy::print_stdout, reason = "the report is the result")]
-#![allow(dead_code, missing_docs, unused_imports, reason = "a part of the library's modules is used")]
+#![allow(
+    dead_code,
+    missing_docs,
+    unused_imports,
+    reason = "a part of the library's modules is used"
+)]
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -66,7 +71,10 @@ async fn child(index: usize, directory: &Path, ports: &[u16]) {
         name: format!("n{index}"),
         chain: CHAIN,
         listen: ([127, 0, 0, 1], ports[index]).into(),
-        peers: (0..NODES).filter(|o| *o != index).map(|o| format!("127.0.0.1:{}", ports[o])).collect(),
+        peers: (0..NODES)
+            .filter(|o| *o != index)
+            .map(|o| format!("127.0.0.1:{}", ports[o]))
+            .collect(),
         wal: directory.join(format!("wal-{index}")).join("wal"),
         gossip: if gossip == "broadcast" { Gossip::Broadcast } else { Gossip::Relay },
         block_bytes_max: 16 << 20,
@@ -113,7 +121,9 @@ fn application(engine: consensus::engine::Engine, directory: &Path) {
             AppMsg::GetValue { height, round, reply, .. } => {
                 let body: Vec<u8> = (0..bytes / 8 + 1)
                     .flat_map(|_| {
-                        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                        seed = seed
+                            .wrapping_mul(6364136223846793005)
+                            .wrapping_add(1442695040888963407);
                         seed.to_le_bytes()
                     })
                     .take(bytes)
@@ -149,7 +159,9 @@ fn application(engine: consensus::engine::Engine, directory: &Path) {
                 let mut answer = None;
                 if let StreamContent::Data(content) = part.content
                     && let Outcome::Complete(announcement, body) =
-                        assembler.insert(key, part.sequence, content, height, |a| verifier.announcement(a))
+                        assembler.insert(key, part.sequence, content, height, |a| {
+                            verifier.announcement(a)
+                        })
                     && hash("body", &[&body]) == announcement.block
                 {
                     persist(&announcement.block, &body);

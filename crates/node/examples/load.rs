@@ -169,11 +169,8 @@ fn node(path: &Path) {
 async fn load(network: &Network, settings: &Settings) -> usize {
     let keys: Vec<SecretKey> = (0..settings.accounts).map(|index| key(2, index)).collect();
     let mut nonces = vec![0u64; settings.accounts];
-    let clients: Vec<Client> = network
-        .urls
-        .iter()
-        .map(|url| Client::new(vec![url.clone()]).expect("a client"))
-        .collect();
+    let clients: Vec<Client> =
+        network.urls.iter().map(|url| Client::new(vec![url.clone()]).expect("a client")).collect();
     let (start, mut sent, mut account) = (Instant::now(), 0usize, 0usize);
     while start.elapsed() < Duration::from_secs(settings.seconds) {
         let due = (start.elapsed().as_secs_f64() * settings.rate as f64) as usize;
@@ -250,7 +247,9 @@ async fn report(network: &Network, first: u64, seconds: f64) {
     for (index, child) in network.children.iter().enumerate() {
         let (resident, peak, processor) = usage(child.id());
         cpu += processor;
-        println!("node {index}: {resident:.0} MiB resident (peak {peak:.0}), {processor:.1} s of processor");
+        println!(
+            "node {index}: {resident:.0} MiB resident (peak {peak:.0}), {processor:.1} s of processor"
+        );
     }
     println!("{cpu:.1} s of processor for {seconds:.1} s");
     let metrics = reqwest::get(format!("{}/metrics", network.urls[0])).await.expect("answers");
@@ -258,7 +257,8 @@ async fn report(network: &Network, first: u64, seconds: f64) {
     for name in ["build", "execute", "apply", "decide"] {
         let value = |suffix: &str| {
             let name = format!("muster_{name}_seconds_{suffix} ");
-            let line = metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse::<f64>().ok());
+            let line =
+                metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse::<f64>().ok());
             line.unwrap_or(0.0)
         };
         println!("{name}: {:.2} ms on average", value("sum") * 1_000.0 / value("count").max(1.0));

@@ -259,7 +259,9 @@ impl Chain {
         let (root, batch) = self.root(&tip, &execution)?;
         let found = block.header.state_root;
         if found != root {
-            return Err(Fault::Invalid(format!("its state root is {found}, execution gives {root}")));
+            return Err(Fault::Invalid(format!(
+                "its state root is {found}, execution gives {root}"
+            )));
         }
         self.metrics.execute_seconds.observe(start.elapsed());
         Ok(self.keep(Candidate { hash: *hash, block, body, execution, batch }))
@@ -323,8 +325,7 @@ impl Chain {
 
     /// Executes a decided block whose execution is not at hand (after a restart).
     fn restore(&mut self, height: u64, hash: &Hash) -> Result<Arc<Candidate>, NodeError> {
-        let divergence =
-            |reason: String| NodeError::Divergence { height, hash: *hash, reason };
+        let divergence = |reason: String| NodeError::Divergence { height, hash: *hash, reason };
         let body = self
             .store
             .body(hash)?

@@ -76,8 +76,7 @@ impl NodeConfig {
     /// # Errors
     /// [`NodeError::Configuration`] with line and field.
     pub fn read(path: &Path) -> Result<Self, NodeError> {
-        let fault =
-            |reason: String| NodeError::Configuration { path: path.to_path_buf(), reason };
+        let fault = |reason: String| NodeError::Configuration { path: path.to_path_buf(), reason };
         let text = fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
         let mut config: Self =
             toml::from_str(&text).map_err(|error| fault(error.to_string().trim().to_string()))?;
@@ -138,7 +137,9 @@ impl NodeConfig {
         let fault = |reason: String| NodeError::GenesisFile { path: path.clone(), reason };
         let length = fs::metadata(&path).map_err(|error| fault(error.to_string()))?.len();
         if length > GENESIS_BYTES_MAX {
-            return Err(fault(format!("it has {length} bytes, at most {GENESIS_BYTES_MAX} are read")));
+            return Err(fault(format!(
+                "it has {length} bytes, at most {GENESIS_BYTES_MAX} are read"
+            )));
         }
         let bytes = fs::read(&path).map_err(|error| fault(error.to_string()))?;
         let genesis: Genesis =

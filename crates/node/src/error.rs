@@ -118,7 +118,9 @@ pub enum NodeError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A port cannot be had.
-    #[error("{what} cannot listen on {address}: {reason}; choose another address or end what uses it")]
+    #[error(
+        "{what} cannot listen on {address}: {reason}; choose another address or end what uses it"
+    )]
     Listen {
         /// "the API" or "consensus".
         what: &'static str,

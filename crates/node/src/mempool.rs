@@ -42,10 +42,14 @@ pub enum Refusal {
     #[error("{0}")]
     Rejected(#[from] Rejection),
     /// The sender has too many waiting.
-    #[error("the sender has {0} transactions waiting or its nonce is that far ahead: wait for some to be decided")]
+    #[error(
+        "the sender has {0} transactions waiting or its nonce is that far ahead: wait for some to be decided"
+    )]
     SenderFull(u64),
     /// Another with this nonce waits, and this one does not pay enough more.
-    #[error("a transaction with nonce {nonce} waits; to replace it the tip must be at least {tip_min} grains")]
+    #[error(
+        "a transaction with nonce {nonce} waits; to replace it the tip must be at least {tip_min} grains"
+    )]
     Replacement {
         /// The nonce.
         nonce: u64,
@@ -233,10 +237,7 @@ impl Mempool {
 }
 
 /// Checks the signatures of those that are still good, in one batch.
-fn check_signatures(
-    transactions: &[SignedTransaction],
-    results: &mut [Result<Hash, Refusal>],
-) {
+fn check_signatures(transactions: &[SignedTransaction], results: &mut [Result<Hash, Refusal>]) {
     let mut owners = Vec::new();
     let mut claims: Vec<Claim> = Vec::new();
     for (index, transaction) in transactions.iter().enumerate() {
@@ -359,3 +360,7 @@ impl Pool {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "mempool_tests.rs"]
+mod tests;

@@ -64,7 +64,9 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The disk is full.
-    #[error("there is no space left for the database {path}: make room and start the node again, nothing is lost")]
+    #[error(
+        "there is no space left for the database {path}: make room and start the node again, nothing is lost"
+    )]
     NoSpace {
         /// The file.
         path: PathBuf,
@@ -255,8 +257,11 @@ impl Store {
             .set_cache_size(cache_bytes)
             .create(path)
             .map_err(|error| store_error(path, error.into()))?;
-        let store =
-            Self { database, path: path.to_path_buf(), pending: Mutex::new(PendingIndex::default()) };
+        let store = Self {
+            database,
+            path: path.to_path_buf(),
+            pending: Mutex::new(PendingIndex::default()),
+        };
         let opened = if store.is_empty()? {
             store.begin(genesis, validator)?
         } else {
@@ -293,8 +298,8 @@ impl Store {
             .map_err(|reason| NodeError::State { path: self.path.clone(), reason })?;
         let changes = tree::all_entries(&state);
         let empty = EmptyTree;
-        let (root, batch) = tree::update(&empty, Height(0), &changes)
-            .map_err(|error| self.damaged(error))?;
+        let (root, batch) =
+            tree::update(&empty, Height(0), &changes).map_err(|error| self.damaged(error))?;
         let header = genesis.header(root);
         self.write(|transaction| {
             {
@@ -575,8 +580,7 @@ impl Store {
     /// When the disk fails.
     pub fn find_transaction(&self, hash: &Hash) -> Result<Vec<(u64, u32)>, StoreError> {
         let prefix = prefix_of(hash);
-        let mut places =
-            self.lock_pending().by_prefix.get(&prefix).cloned().unwrap_or_default();
+        let mut places = self.lock_pending().by_prefix.get(&prefix).cloned().unwrap_or_default();
         let transaction = self.read()?;
         let table = transaction.open_table(TRANSACTIONS).map_err(|error| self.error(error))?;
         let range = (prefix, 0, 0)..=(prefix, u64::MAX, u32::MAX);

@@ -11,7 +11,9 @@ use bytes::Bytes;
 use malachitebft_app_channel::app::engine::host::{HeightParams, Next, SyncedValueOutcome};
 use malachitebft_app_channel::app::streaming::{StreamContent, StreamId, StreamMessage};
 use malachitebft_app_channel::app::types::sync::RawDecidedValue;
-use malachitebft_app_channel::app::types::{LocallyProposedValue, MisbehaviorEvidence, ProposedValue};
+use malachitebft_app_channel::app::types::{
+    LocallyProposedValue, MisbehaviorEvidence, ProposedValue,
+};
 use malachitebft_app_channel::{AppMsg, Channels, NetworkMsg};
 use malachitebft_core_types::{CommitCertificate, LinearTimeouts, Round, Validity};
 use muster_api::Equivocation;
@@ -111,7 +113,9 @@ impl Application {
                 self.metrics.rounds.fetch_add(1, Ordering::Relaxed);
                 match round.as_u32() {
                     Some(0) | None => self.began = Instant::now(),
-                    Some(_) => tracing::info!(height = height.0, %round, %proposer, "another round"),
+                    Some(_) => {
+                        tracing::info!(height = height.0, %round, %proposer, "another round")
+                    }
                 }
                 let _ = reply_value.send(self.started(height)?);
             }
@@ -237,7 +241,14 @@ impl Application {
     }
 
     /// Sends a block in parts.
-    fn publish(&mut self, height: Height, round: Round, valid_round: Round, block: Hash, body: &Bytes) {
+    fn publish(
+        &mut self,
+        height: Height,
+        round: Round,
+        valid_round: Round,
+        block: Hash,
+        body: &Bytes,
+    ) {
         let mut announcement = Announcement {
             height,
             round,
@@ -248,14 +259,20 @@ impl Application {
             signature: ValidatorSigner::unsigned(),
         };
         self.signer.sign_announcement(&mut announcement);
-        let name = [height.0.to_be_bytes(), round.as_i64().to_be_bytes(), self.streams.to_be_bytes()];
+        let name =
+            [height.0.to_be_bytes(), round.as_i64().to_be_bytes(), self.streams.to_be_bytes()];
         let name = StreamId::new(Bytes::from(name.concat()));
         self.streams += 1;
         let contents = cut(announcement, body).map(StreamContent::Data);
         let contents = contents.chain(std::iter::once(StreamContent::Fin));
         for (sequence, content) in (0u64..).zip(contents) {
             let message = StreamMessage::new(name.clone(), sequence, content);
-            if self.channels.network.blocking_send(NetworkMsg::PublishProposalPart(message)).is_err() {
+            if self
+                .channels
+                .network
+                .blocking_send(NetworkMsg::PublishProposalPart(message))
+                .is_err()
+            {
                 return;
             }
         }

@@ -179,7 +179,9 @@ impl StoredCertificate {
             commit_signatures: self
                 .signatures
                 .iter()
-                .map(|(address, signature)| ExtendedCommitSignature::new(*address, *signature, None))
+                .map(|(address, signature)| {
+                    ExtendedCommitSignature::new(*address, *signature, None)
+                })
                 .collect(),
         }
     }
@@ -237,7 +239,12 @@ impl HasEncodedLen<sync::Response<MusterContext>> for EngineCodec {
         let sync::Response::ValueResponse(response) = response;
         // Height and count, then per block: its length, height, round, hash, count, signatures.
         let block = |value: &sync::RawDecidedValue<MusterContext>| {
-            4 + value.value_bytes.len() + 8 + 4 + 32 + 4 + value.certificate.commit_signatures.len() * 96
+            4 + value.value_bytes.len()
+                + 8
+                + 4
+                + 32
+                + 4
+                + value.certificate.commit_signatures.len() * 96
         };
         Ok(8 + 4 + response.values.iter().map(block).sum::<usize>())
     }
@@ -255,3 +262,7 @@ impl Codec<ValidatorProof<MusterContext>> for EngineCodec {
         encode(&(&proof.public_key, &proof.peer_id, &proof.signature))
     }
 }
+
+#[cfg(test)]
+#[path = "codec_tests.rs"]
+mod tests;

@@ -14,8 +14,8 @@ use malachitebft_app_channel::app::engine::network::NetworkIdentity;
 use malachitebft_app_channel::app::net::Multiaddr;
 use malachitebft_app_channel::app::types::Keypair;
 use malachitebft_app_channel::{
-    Channels, ConsensusContext, ConsensusRequest, EngineBuilder, EngineHandle, NetworkContext, RequestContext,
-    SyncContext, WalContext,
+    Channels, ConsensusContext, ConsensusRequest, EngineBuilder, EngineHandle, NetworkContext,
+    RequestContext, SyncContext, WalContext,
 };
 use malachitebft_codec::Codec;
 use malachitebft_signing::Signer;

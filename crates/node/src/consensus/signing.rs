@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use malachitebft_core_types::{NilOrVal, Round, SignedMessage, ValidatorProof, VoteExtensionScope, VoteType};
+use malachitebft_core_types::{
+    NilOrVal, Round, SignedMessage, ValidatorProof, VoteExtensionScope, VoteType,
+};
 use malachitebft_signing::{Error, Signer, VerificationResult, Verifier};
 use muster_api::{VOTE_DOMAIN, VoteKind, vote_bytes};
 use muster_ledger::crypto::{Hash, PublicKey, SecretKey, Signature, hash, verify};
 
-use super::context::{Announcement, EnginePublicKey, EngineSignature, MusterContext, Proposal, Vote};
+use super::context::{
+    Announcement, EnginePublicKey, EngineSignature, MusterContext, Proposal, Vote,
+};
 
 const PROPOSAL_DOMAIN: &str = "consensus-proposal";
 const ANNOUNCEMENT_DOMAIN: &str = "consensus-announcement";

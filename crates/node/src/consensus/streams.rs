@@ -143,7 +143,9 @@ impl Assembler {
         let before = slot.bytes;
         let limits = &self.limits;
         let result = match part {
-            Part::Announcement(announcement) => announce(slot, sequence, announcement, limits, admit),
+            Part::Announcement(announcement) => {
+                announce(slot, sequence, announcement, limits, admit)
+            }
             Part::Data(bytes) => place(slot, sequence, bytes),
         };
         let after = slot.bytes;
@@ -192,7 +194,9 @@ impl Assembler {
     /// is not announced; announced streams stay.
     fn make_room(&mut self, publisher: &[u8]) -> Result<(), Refusal> {
         let own = |key: &StreamKey| key.publisher == publisher;
-        if self.streams.keys().filter(|key| own(key)).count() >= self.limits.streams_per_publisher_max {
+        if self.streams.keys().filter(|key| own(key)).count()
+            >= self.limits.streams_per_publisher_max
+        {
             self.drop_oldest(|key, _| own(key));
         }
         if self.streams.len() >= self.limits.streams_max
@@ -255,7 +259,8 @@ fn announce(
         return Err(Refusal::Announcement);
     }
     slot.bytes = 0;
-    slot.stream = Stream::Announced { announcement, pieces: vec![None; pieces_of(bytes)], count: 0 };
+    slot.stream =
+        Stream::Announced { announcement, pieces: vec![None; pieces_of(bytes)], count: 0 };
     let mut complete = false;
     for (sequence, piece) in early {
         complete = place(slot, sequence, piece)?;

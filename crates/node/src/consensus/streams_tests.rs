@@ -93,11 +93,17 @@ fn streams_are_refused_for_a_reason() {
         send(2, 0, Part::Announcement(announcement(2 << 20))),
         Outcome::Refused(Refusal::Announcement)
     );
-    assert_eq!(send(3, 1, Part::Announcement(announcement(10))), Outcome::Refused(Refusal::Position));
+    assert_eq!(
+        send(3, 1, Part::Announcement(announcement(10))),
+        Outcome::Refused(Refusal::Position)
+    );
     assert_eq!(send(4, 0, Part::Announcement(announcement(10))), Outcome::Pending);
     assert_eq!(send(4, 2, Part::Data(body(10))), Outcome::Refused(Refusal::Position));
     assert_eq!(send(4, 1, Part::Data(body(10))), Outcome::Pending, "closed streams are ignored");
-    assert_eq!(send(5, 3, Part::Data(body(PART_BYTES + 1))), Outcome::Refused(Refusal::Unannounced));
+    assert_eq!(
+        send(5, 3, Part::Data(body(PART_BYTES + 1))),
+        Outcome::Refused(Refusal::Unannounced)
+    );
     assert_eq!(send(6, 7, Part::Data(body(1))), Outcome::Pending);
     assert_eq!(send(6, 7, Part::Data(body(1))), Outcome::Refused(Refusal::Duplicate));
 }

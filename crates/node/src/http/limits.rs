@@ -46,8 +46,7 @@ impl RateLimiter {
                 return false;
             }
         }
-        let bucket =
-            buckets.entry(address).or_insert(Bucket { tokens: rate.burst, updated: now });
+        let bucket = buckets.entry(address).or_insert(Bucket { tokens: rate.burst, updated: now });
         let passed = now.duration_since(bucket.updated).as_secs_f64();
         bucket.tokens = (bucket.tokens + passed * rate.per_second).min(rate.burst);
         bucket.updated = now;

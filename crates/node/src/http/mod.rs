@@ -15,12 +15,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use tokio::sync::{Semaphore, watch};
 use tower::limit::ConcurrencyLimitLayer;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -249,9 +249,7 @@ pub fn router(api: Arc<Api>) -> Router {
                 .layer(limit(TRANSACTION_BYTES_MAX)),
         )
         .merge(
-            Router::new()
-                .route("/v1/mempool", post(submit::mempool))
-                .layer(limit(BATCH_BYTES_MAX)),
+            Router::new().route("/v1/mempool", post(submit::mempool)).layer(limit(BATCH_BYTES_MAX)),
         )
         .layer(CompressionLayer::new())
         .merge(Router::new().route("/v1/events", get(sse::events)))

@@ -94,8 +94,11 @@ fn certificate(stored: &StoredCertificate) -> Certificate {
     }
 }
 
-fn parse<T: std::str::FromStr<Err = muster_api::ScalarError>>(text: &str) -> Result<T, HttpProblem> {
-    text.parse().map_err(|error: muster_api::ScalarError| HttpProblem::bad_request(error.to_string()))
+fn parse<T: std::str::FromStr<Err = muster_api::ScalarError>>(
+    text: &str,
+) -> Result<T, HttpProblem> {
+    text.parse()
+        .map_err(|error: muster_api::ScalarError| HttpProblem::bad_request(error.to_string()))
 }
 
 /// The node and the chain in brief.
@@ -356,13 +359,14 @@ pub async fn proof(
     State(api): State<Arc<Api>>,
     Path((kind, id)): Path<(String, String)>,
 ) -> Answer<Proof> {
-    let key = match kind.as_str() {
-        "account" => Key::Account(parse::<Address>(&id)?.0),
-        "peer" => Key::Peer(PeerId(id.parse().map_err(|_| {
-            HttpProblem::bad_request(format!("{id} is not the number of a peer"))
-        })?)),
-        _ => return Err(HttpProblem::not_found("proofs are of an account or a peer")),
-    };
+    let key =
+        match kind.as_str() {
+            "account" => Key::Account(parse::<Address>(&id)?.0),
+            "peer" => Key::Peer(PeerId(id.parse().map_err(|_| {
+                HttpProblem::bad_request(format!("{id} is not the number of a peer"))
+            })?)),
+            _ => return Err(HttpProblem::not_found("proofs are of an account or a peer")),
+        };
     api.read(move |api| prove(api, &key).map(Json)).await
 }
 

@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use super::Api;
 use super::problems::HttpProblem;
 use crate::chain::Tip;
-use crate::store::{StoreError, Store};
+use crate::store::{Store, StoreError};
 
 /// `GET /v1/events`: server-sent events. Each has an id "height.index", its kind as the event's
 /// name and JSON as data. With `Last-Event-ID` the stream goes on after that event; without, it
@@ -36,11 +36,9 @@ pub async fn events(
         .map_err(|_| HttpProblem::busy("too many streams of events are open: try later"))?;
     let last = match headers.get("last-event-id") {
         None => None,
-        Some(value) => Some(
-            value.to_str().ok().and_then(Event::parse_id).ok_or_else(|| {
-                HttpProblem::bad_request("Last-Event-ID must be height.index, such as 12.3")
-            })?,
-        ),
+        Some(value) => Some(value.to_str().ok().and_then(Event::parse_id).ok_or_else(|| {
+            HttpProblem::bad_request("Last-Event-ID must be height.index, such as 12.3")
+        })?),
     };
     let tip = api.tip.clone();
     let (height, skip) = match last {

@@ -63,13 +63,15 @@ pub fn genesis(validators: usize, block_time_ms: u64) -> Genesis {
                 key: validator_key(index).public(),
             })
             .collect(),
-        accounts: (0..4).map(|index| (user_key(index).public(), Grains(1_000_000_000_000))).collect(),
+        accounts: (0..4)
+            .map(|index| (user_key(index).public(), Grains(1_000_000_000_000)))
+            .collect(),
         peers: Vec::new(),
     }
 }
 
 pub struct Network {
-    pub directory: tempfile::TempDir,
+    _directory: tempfile::TempDir,
     pub genesis: Genesis,
     pub configs: Vec<PathBuf>,
     pub urls: Vec<String>,
@@ -112,7 +114,7 @@ impl Network {
             })
             .collect();
         let children = (0..validators).map(|_| None).collect();
-        Self { directory, genesis, configs, urls, children }
+        Self { _directory: directory, genesis, configs, urls, children }
     }
 
     pub fn chain(&self) -> Hash {
@@ -183,7 +185,13 @@ impl Network {
         format!("--- node {index}\n{}", tail.join("\n"))
     }
 
-    pub fn transfer(&self, from: &SecretKey, nonce: u64, to: &SecretKey, amount: u64) -> SignedTransaction {
+    pub fn transfer(
+        &self,
+        from: &SecretKey,
+        nonce: u64,
+        to: &SecretKey,
+        amount: u64,
+    ) -> SignedTransaction {
         let transaction = Transaction {
             chain: self.chain(),
             signer: from.public(),

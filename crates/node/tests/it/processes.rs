@@ -122,8 +122,7 @@ async fn killed_nodes_come_back_with_the_same_chain() {
 
     // All four at once, with transactions on the way.
     let (alice, bob) = (user_key(0), user_key(1));
-    let transfers: Vec<_> =
-        (0..50).map(|nonce| network.transfer(&alice, nonce, &bob, 7)).collect();
+    let transfers: Vec<_> = (0..50).map(|nonce| network.transfer(&alice, nonce, &bob, 7)).collect();
     network.client(1).submit_batch(&transfers).await.expect("taken");
     let before = network.wait_height(1, caught_up + 2).await;
     (0..4).for_each(|node| network.kill(node));

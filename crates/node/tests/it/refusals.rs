@@ -212,7 +212,13 @@ async fn requests_of_all_kinds_get_an_answer() {
         ("/v1/status", vec![], "application/json", 405),
     ] {
         let request = http.post(format!("{url}{path}")).header("content-type", media_type);
-        let answer = request.body(bytes).send().await.expect("an answer");
+        let long = bytes.len() > 64 << 10;
+        let answer = match request.body(bytes).send().await {
+            Ok(answer) => answer,
+            // The node answers and hangs up before it was all sent; some clients then see only that.
+            Err(error) if long && error.is_request() => continue,
+            Err(error) => panic!("{path}: {error}"),
+        };
         let found = answer.status().as_u16();
         let body = answer.text().await.expect("a body");
         assert_eq!(found, status, "{path}: {body}");
@@ -248,7 +254,10 @@ fn every_route_is_documented() {
     }
     for (path, operations) in paths {
         for (method, operation) in operations.as_object().expect("operations") {
-            assert!(operation["responses"].as_object().is_some_and(|r| !r.is_empty()), "{method} {path}");
+            assert!(
+                operation["responses"].as_object().is_some_and(|r| !r.is_empty()),
+                "{method} {path}"
+            );
         }
     }
 }

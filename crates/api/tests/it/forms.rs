@@ -1,0 +1,146 @@
+//! How things look as JSON, and what is signed.
+
+use muster_api::{
+    Address, Amount, Certificate, CertificateError, CommitSignature, Digest, Event, EventBody,
+    HexBytes, SignatureHex, Telemetry, TelemetryError, TelemetryReport, VOTE_DOMAIN, VoteKind,
+    vote_bytes,
+};
+use muster_ledger::crypto::{Hash, PublicKey, SecretKey};
+use muster_ledger::money::Grains;
+
+fn key(index: u8) -> SecretKey {
+    SecretKey::from_seed([index; 32])
+}
+
+#[test]
+fn scalars_are_strings() {
+    let json = |value: serde_json::Value| value.to_string();
+    let amount = serde_json::to_value(Amount(Grains(u64::MAX))).expect("serialises");
+    assert_eq!(json(amount), "\"18446744073709551615\"");
+    let digest = serde_json::to_value(Digest(Hash([0xab; 32]))).expect("serialises");
+    assert_eq!(json(digest), format!("\"{}\"", "ab".repeat(32)));
+    let bytes = serde_json::to_value(HexBytes(vec![1, 255])).expect("serialises");
+    assert_eq!(json(bytes), "\"01ff\"");
+    let address = Address(key(1).public());
+    let text = serde_json::to_string(&address).expect("serialises");
+    assert_eq!(serde_json::from_str::<Address>(&text).expect("parses"), address);
+}
+
+#[test]
+fn what_is_no_scalar_is_refused() {
+    for text in ["\"\"", "\"-1\"", "\"18446744073709551616\"", "\"1.5\"", "7", "null"] {
+        assert!(serde_json::from_str::<Amount>(text).is_err(), "{text}");
+    }
+    for text in ["\"\"", "\"5F\"", "\"not an address\"", "[]"] {
+        assert!(serde_json::from_str::<Address>(text).is_err(), "{text}");
+    }
+    assert!(serde_json::from_str::<Digest>("\"ab\"").is_err());
+    assert!(serde_json::from_str::<SignatureHex>("\"zz\"").is_err());
+    assert!(serde_json::from_str::<HexBytes>("\"abc\"").is_err());
+}
+
+#[test]
+fn events_carry_their_kind_beside_their_fields() {
+    let body = EventBody::WeightsSet { peer: 3, weights: 5 };
+    let event = Event::new(12, 4, body);
+    let json = serde_json::to_value(&event).expect("serialises");
+    let expected = serde_json::json!({
+        "id": "12.4", "height": 12, "kind": "weights_set", "peer": 3, "weights": 5,
+    });
+    assert_eq!(json, expected);
+    assert_eq!(event.kind(), "weights_set");
+    assert_eq!(serde_json::from_value::<Event>(json).expect("parses"), event);
+    assert_eq!(Event::parse_id("12.4"), Some((12, 4)));
+    for id in ["", "12", "12.", ".4", "12.4.1", "a.b"] {
+        assert_eq!(Event::parse_id(id), None, "{id}");
+    }
+}
+
+fn telemetry() -> Telemetry {
+    Telemetry {
+        name: "peer-0".to_string(),
+        steps: 12,
+        loss_alone: Some(2.3456789012345678),
+        loss_with_network: Some(1.0 / 3.0),
+        at_ms: 1_700_000_000_000,
+        ..Telemetry::default()
+    }
+}
+
+#[test]
+fn telemetry_survives_the_wire_and_nothing_else() {
+    let (chain, hot) = (Hash([1; 32]), key(7));
+    let report = TelemetryReport::sign(telemetry(), &chain, &hot).expect("in range");
+    let json = serde_json::to_string(&report).expect("serialises");
+    let received: TelemetryReport = serde_json::from_str(&json).expect("parses");
+    assert_eq!(received.check(&chain), Ok(hot.public()));
+    assert_eq!(received.check(&Hash([2; 32])), Err(TelemetryError::Signature));
+    let mut changed = received.clone();
+    changed.telemetry.loss_alone = Some(0.0);
+    assert_eq!(changed.check(&chain), Err(TelemetryError::Signature));
+    let mut other = received;
+    other.peer = Address(key(8).public());
+    assert_eq!(other.check(&chain), Err(TelemetryError::Signature));
+}
+
+#[test]
+fn telemetry_out_of_range_is_refused() {
+    let check = |change: &dyn Fn(&mut Telemetry), expected: TelemetryError| {
+        let mut changed = telemetry();
+        change(&mut changed);
+        assert_eq!(changed.validate(), Err(expected));
+    };
+    check(&|t| t.name = "x".repeat(65), TelemetryError::NameTooLong(65));
+    check(&|t| t.name = "<script>".to_string(), TelemetryError::NameCharacters);
+    check(&|t| t.step_ms = Some(f64::NAN), TelemetryError::NotFinite("step_ms"));
+    check(&|t| t.loss_student = Some(f64::INFINITY), TelemetryError::NotFinite("loss_student"));
+}
+
+#[test]
+fn a_certificate_needs_more_than_two_thirds() {
+    let (chain, block) = (Hash([1; 32]), Hash([2; 32]));
+    let committee: Vec<PublicKey> = (1..=4).map(|index| key(index).public()).collect();
+    let sign = |index: u8, round: u32| {
+        let bytes = vote_bytes(&chain, VoteKind::Precommit, 9, round, Some(&block));
+        CommitSignature {
+            validator: key(index).public().into(),
+            signature: SignatureHex(key(index).sign(VOTE_DOMAIN, &bytes)),
+        }
+    };
+    let with = |signatures: Vec<CommitSignature>| Certificate {
+        height: 9,
+        round: 1,
+        block: block.into(),
+        signatures,
+    };
+    let three = with(vec![sign(1, 1), sign(2, 1), sign(3, 1)]);
+    assert_eq!(three.check(&chain, &committee), Ok(()));
+    let two = with(vec![sign(1, 1), sign(2, 1)]);
+    assert_eq!(
+        two.check(&chain, &committee),
+        Err(CertificateError::TooFew { signed: 2, committee: 4 })
+    );
+    let twice = with(vec![sign(1, 1), sign(1, 1), sign(2, 1)]);
+    let stranger = key(1).public();
+    assert_eq!(twice.check(&chain, &committee), Err(CertificateError::Stranger(stranger)));
+    let other_round = with(vec![sign(1, 1), sign(2, 0), sign(3, 1)]);
+    let wrong = key(2).public();
+    assert_eq!(other_round.check(&chain, &committee), Err(CertificateError::Signature(wrong)));
+    assert!(three.check(&Hash([3; 32]), &committee).is_err());
+}
+
+#[test]
+fn votes_of_different_meaning_differ() {
+    let (chain, block) = (Hash([1; 32]), Hash([2; 32]));
+    let all = [
+        vote_bytes(&chain, VoteKind::Precommit, 1, 0, Some(&block)),
+        vote_bytes(&chain, VoteKind::Prevote, 1, 0, Some(&block)),
+        vote_bytes(&chain, VoteKind::Precommit, 2, 0, Some(&block)),
+        vote_bytes(&chain, VoteKind::Precommit, 1, 1, Some(&block)),
+        vote_bytes(&chain, VoteKind::Precommit, 1, 0, None),
+        vote_bytes(&block, VoteKind::Precommit, 1, 0, Some(&block)),
+    ];
+    for (index, one) in all.iter().enumerate() {
+        assert!(all[index + 1..].iter().all(|other| other != one));
+    }
+}

@@ -1,0 +1,117 @@
+use malachitebft_core_types::{NilOrVal, SignedMessage, VoteType};
+use malachitebft_engine::util::streaming::{StreamContent, StreamId};
+use muster_ledger::crypto::{PublicKey, Signature};
+use proptest::prelude::*;
+
+use super::super::context::Vote;
+use super::*;
+
+fn vote(round: u32) -> SignedConsensusMsg<MusterContext> {
+    let vote = Vote {
+        kind: VoteType::Precommit,
+        height: Height(7),
+        round: Round::new(round),
+        value: NilOrVal::Val(BlockId(Hash([3; 32]))),
+        address: Address(PublicKey([4; 32])),
+    };
+    SignedConsensusMsg::Vote(SignedMessage::new(vote, EngineSignature(Signature([5; 64]))))
+}
+
+/// Every decoder that bytes from the network or the log reach.
+fn decode_all(bytes: &[u8]) {
+    let bytes = Bytes::copy_from_slice(bytes);
+    macro_rules! each {
+        ($($kind:ty),*) => {$(
+            let decoded: io::Result<$kind> = EngineCodec.decode(bytes.clone());
+            if let Ok(value) = decoded {
+                // Canonical: what is accepted is what would have been sent.
+                assert_eq!(EngineCodec.encode(&value).expect("encodes"), bytes);
+            }
+        )*};
+    }
+    each!(
+        SignedConsensusMsg<MusterContext>,
+        LivenessMsg<MusterContext>,
+        Part,
+        StreamMessage<Part>,
+        ProposedValue<MusterContext>,
+        PolkaCertificate<MusterContext>,
+        sync::Status<MusterContext>,
+        sync::Request<MusterContext>,
+        sync::Response<MusterContext>,
+        ValidatorProof<MusterContext>
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        decode_all(&bytes);
+    }
+
+    #[test]
+    fn no_damaged_message_panics(position in 0usize..4_096, bit in 0u8..8, kept in 0usize..4_096) {
+        let certificate = StoredCertificate::new(
+            Height(3),
+            Round::new(0),
+            BlockId(Hash([1; 32])),
+            [(Address(PublicKey([2; 32])), EngineSignature(Signature([3; 64])))],
+        );
+        let value = sync::RawDecidedValue::new(Bytes::from(vec![9; 40]), certificate.to_engine());
+        let response =
+            sync::Response::ValueResponse(sync::ValueResponse::new(Height(3), vec![value]));
+        let stream = StreamMessage::new(
+            StreamId::new(Bytes::from_static(b"stream")),
+            4,
+            StreamContent::Data(Part::Data(Bytes::from(vec![7; 100]))),
+        );
+        for whole in [
+            EngineCodec.encode(&vote(2)).expect("encodes"),
+            EngineCodec.encode(&response).expect("encodes"),
+            EngineCodec.encode(&stream).expect("encodes"),
+        ] {
+            decode_all(&whole);
+            let mut damaged = whole.to_vec();
+            let position = position % damaged.len();
+            damaged[position] ^= 1 << bit;
+            decode_all(&damaged);
+            decode_all(&whole[..kept % (whole.len() + 1)]);
+        }
+    }
+}
+
+#[test]
+fn a_length_that_lies_allocates_nothing() {
+    // A list of 2^32 - 1 blocks in twelve bytes.
+    let mut bytes = 5u64.to_le_bytes().to_vec();
+    bytes.extend_from_slice(&u32::MAX.to_le_bytes());
+    decode_all(&bytes);
+}
+
+#[test]
+fn rounds_beyond_reason_are_refused() {
+    let bytes = EngineCodec.encode(&vote(u32::MAX)).expect("encodes");
+    let decoded: io::Result<SignedConsensusMsg<MusterContext>> = EngineCodec.decode(bytes);
+    assert!(decoded.is_err());
+    let bytes = EngineCodec.encode(&vote(3)).expect("encodes");
+    let decoded: io::Result<SignedConsensusMsg<MusterContext>> = EngineCodec.decode(bytes);
+    assert_eq!(decoded.expect("decodes"), vote(3));
+}
+
+#[test]
+fn the_length_of_a_response_is_known_before_it_is_encoded() {
+    let certificate = StoredCertificate::new(
+        Height(3),
+        Round::new(1),
+        BlockId(Hash([1; 32])),
+        (0..4).map(|i| (Address(PublicKey([i; 32])), EngineSignature(Signature([i; 64])))),
+    );
+    let values: Vec<_> = (0..3)
+        .map(|i| sync::RawDecidedValue::new(Bytes::from(vec![i; 1_000]), certificate.to_engine()))
+        .collect();
+    let response = sync::Response::ValueResponse(sync::ValueResponse::new(Height(3), values));
+    let length = EngineCodec.encoded_len(&response).expect("known");
+    assert_eq!(length, EngineCodec.encode(&response).expect("encodes").len());
+}
