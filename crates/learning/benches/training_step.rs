@@ -36,11 +36,8 @@ struct Plain {
 impl Plain {
     fn new(config: &ModelConfig, device: &Device) -> Self {
         let width = config.width;
-        let linear = |inputs, outputs| {
-            LinearConfig::new(inputs, outputs)
-                .with_bias(false)
-                .init(device)
-        };
+        let linear =
+            |inputs, outputs| LinearConfig::new(inputs, outputs).with_bias(false).init(device);
         let norm = || RmsNormConfig::new(width).init(device);
         Self {
             tokens: EmbeddingConfig::new(256, width).init(device),
@@ -63,14 +60,10 @@ impl Plain {
         let (width, heads) = (config.width, config.heads);
         let x = self.tokens.forward(ids) + self.places.weight.val().unsqueeze::<3>();
         let h = self.attention_norm.forward(x.clone());
-        let split = |y: Tensor<3>| {
-            y.reshape([batch, sequence, heads, width / heads])
-                .swap_dims(1, 2)
-        };
-        let (query, key) = (
-            split(self.query.forward(h.clone())),
-            split(self.key.forward(h.clone())),
-        );
+        let split =
+            |y: Tensor<3>| y.reshape([batch, sequence, heads, width / heads]).swap_dims(1, 2);
+        let (query, key) =
+            (split(self.query.forward(h.clone())), split(self.key.forward(h.clone())));
         let value = split(self.value.forward(h));
         let scale = 1.0 / ((width / heads) as f64).sqrt();
         let scores = query.matmul(key.transpose()).mul_scalar(scale) + bias.clone();
@@ -78,9 +71,7 @@ impl Plain {
         let x = x + self.output.forward(mixed.reshape([batch, sequence, width]));
         let h = self.expand.forward(self.forward_norm.forward(x.clone()));
         let x = x + self.contract.forward(relu(h));
-        self.head
-            .forward(self.head_norm.forward(x))
-            .reshape([batch * sequence, 256])
+        self.head.forward(self.head_norm.forward(x)).reshape([batch * sequence, 256])
     }
 }
 
@@ -96,24 +87,13 @@ fn plain(bench: &mut Criterion) {
     let device = Device::flex().autodiff();
     let (heads, sequence) = (config.heads, config.context);
     let mask: Vec<f32> = (0..heads * sequence * sequence)
-        .map(|i| {
-            if i % sequence > i / sequence % sequence {
-                -1e9
-            } else {
-                0.0
-            }
-        })
+        .map(|i| if i % sequence > i / sequence % sequence { -1e9 } else { 0.0 })
         .collect();
-    let mask: Tensor<4> = Tensor::from_data(
-        TensorData::new(mask, [1, heads, sequence, sequence]),
-        &device,
-    );
+    let mask: Tensor<4> =
+        Tensor::from_data(TensorData::new(mask, [1, heads, sequence, sequence]), &device);
     let loss = CrossEntropyLossConfig::new().init(&device);
     let mut model = Plain::new(&config, &device);
-    let mut optimiser = AdamWConfig::new()
-        .with_epsilon(1e-8)
-        .with_weight_decay(0.01)
-        .init();
+    let mut optimiser = AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(0.01).init();
     let mut step = 0;
     bench.bench_function("training step, plain burn", |b| {
         b.iter(|| {
@@ -133,10 +113,7 @@ fn plain(bench: &mut Criterion) {
 
 fn ours(bench: &mut Criterion) {
     let config = ModelConfig::default();
-    let training = TrainingConfig {
-        control: false,
-        ..TrainingConfig::default()
-    };
+    let training = TrainingConfig { control: false, ..TrainingConfig::default() };
     let corpus = Corpus::new(text(), config.context).expect("long enough");
     let mut learner = Learner::new(config, training, corpus, 1).expect("valid");
     bench.bench_function("training step, a learner that nobody answers", |b| {

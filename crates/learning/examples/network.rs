@@ -23,9 +23,7 @@ struct Options(HashMap<String, String>);
 
 impl Options {
     fn number(&self, name: &str, default: f64) -> f64 {
-        self.0
-            .get(name)
-            .map_or(default, |value| value.parse().expect("a number"))
+        self.0.get(name).map_or(default, |value| value.parse().expect("a number"))
     }
 
     fn count(&self, name: &str, default: usize) -> usize {
@@ -68,10 +66,7 @@ struct Network {
 impl Network {
     fn others(&self, me: usize) -> Vec<PeerIndex> {
         let all = self.learners.len() + self.noise_peers;
-        (0..all)
-            .filter(|&peer| peer != me)
-            .map(|peer| PeerIndex(peer as u32))
-            .collect()
+        (0..all).filter(|&peer| peer != me).map(|peer| PeerIndex(peer as u32)).collect()
     }
 
     fn answer(&mut self, peer: PeerIndex, key: Option<RequestKey>, tokens: &Tokens) -> Activations {
@@ -80,25 +75,17 @@ impl Network {
         }
         let width = self.learners[0].model().out_dim;
         let mut answer = Activations::zeros(tokens.answer_shape(width));
-        answer
-            .values
-            .iter_mut()
-            .for_each(|value| *value = self.noise.normal() as f32);
+        answer.values.iter_mut().for_each(|value| *value = self.noise.normal() as f32);
         answer
     }
 
     fn step(&mut self, me: usize) {
         let others = self.others(me);
         let plan = self.learners[me].begin_step(&others).expect("known peers");
-        let key = RequestKey {
-            sender: PeerIndex(me as u32),
-            request: plan.step,
-        };
+        let key = RequestKey { sender: PeerIndex(me as u32), request: plan.step };
         let ask = |&peer: &PeerIndex| Some(self.answer(peer, Some(key), &plan.tokens));
         let answers = plan.chosen.iter().map(ask).collect();
-        let outcome = self.learners[me]
-            .finish_step(plan, answers)
-            .expect("an answer each");
+        let outcome = self.learners[me].finish_step(plan, answers).expect("an answer each");
         for (peer, gradient) in &outcome.gradients {
             if let Some(callee) = self.learners.get_mut(peer.0 as usize) {
                 self.declined += u64::from(callee.backward(key, gradient, 1.0).is_err());
@@ -109,31 +96,18 @@ impl Network {
     /// Gain over the control, gain of the student, and a line of losses.
     fn evaluate(&mut self, me: usize) -> (f64, f64, String) {
         let others = self.others(me);
-        let plan = self.learners[me]
-            .begin_evaluation(&others)
-            .expect("known peers");
+        let plan = self.learners[me].begin_evaluation(&others).expect("known peers");
         let requests: Vec<Tokens> = plan.requests().cloned().collect();
         let chosen = plan.chosen.clone();
         let mut ask = |tokens: &Tokens| {
-            chosen
-                .iter()
-                .map(|&peer| Some(self.answer(peer, None, tokens)))
-                .collect()
+            chosen.iter().map(|&peer| Some(self.answer(peer, None, tokens))).collect()
         };
         let answers = requests.iter().map(&mut ask).collect();
-        let e = self.learners[me]
-            .finish_evaluation(plan, answers)
-            .expect("an answer each");
+        let e = self.learners[me].finish_evaluation(plan, answers).expect("an answer each");
         let alone = e.loss_alone.expect("a control").mean;
-        let network = e
-            .loss_with_network
-            .map_or(f64::NAN, |estimate| estimate.mean);
+        let network = e.loss_with_network.map_or(f64::NAN, |estimate| estimate.mean);
         let student = e.loss_student.mean;
-        (
-            alone - network,
-            alone - student,
-            format!(" {alone:.3}/{network:.3}/{student:.3}"),
-        )
+        (alone - network, alone - student, format!(" {alone:.3}/{network:.3}/{student:.3}"))
     }
 
     fn report(&mut self) {
@@ -182,11 +156,7 @@ impl Network {
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let pairs = arguments.chunks(2).filter(|pair| pair.len() == 2);
-    let chosen = Options(
-        pairs
-            .map(|pair| (pair[0].clone(), pair[1].clone()))
-            .collect(),
-    );
+    let chosen = Options(pairs.map(|pair| (pair[0].clone(), pair[1].clone())).collect());
     let (model, training) = options(&chosen);
     let default = "../shared/data/rust-book.txt,../shared/data/shakespeare.txt".to_owned();
     let texts: Vec<Vec<u8>> = chosen
@@ -211,10 +181,7 @@ fn main() {
         noise: Stream::new(seed, "noise", 0),
         declined: 0,
     };
-    println!(
-        "{} parameters, seed {seed}, {peers} learners",
-        model.parameters()
-    );
+    println!("{} parameters, seed {seed}, {peers} learners", model.parameters());
     let (steps, every) = (chosen.count("--steps", 400), chosen.count("--every", 100));
     let mut seconds = 0.0;
     for step in 1..=steps {

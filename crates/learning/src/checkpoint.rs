@@ -101,26 +101,12 @@ struct Writer {
 impl Writer {
     fn single(&mut self, name: impl Into<String>, shape: &[usize], values: &[f32]) {
         let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        self.entries.insert(
-            name.into(),
-            Entry {
-                dtype: Dtype::F32,
-                shape: shape.to_vec(),
-                bytes,
-            },
-        );
+        self.entries.insert(name.into(), Entry { dtype: Dtype::F32, shape: shape.to_vec(), bytes });
     }
 
     fn double(&mut self, name: &str, shape: &[usize], values: &[f64]) {
         let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        self.entries.insert(
-            name.into(),
-            Entry {
-                dtype: Dtype::F64,
-                shape: shape.to_vec(),
-                bytes,
-            },
-        );
+        self.entries.insert(name.into(), Entry { dtype: Dtype::F64, shape: shape.to_vec(), bytes });
     }
 
     fn field(&mut self, name: &str, value: impl ToString) {
@@ -135,11 +121,7 @@ impl Writer {
             let name = format!("{prefix}{}", segment.name);
             match stored_shape(segment) {
                 Some([outputs, inputs]) => {
-                    self.single(
-                        name,
-                        &[outputs, inputs],
-                        &transpose(values, inputs, outputs),
-                    );
+                    self.single(name, &[outputs, inputs], &transpose(values, inputs, outputs));
                 }
                 None => self.single(name, &segment.shape, values),
             }
@@ -148,16 +130,8 @@ impl Writer {
 
     fn optimiser(&mut self, name: &str, optimiser: &AdamW) {
         let length = optimiser.first.len();
-        self.single(
-            format!("optimizer.{name}.first"),
-            &[length],
-            &optimiser.first,
-        );
-        self.single(
-            format!("optimizer.{name}.second"),
-            &[length],
-            &optimiser.second,
-        );
+        self.single(format!("optimizer.{name}.first"), &[length], &optimiser.first);
+        self.single(format!("optimizer.{name}.second"), &[length], &optimiser.second);
         self.field(&format!("optimizer.{name}.steps"), optimiser.steps);
     }
 
@@ -167,11 +141,7 @@ impl Writer {
     }
 
     fn finish(self) -> Vec<u8> {
-        let lines: Vec<String> = self
-            .fields
-            .iter()
-            .map(|(k, v)| format!("{k}={v}"))
-            .collect();
+        let lines: Vec<String> = self.fields.iter().map(|(k, v)| format!("{k}={v}")).collect();
         // One metadata entry: several would be written in the random order of a hash map.
         let metadata = HashMap::from([(HEADER.to_owned(), lines.join("\n"))]);
         safetensors::serialize(
@@ -195,9 +165,7 @@ fn stored_shape(segment: &Segment) -> Option<[usize; 2]> {
 
 /// A row-major matrix of `rows` by `columns`, transposed.
 fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    (0..rows * columns)
-        .map(|i| values[(i % rows) * columns + i / rows])
-        .collect()
+    (0..rows * columns).map(|i| values[(i % rows) * columns + i / rows]).collect()
 }
 
 struct Reader<'a> {
@@ -211,11 +179,7 @@ impl<'a> Reader<'a> {
             cause: error.to_string(),
         };
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(format)?;
-        let header = metadata
-            .metadata()
-            .as_ref()
-            .and_then(|m| m.get(HEADER))
-            .cloned();
+        let header = metadata.metadata().as_ref().and_then(|m| m.get(HEADER)).cloned();
         let header = header.ok_or_else(|| CheckpointError::Format {
             cause: format!("its header has no entry \"{HEADER}\""),
         })?;
@@ -232,9 +196,7 @@ impl<'a> Reader<'a> {
         let tensor = self
             .tensors
             .tensor(name)
-            .map_err(|_| CheckpointError::MissingTensor {
-                name: name.to_owned(),
-            })?;
+            .map_err(|_| CheckpointError::MissingTensor { name: name.to_owned() })?;
         if tensor.dtype() != dtype || tensor.shape() != shape {
             return Err(CheckpointError::Tensor {
                 name: name.to_owned(),
@@ -252,10 +214,9 @@ impl<'a> Reader<'a> {
             .map(|b| f32::from_le_bytes(b.try_into().expect("chunks of four")))
             .collect();
         match values.iter().find(|value| !value.is_finite()) {
-            Some(value) => Err(CheckpointError::Value {
-                name: name.to_owned(),
-                value: value.to_string(),
-            }),
+            Some(value) => {
+                Err(CheckpointError::Value { name: name.to_owned(), value: value.to_string() })
+            }
             None => Ok(values),
         }
     }
@@ -267,10 +228,9 @@ impl<'a> Reader<'a> {
             .map(|b| f64::from_le_bytes(b.try_into().expect("chunks of eight")))
             .collect();
         match values.iter().find(|value| !value.is_finite()) {
-            Some(value) => Err(CheckpointError::Value {
-                name: name.to_owned(),
-                value: value.to_string(),
-            }),
+            Some(value) => {
+                Err(CheckpointError::Value { name: name.to_owned(), value: value.to_string() })
+            }
             None => Ok(values),
         }
     }
@@ -286,9 +246,7 @@ impl<'a> Reader<'a> {
         let tensor = self
             .tensors
             .tensor(name)
-            .map_err(|_| CheckpointError::MissingTensor {
-                name: name.to_owned(),
-            })?;
+            .map_err(|_| CheckpointError::MissingTensor { name: name.to_owned() })?;
         Ok(tensor.shape().first().copied().unwrap_or(0))
     }
 
@@ -307,11 +265,7 @@ impl<'a> Reader<'a> {
         if got == expected {
             return Ok(());
         }
-        Err(CheckpointError::Field {
-            field: field.to_owned(),
-            expected,
-            got: got.to_owned(),
-        })
+        Err(CheckpointError::Field { field: field.to_owned(), expected, got: got.to_owned() })
     }
 
     fn trainable(
@@ -375,22 +329,14 @@ impl Learner {
             writer.trainable("control_head", "control.", &control.head);
         }
         let peers = self.gate.frequency.len();
-        writer.single(
-            "gate_keys.weight",
-            &[peers, self.gate.key_width],
-            &self.gate.keys,
-        );
+        writer.single("gate_keys.weight", &[peers, self.gate.key_width], &self.gate.keys);
         writer.optimiser("gate", &self.gate.optimiser);
         writer.double("gate_frequency", &[peers], &self.gate.frequency);
         writer.single("features", &[self.features.len()], &self.features);
         let scores: Vec<f64> = self.scores.peers.iter().flat_map(score_row).collect();
         writer.double("scores", &[self.scores.peers.len(), SCORE_COLUMNS], &scores);
         let senders: Vec<f64> = self.senders.entries.iter().flat_map(sender_row).collect();
-        writer.double(
-            "senders",
-            &[self.senders.entries.len(), SENDER_COLUMNS],
-            &senders,
-        );
+        writer.double("senders", &[self.senders.entries.len(), SENDER_COLUMNS], &senders);
         writer.finish()
     }
 
@@ -422,8 +368,7 @@ impl Learner {
         self.received_since_step = reader.number("received_since_step")?;
         self.received_from.clear();
         for row in reader.rows("received_from", 2)? {
-            self.received_from
-                .insert(peer_from("received_from", row[0])?, row[1] as usize);
+            self.received_from.insert(peer_from("received_from", row[0])?, row[1] as usize);
         }
         reader.trainable("trunk", "", &mut self.trunk)?;
         reader.trainable("head", "", &mut self.head)?;
@@ -440,10 +385,7 @@ impl Learner {
         let peers = reader.first_dimension("gate_keys.weight")?;
         if peers > PEERS_MAX as usize {
             let value = peers.to_string();
-            return Err(CheckpointError::Value {
-                name: "gate_keys.weight".to_owned(),
-                value,
-            });
+            return Err(CheckpointError::Value { name: "gate_keys.weight".to_owned(), value });
         }
         self.gate.keys = reader.single("gate_keys.weight", &[peers, self.gate.key_width])?;
         self.gate.optimiser = reader.optimiser("gate", peers * self.gate.key_width)?;
@@ -456,14 +398,7 @@ impl Learner {
 }
 
 fn model_fields(model: &ModelConfig) -> [(&'static str, usize); 6] {
-    let ModelConfig {
-        width,
-        layers,
-        heads,
-        context,
-        out_dim,
-        key_width,
-    } = *model;
+    let ModelConfig { width, layers, heads, context, out_dim, key_width } = *model;
     [
         ("width", width),
         ("layers", layers),
@@ -478,43 +413,22 @@ const SCORE_COLUMNS: usize = 17;
 const SENDER_COLUMNS: usize = 8;
 
 fn moments_row(moments: &Moments) -> [f64; 4] {
-    [
-        moments.weight,
-        moments.weight_squared,
-        moments.mean,
-        moments.scatter,
-    ]
+    [moments.weight, moments.weight_squared, moments.mean, moments.scatter]
 }
 
 fn moments_from(row: &[f64]) -> Moments {
-    Moments {
-        weight: row[0],
-        weight_squared: row[1],
-        mean: row[2],
-        scatter: row[3],
-    }
+    Moments { weight: row[0], weight_squared: row[1], mean: row[2], scatter: row[3] }
 }
 
 fn score_row((peer, moments): (&PeerIndex, &PeerMoments)) -> Vec<f64> {
-    let parts = [
-        &moments.gate,
-        &moments.fisher,
-        &moments.empirical,
-        &moments.removal,
-    ];
-    std::iter::once(f64::from(peer.0))
-        .chain(parts.into_iter().flat_map(moments_row))
-        .collect()
+    let parts = [&moments.gate, &moments.fisher, &moments.empirical, &moments.removal];
+    std::iter::once(f64::from(peer.0)).chain(parts.into_iter().flat_map(moments_row)).collect()
 }
 
 fn sender_row((sender, entry): (&PeerIndex, &SenderEntry)) -> Vec<f64> {
     let mut row = vec![f64::from(sender.0)];
     row.extend(moments_row(&entry.change));
-    row.extend([
-        entry.harm,
-        entry.reverted as f64,
-        f64::from(u8::from(entry.dropped)),
-    ]);
+    row.extend([entry.harm, entry.reverted as f64, f64::from(u8::from(entry.dropped))]);
     row
 }
 
@@ -522,10 +436,7 @@ fn peer_from(name: &str, value: f64) -> Result<PeerIndex, CheckpointError> {
     if value >= 0.0 && value < f64::from(PEERS_MAX) && value.fract() == 0.0 {
         Ok(PeerIndex(value as u32))
     } else {
-        Err(CheckpointError::Value {
-            name: name.to_owned(),
-            value: value.to_string(),
-        })
+        Err(CheckpointError::Value { name: name.to_owned(), value: value.to_string() })
     }
 }
 

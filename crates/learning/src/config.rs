@@ -59,14 +59,7 @@ pub struct ModelConfig {
 
 impl Default for ModelConfig {
     fn default() -> Self {
-        Self {
-            width: 48,
-            layers: 1,
-            heads: 4,
-            context: 32,
-            out_dim: 48,
-            key_width: 16,
-        }
+        Self { width: 48, layers: 1, heads: 4, context: 32, out_dim: 48, key_width: 16 }
     }
 }
 
@@ -90,10 +83,7 @@ impl ModelConfig {
         size("out_dim", self.out_dim, 1, 4096)?;
         size("key_width", self.key_width, 1, 1024)?;
         if !self.width.is_multiple_of(self.heads) {
-            return Err(ConfigError::Heads {
-                width: self.width,
-                heads: self.heads,
-            });
+            return Err(ConfigError::Heads { width: self.width, heads: self.heads });
         }
         Ok(())
     }
@@ -102,13 +92,7 @@ impl ModelConfig {
     /// and student.
     #[must_use]
     pub fn parameters(&self) -> usize {
-        let Self {
-            width,
-            layers,
-            context,
-            out_dim,
-            ..
-        } = *self;
+        let Self { width, layers, context, out_dim, .. } = *self;
         let block = 12 * width * width + 2 * width;
         (VOCABULARY + context) * width + layers * block + width + width * out_dim // trunk, answer
             + width + width * VOCABULARY // head
@@ -196,12 +180,7 @@ impl TrainingConfig {
         size("peers_asked", self.peers_asked, 0, 64)?;
         size("evaluation_batches", self.evaluation_batches, 1, 1024)?;
         size("received_per_step", self.received_per_step, 0, 1_000_000)?;
-        size(
-            "received_per_sender",
-            self.received_per_sender,
-            0,
-            1_000_000,
-        )?;
+        size("received_per_sender", self.received_per_sender, 0, 1_000_000)?;
         size("retained_requests", self.retained_requests, 0, 4096)?;
         size(
             "student_every",
@@ -209,23 +188,13 @@ impl TrainingConfig {
             1,
             1_000_000,
         )?;
-        size(
-            "score_every",
-            usize::try_from(self.score_every).unwrap_or(usize::MAX),
-            1,
-            1_000_000,
-        )?;
+        size("score_every", usize::try_from(self.score_every).unwrap_or(usize::MAX), 1, 1_000_000)?;
         rate("learning_rate", self.learning_rate, 0.0, 1.0)?;
         rate("weight_decay", self.weight_decay, 0.0, 1.0)?;
         rate("gradient_norm_max", self.gradient_norm_max, 1e-6, 1e6)?;
         rate("gate_noise", self.gate_noise, 0.0, 1e3)?;
         rate("load_balance", self.load_balance, 0.0, 1e3)?;
-        rate(
-            "received_learning_rate",
-            self.received_learning_rate,
-            0.0,
-            1.0,
-        )?;
+        rate("received_learning_rate", self.received_learning_rate, 0.0, 1.0)?;
         rate("received_norm_max", self.received_norm_max, 1e-6, 1e6)
     }
 }
@@ -234,12 +203,7 @@ fn size(name: &'static str, value: usize, min: usize, max: usize) -> Result<(), 
     if (min..=max).contains(&value) {
         Ok(())
     } else {
-        Err(ConfigError::Size {
-            name,
-            value,
-            min,
-            max,
-        })
+        Err(ConfigError::Size { name, value, min, max })
     }
 }
 
@@ -248,11 +212,6 @@ fn rate(name: &'static str, value: f64, min: f64, max: f64) -> Result<(), Config
     if value >= min && value <= max {
         Ok(())
     } else {
-        Err(ConfigError::Rate {
-            name,
-            value,
-            min,
-            max,
-        })
+        Err(ConfigError::Rate { name, value, min, max })
     }
 }

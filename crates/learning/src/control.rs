@@ -35,34 +35,18 @@ impl Control {
     ) -> f64 {
         let trunk = Leaves::new(&self.trunk.parameters, device, true);
         let head = Leaves::new(&self.head.parameters, device, true);
-        let logits = model::head_logits(
-            &head,
-            model::trunk_hidden(config, &trunk, &batch.tokens, device),
-        );
-        let entropy = CrossEntropy::new(
-            values_of(logits.clone().inner()),
-            &batch.targets,
-            VOCABULARY,
-        );
+        let logits =
+            model::head_logits(&head, model::trunk_hidden(config, &trunk, &batch.tokens, device));
+        let entropy =
+            CrossEntropy::new(values_of(logits.clone().inner()), &batch.targets, VOCABULARY);
         let upstream = entropy.gradient(&batch.targets, VOCABULARY);
         let upstream = matrix_from(upstream, batch.targets.len(), VOCABULARY, device);
         let mut gradients = model::pull_back(logits, upstream);
         let mut trunk_gradient = trunk.gradient(&mut gradients);
         let mut head_gradient = head.gradient(&mut gradients);
-        clip_together(
-            &mut [&mut trunk_gradient, &mut head_gradient],
-            training.gradient_norm_max,
-        );
-        self.trunk.train(
-            &trunk_gradient,
-            training.learning_rate,
-            training.weight_decay,
-        );
-        self.head.train(
-            &head_gradient,
-            training.learning_rate,
-            training.weight_decay,
-        );
+        clip_together(&mut [&mut trunk_gradient, &mut head_gradient], training.gradient_norm_max);
+        self.trunk.train(&trunk_gradient, training.learning_rate, training.weight_decay);
+        self.head.train(&head_gradient, training.learning_rate, training.weight_decay);
         entropy.mean()
     }
 

@@ -61,18 +61,10 @@ impl Corpus {
             return Err(CorpusError::Empty { needed });
         }
         if bytes.len() < needed {
-            return Err(CorpusError::TooShort {
-                bytes: bytes.len(),
-                context,
-                needed,
-            });
+            return Err(CorpusError::TooShort { bytes: bytes.len(), context, needed });
         }
         let held_out_from = bytes.len() - bytes.len() / 10;
-        Ok(Self {
-            bytes,
-            held_out_from,
-            context,
-        })
+        Ok(Self { bytes, held_out_from, context })
     }
 
     /// Tokens in a sequence.
@@ -119,11 +111,7 @@ impl Corpus {
     #[must_use]
     pub fn evaluation_batch(&self, seed: u64, index: u64, size: usize) -> Batch {
         let mut stream = Stream::new(seed, "evaluation", index);
-        self.gather(
-            self.evaluation(),
-            (0..size).map(|_| stream.next_u64()),
-            size,
-        )
+        self.gather(self.evaluation(), (0..size).map(|_| stream.next_u64()), size)
     }
 
     /// Batch `index` from the part that decisions during training may look at.
@@ -142,14 +130,7 @@ impl Corpus {
             ids.extend_from_slice(&text[start..start + self.context]);
             targets.extend_from_slice(&text[start + 1..start + self.context + 1]);
         }
-        Batch {
-            tokens: Tokens {
-                batch: size,
-                sequence: self.context,
-                ids,
-            },
-            targets,
-        }
+        Batch { tokens: Tokens { batch: size, sequence: self.context, ids }, targets }
     }
 }
 

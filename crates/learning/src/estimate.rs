@@ -75,11 +75,7 @@ impl Moments {
         } else {
             f64::INFINITY
         };
-        Estimate {
-            mean: self.mean,
-            standard_error,
-            samples,
-        }
+        Estimate { mean: self.mean, standard_error, samples }
     }
 }
 

@@ -62,10 +62,7 @@ impl Learner {
             &mut Stream::new(self.seed, "no noise", 0),
         );
         let batches = (0..self.training.evaluation_batches as u64)
-            .map(|index| {
-                self.corpus
-                    .evaluation_batch(self.seed, index, self.training.batch)
-            })
+            .map(|index| self.corpus.evaluation_batch(self.seed, index, self.training.batch))
             .collect();
         Ok(EvaluationPlan { chosen, batches })
     }
@@ -101,15 +98,10 @@ impl Learner {
                 &plan.chosen,
                 &sorted.answers,
             )));
-            student.extend(losses(
-                self.logits_from(hidden, self.stand_in(&batch.tokens)),
-            ));
+            student.extend(losses(self.logits_from(hidden, self.stand_in(&batch.tokens))));
             if let Some(control) = &self.control {
                 let losses = control.losses(&self.model, batch, &self.device);
-                alone.extend(means_by_sequence(
-                    losses.into_iter().map(f64::from),
-                    sequence,
-                ));
+                alone.extend(means_by_sequence(losses.into_iter().map(f64::from), sequence));
             }
         }
         let gains: Vec<f64> = alone.iter().zip(&network).map(|(a, n)| a - n).collect();

@@ -36,13 +36,7 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub fn new(key_width: usize, seed: u64) -> Self {
-        Self {
-            key_width,
-            seed,
-            keys: Vec::new(),
-            optimiser: AdamW::new(0),
-            frequency: Vec::new(),
-        }
+        Self { key_width, seed, keys: Vec::new(), optimiser: AdamW::new(0), frequency: Vec::new() }
     }
 
     /// Makes room for `peer`; a new key depends only on the seed and the index.
@@ -50,8 +44,7 @@ impl Gate {
         while self.frequency.len() <= peer.0 as usize {
             let mut stream = Stream::new(self.seed, "gate key", self.frequency.len() as u64);
             let deviation = 1.0 / (self.key_width as f64).sqrt();
-            self.keys
-                .extend((0..self.key_width).map(|_| (stream.normal() * deviation) as f32));
+            self.keys.extend((0..self.key_width).map(|_| (stream.normal() * deviation) as f32));
             self.optimiser.first.resize(self.keys.len(), 0.0);
             self.optimiser.second.resize(self.keys.len(), 0.0);
             self.frequency.push(0.0);
@@ -60,11 +53,7 @@ impl Gate {
 
     /// Keys of `peers`, `[peers, key_width]`.
     pub fn keys_of(&self, peers: &[PeerIndex]) -> Vec<f32> {
-        peers
-            .iter()
-            .flat_map(|&peer| self.key(peer))
-            .copied()
-            .collect()
+        peers.iter().flat_map(|&peer| self.key(peer)).copied().collect()
     }
 
     fn key(&self, peer: PeerIndex) -> &[f32] {
@@ -95,11 +84,7 @@ impl Gate {
             })
             .collect();
         scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        scored
-            .into_iter()
-            .take(count)
-            .map(|(_, peer)| peer)
-            .collect()
+        scored.into_iter().take(count).map(|(_, peer)| peer).collect()
     }
 
     /// Notes that `chosen` were asked at this step.
@@ -117,10 +102,7 @@ impl Gate {
     pub fn train(&mut self, peers: &[PeerIndex], gradient: &[f32], rate: f64) {
         let width = self.key_width;
         let gather = |all: &[f32]| -> Vec<f32> {
-            peers
-                .iter()
-                .flat_map(|p| all[p.0 as usize * width..][..width].to_vec())
-                .collect()
+            peers.iter().flat_map(|p| all[p.0 as usize * width..][..width].to_vec()).collect()
         };
         let mut keys = gather(&self.keys);
         let mut part = AdamW {
@@ -160,13 +142,7 @@ mod tests {
             assert!(chosen.iter().all(|peer| available.contains(peer)));
             assert_ne!(chosen[0], chosen[1]);
         }
-        let all = gate.choose(
-            &[0.1; 4],
-            &available,
-            7,
-            0.0,
-            &mut Stream::new(0, "test", 0),
-        );
+        let all = gate.choose(&[0.1; 4], &available, 7, 0.0, &mut Stream::new(0, "test", 0));
         assert_eq!(all.len(), 3);
     }
 
@@ -177,13 +153,7 @@ mod tests {
         gate.keys[8..12].fill(3.0);
         let available: Vec<PeerIndex> = (0..6).map(PeerIndex).collect();
         let pick = |noise, seed| {
-            gate.choose(
-                &[1.0; 4],
-                &available,
-                1,
-                noise,
-                &mut Stream::new(seed, "test", 0),
-            )[0]
+            gate.choose(&[1.0; 4], &available, 1, noise, &mut Stream::new(seed, "test", 0))[0]
         };
         assert!((0..20).all(|seed| pick(0.0, seed) == PeerIndex(2)));
         assert!((0..20).any(|seed| pick(20.0, seed) != PeerIndex(2)));

@@ -53,11 +53,7 @@ impl Learner {
             0.0,
             &mut Stream::new(self.seed, "no noise", 0),
         );
-        Ok(AskPlan {
-            tokens,
-            chosen,
-            hidden,
-        })
+        Ok(AskPlan { tokens, chosen, hidden })
     }
 
     /// Draws the next byte from the answers that came, in the order of `plan.chosen`; `position`
@@ -125,11 +121,7 @@ impl Learner {
     /// The last bytes that fit the context, as one sequence.
     fn window(&self, text: &[u8]) -> Result<Tokens, LearnerError> {
         let ids = text[text.len().saturating_sub(self.model.context)..].to_vec();
-        let tokens = Tokens {
-            batch: 1,
-            sequence: ids.len(),
-            ids,
-        };
+        let tokens = Tokens { batch: 1, sequence: ids.len(), ids };
         tokens.check(1, self.model.context)?;
         Ok(tokens)
     }
@@ -141,11 +133,7 @@ impl Learner {
 }
 
 fn check_count(count: usize) -> Result<(), LearnerError> {
-    if count > GENERATED_MAX {
-        Err(LearnerError::Generated { count })
-    } else {
-        Ok(())
-    }
+    if count > GENERATED_MAX { Err(LearnerError::Generated { count }) } else { Ok(()) }
 }
 
 /// Draws a byte from the logits of the last position.
@@ -162,8 +150,5 @@ fn draw(logits: &[f32], sampling: Sampling, position: u64) -> Result<u8, Learner
     let scale = (1.0 / temperature.max(1e-3)) as f32;
     row.iter_mut().for_each(|value| *value *= scale);
     softmax_rows(&mut row, VOCABULARY);
-    Ok(sample(
-        &row,
-        Stream::new(sampling.seed, "generation", position).uniform(),
-    ))
+    Ok(sample(&row, Stream::new(sampling.seed, "generation", position).uniform()))
 }

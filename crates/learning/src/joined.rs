@@ -50,18 +50,9 @@ pub(crate) fn join_answers(
     ingredients: Ingredients<'_>,
     device: &Device,
 ) -> Joined {
-    let Ingredients {
-        hidden,
-        available,
-        chosen,
-        answers,
-        stand_in,
-        out_dim,
-    } = ingredients;
+    let Ingredients { hidden, available, chosen, answers, stand_in, out_dim } = ingredients;
     let [positions, _] = hidden.dims();
-    let present: Vec<usize> = (0..chosen.len())
-        .filter(|&slot| answers[slot].is_some())
-        .collect();
+    let present: Vec<usize> = (0..chosen.len()).filter(|&slot| answers[slot].is_some()).collect();
     if present.is_empty() {
         return Joined {
             joined: stand_in,
@@ -73,22 +64,15 @@ pub(crate) fn join_answers(
     }
     let scale = 1.0 / (gate.key_width as f64).sqrt();
     let queries = model::gate_queries(weights, hidden).mul_scalar(scale);
-    let keys = matrix_from(
-        gate.keys_of(available),
-        available.len(),
-        gate.key_width,
-        device,
-    )
-    .require_grad();
+    let keys = matrix_from(gate.keys_of(available), available.len(), gate.key_width, device)
+        .require_grad();
     let gates = weigh(&queries, &keys, available, chosen, device);
     let column = |slot: usize| gates.clone().slice([0..positions, slot..slot + 1]);
 
     let mut leaves = Vec::with_capacity(present.len());
     let mut joined: Option<Tensor<2>> = None;
     for &slot in &present {
-        let answer = answers[slot]
-            .as_ref()
-            .expect("only slots with an answer are listed");
+        let answer = answers[slot].as_ref().expect("only slots with an answer are listed");
         let leaf = matrix_from(answer.values.clone(), positions, out_dim, device).require_grad();
         let term = column(slot) * leaf.clone();
         joined = Some(match joined {
@@ -98,25 +82,13 @@ pub(crate) fn join_answers(
         leaves.push((slot, leaf));
     }
     if let (Some(stand_in), true) = (stand_in, present.len() < chosen.len()) {
-        let asked = gates
-            .clone()
-            .slice([0..positions, 0..chosen.len()])
-            .sum_dim(1);
-        let came = present
-            .iter()
-            .skip(1)
-            .fold(column(present[0]), |sum, &slot| sum + column(slot));
+        let asked = gates.clone().slice([0..positions, 0..chosen.len()]).sum_dim(1);
+        let came = present.iter().skip(1).fold(column(present[0]), |sum, &slot| sum + column(slot));
         let missing_share = (asked.clone() - came) / asked;
         joined = joined.map(|sum| sum + missing_share * stand_in);
     }
     let balance = load_balance(gate, &queries, &keys, available, device);
-    Joined {
-        joined,
-        answers: leaves,
-        keys: Some(keys),
-        gates: Some(gates),
-        balance: Some(balance),
-    }
+    Joined { joined, answers: leaves, keys: Some(keys), gates: Some(gates), balance: Some(balance) }
 }
 
 /// Softmax over the chosen keys and a score of zero for "nobody".
@@ -136,9 +108,7 @@ fn weigh(
         })
         .collect();
     let rows: Tensor<1, Int> = Tensor::from_data(TensorData::new(rows, [chosen.len()]), device);
-    let scores = queries
-        .clone()
-        .matmul(keys.clone().select(0, rows).transpose());
+    let scores = queries.clone().matmul(keys.clone().select(0, rows).transpose());
     let nobody = matrix_from(vec![0.0; positions], positions, 1, device);
     softmax(Tensor::cat(vec![scores, nobody], 1), 1)
 }
@@ -152,15 +122,10 @@ fn load_balance(
 ) -> Tensor<1> {
     let pooled = queries.clone().mean_dim(0);
     let probability = softmax(pooled.matmul(keys.clone().transpose()), 1);
-    let chosen: f64 = available
-        .iter()
-        .map(|peer| gate.frequency[peer.0 as usize])
-        .sum();
+    let chosen: f64 = available.iter().map(|peer| gate.frequency[peer.0 as usize]).sum();
     let share =
         |peer: &PeerIndex| (gate.frequency[peer.0 as usize] / chosen.max(f64::MIN_POSITIVE)) as f32;
     let frequency: Vec<f32> = available.iter().map(share).collect();
     let frequency = matrix_from(frequency, 1, available.len(), device);
-    (probability * frequency)
-        .sum()
-        .mul_scalar(available.len() as f64)
+    (probability * frequency).sum().mul_scalar(available.len() as f64)
 }

@@ -164,10 +164,7 @@ impl Learner {
         model.validate()?;
         training.validate()?;
         if corpus.context() != model.context {
-            return Err(LearnerError::Context {
-                corpus: corpus.context(),
-                model: model.context,
-            });
+            return Err(LearnerError::Context { corpus: corpus.context(), model: model.context });
         }
         let trunk = Trainable::new(model::trunk_segments(&model), seed);
         Ok(Self {
@@ -254,12 +251,7 @@ impl Learner {
         let output = model::trunk_answer(&self.model, &weights, hidden);
         let values = values_of(output.clone().inner());
         if let Some(key) = key {
-            self.retained.keep(Retained {
-                key,
-                output,
-                weights,
-                shape,
-            });
+            self.retained.keep(Retained { key, output, weights, shape });
         }
         Ok(Activations { shape, values })
     }
@@ -279,18 +271,13 @@ impl Learner {
         let retained = self
             .retained
             .take(key)
-            .ok_or(LearnerError::UnknownRequest {
-                sender: key.sender.0,
-                request: key.request,
-            })?;
+            .ok_or(LearnerError::UnknownRequest { sender: key.sender.0, request: key.request })?;
         if !(0.0..=1.0).contains(&standing) {
             return Err(LearnerError::Standing { standing });
         }
         upstream.check(retained.shape)?;
         if self.senders.is_dropped(key.sender) {
-            return Err(LearnerError::SenderDropped {
-                sender: key.sender.0,
-            });
+            return Err(LearnerError::SenderDropped { sender: key.sender.0 });
         }
         let most = self.training.received_per_step;
         if self.received_since_step >= most {
@@ -320,11 +307,7 @@ impl Learner {
         standing: f64,
     ) -> Received {
         if standing == 0.0 || norm == 0.0 {
-            return Received {
-                norm,
-                change: 0.0,
-                reverted: false,
-            };
+            return Received { norm, change: 0.0, reverted: false };
         }
         let before = match self.probe.as_ref().and_then(|probe| probe.loss) {
             Some(loss) => loss,
@@ -345,11 +328,7 @@ impl Learner {
             per_sender: self.training.harm_per_sender_max,
         };
         // A loss that is not a number is harm without limit.
-        let change = if after.is_finite() {
-            after - before
-        } else {
-            f64::INFINITY
-        };
+        let change = if after.is_finite() { after - before } else { f64::INFINITY };
         let reverted = self.senders.book(sender, change.min(10.0), limits);
         if reverted {
             self.trunk.parameters.values = weights;
@@ -358,11 +337,7 @@ impl Learner {
         if let Some(probe) = &mut self.probe {
             probe.loss = Some(if reverted { before } else { after });
         }
-        Received {
-            norm,
-            change,
-            reverted,
-        }
+        Received { norm, change, reverted }
     }
 
     /// Mean loss on a small held-out batch, offline, in nats per byte.
@@ -370,11 +345,7 @@ impl Learner {
         let probe = self.probe.take().unwrap_or_else(|| {
             let batch = self.corpus.probe_batch(self.seed, self.step, PROBE_BATCH);
             let joined = self.stand_in(&batch.tokens);
-            Probe {
-                batch,
-                joined,
-                loss: None,
-            }
+            Probe { batch, joined, loss: None }
         });
         let trunk = Leaves::new(&self.trunk.parameters, &self.device, false);
         let hidden = model::trunk_hidden(&self.model, &trunk, &probe.batch.tokens, &self.device);
@@ -424,10 +395,7 @@ impl Learner {
     pub(crate) fn query(&self, features: &[f32]) -> Vec<f32> {
         let query = &self.join.parameters.values[self.model.out_dim * self.model.width..];
         let mut pooled = vec![0.0_f32; self.model.key_width];
-        for (feature, row) in features
-            .iter()
-            .zip(query.chunks_exact(self.model.key_width))
-        {
+        for (feature, row) in features.iter().zip(query.chunks_exact(self.model.key_width)) {
             for (sum, weight) in pooled.iter_mut().zip(row) {
                 *sum += feature * weight;
             }

@@ -48,10 +48,7 @@ impl Leaves {
                 _ => Leaf::Matrix(tracked(Tensor::from_data(data, device), track)),
             });
         }
-        Self {
-            leaves,
-            lengths: parameters.segments.iter().map(Segment::len).collect(),
-        }
+        Self { leaves, lengths: parameters.segments.iter().map(Segment::len).collect() }
     }
 
     fn vector(&self, index: usize) -> Tensor<1> {
@@ -92,10 +89,7 @@ fn tracked<const D: usize>(tensor: Tensor<D>, track: bool) -> Tensor<D> {
 
 /// A tensor's numbers in row-major order.
 pub(crate) fn values_of<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor
-        .into_data()
-        .try_into_vec::<f32>()
-        .expect("all tensors here hold f32")
+    tensor.into_data().try_into_vec::<f32>().expect("all tensors here hold f32")
 }
 
 /// A matrix from numbers in row-major order.
@@ -115,11 +109,7 @@ pub(crate) fn pull_back(output: Tensor<2>, upstream: Tensor<2>) -> Gradients {
 
 /// `x / sqrt(mean(x^2) + eps) * gain` over the last dimension.
 fn normalise(x: Tensor<2>, gain: Tensor<1>) -> Tensor<2> {
-    let scale = (x.clone() * x.clone())
-        .mean_dim(1)
-        .add_scalar(EPSILON)
-        .sqrt()
-        .recip();
+    let scale = (x.clone() * x.clone()).mean_dim(1).add_scalar(EPSILON).sqrt().recip();
     x * scale * gain.unsqueeze::<2>()
 }
 
@@ -127,28 +117,14 @@ const TRUNK_BLOCK: usize = 8;
 
 /// Weights of `f(x)`: embeddings, blocks, and the answer's normalisation and projection.
 pub(crate) fn trunk_segments(config: &ModelConfig) -> Vec<Segment> {
-    let ModelConfig {
-        width,
-        layers,
-        context,
-        out_dim,
-        ..
-    } = *config;
+    let ModelConfig { width, layers, context, out_dim, .. } = *config;
     let linear = |inputs: usize| Initial::Normal(1.0 / (inputs as f64).sqrt());
     // Output projections of residual branches start smaller the deeper the stack (GPT-2).
     let branch =
         |inputs: usize| Initial::Normal(1.0 / (2.0 * inputs as f64 * layers as f64).sqrt());
     let mut segments = vec![
-        Segment::new(
-            "token_embedding.weight",
-            &[VOCABULARY, width],
-            Initial::Normal(0.5),
-        ),
-        Segment::new(
-            "position_embedding.weight",
-            &[context, width],
-            Initial::Normal(0.1),
-        ),
+        Segment::new("token_embedding.weight", &[VOCABULARY, width], Initial::Normal(0.5)),
+        Segment::new("position_embedding.weight", &[context, width], Initial::Normal(0.1)),
     ];
     for layer in 0..layers {
         let name = |part: &str| format!("blocks.{layer}.{part}.weight");
@@ -163,16 +139,8 @@ pub(crate) fn trunk_segments(config: &ModelConfig) -> Vec<Segment> {
             Segment::new(name("contract"), &[4 * width, width], branch(4 * width)),
         ]);
     }
-    segments.push(Segment::new(
-        "answer_norm.weight",
-        &[width],
-        Initial::Constant(1.0),
-    ));
-    segments.push(Segment::new(
-        "answer.weight",
-        &[width, out_dim],
-        linear(width),
-    ));
+    segments.push(Segment::new("answer_norm.weight", &[width], Initial::Constant(1.0)));
+    segments.push(Segment::new("answer.weight", &[width, out_dim], linear(width)));
     segments
 }
 
@@ -191,12 +159,7 @@ pub(crate) fn head_segments(config: &ModelConfig) -> Vec<Segment> {
 
 /// Weights of the projection of the joined input and of the gate's query.
 pub(crate) fn join_segments(config: &ModelConfig) -> Vec<Segment> {
-    let ModelConfig {
-        width,
-        out_dim,
-        key_width,
-        ..
-    } = *config;
+    let ModelConfig { width, out_dim, key_width, .. } = *config;
     vec![
         Segment::new(
             "join.weight",
@@ -223,10 +186,7 @@ pub(crate) fn student_segments(config: &ModelConfig) -> Vec<Segment> {
 /// Token ids as a tensor, `[batch, sequence]`.
 fn ids(tokens: &Tokens, device: &Device) -> Tensor<2, Int> {
     let ids: Vec<i32> = tokens.ids.iter().map(|&id| i32::from(id)).collect();
-    Tensor::from_data(
-        TensorData::new(ids, [tokens.batch, tokens.sequence]),
-        device,
-    )
+    Tensor::from_data(TensorData::new(ids, [tokens.batch, tokens.sequence]), device)
 }
 
 /// What is added to attention scores, `[1, heads, sequence, sequence]`: very negative ahead, and
@@ -238,17 +198,10 @@ fn attention_bias(heads: usize, sequence: usize, device: &Device) -> Tensor<4> {
     for head in 0..heads {
         let slope = 2.0 * 0.25_f32.powi(head as i32);
         for (to, from) in (0..sequence).flat_map(|to| (0..sequence).map(move |from| (to, from))) {
-            bias.push(if from > to {
-                -1.0e9
-            } else {
-                -slope * (to - from) as f32
-            });
+            bias.push(if from > to { -1.0e9 } else { -slope * (to - from) as f32 });
         }
     }
-    Tensor::from_data(
-        TensorData::new(bias, [1, heads, sequence, sequence]),
-        device,
-    )
+    Tensor::from_data(TensorData::new(bias, [1, heads, sequence, sequence]), device)
 }
 
 /// Hidden states of the trunk, `[batch * sequence, width]`.
@@ -299,10 +252,7 @@ fn attention(
     let value = split(x.matmul(weights.matrix(first + 3)));
     let scale = 1.0 / (depth as f64).sqrt();
     let scores = query.matmul(key.transpose()).mul_scalar(scale) + mask.clone();
-    let mixed = softmax(scores, 3)
-        .matmul(value)
-        .swap_dims(1, 2)
-        .reshape([positions, width]);
+    let mixed = softmax(scores, 3).matmul(value).swap_dims(1, 2).reshape([positions, width]);
     mixed.matmul(weights.matrix(first + 4))
 }
 
@@ -334,11 +284,7 @@ pub(crate) fn student_joined(
     tokens: &Tokens,
     device: &Device,
 ) -> Tensor<2> {
-    trunk_answer(
-        config,
-        weights,
-        trunk_hidden(config, weights, tokens, device),
-    )
+    trunk_answer(config, weights, trunk_hidden(config, weights, tokens, device))
 }
 
 #[cfg(test)]
@@ -346,27 +292,11 @@ mod tests {
     use super::*;
     use crate::numerics::CrossEntropy;
 
-    fn setup() -> (
-        ModelConfig,
-        Parameters,
-        Parameters,
-        Parameters,
-        Tokens,
-        Vec<u8>,
-    ) {
-        let config = ModelConfig {
-            width: 16,
-            context: 8,
-            out_dim: 12,
-            ..ModelConfig::default()
-        };
+    fn setup() -> (ModelConfig, Parameters, Parameters, Parameters, Tokens, Vec<u8>) {
+        let config = ModelConfig { width: 16, context: 8, out_dim: 12, ..ModelConfig::default() };
         let ids: Vec<u8> = (0..24).map(|i| (i * 37 % 251) as u8).collect();
         let targets = (0..24).map(|i| (i * 11 % 256) as u8).collect();
-        let tokens = Tokens {
-            batch: 3,
-            sequence: 8,
-            ids,
-        };
+        let tokens = Tokens { batch: 3, sequence: 8, ids };
         let weights = |segments| Parameters::new(segments, 3);
         let parts = (
             weights(trunk_segments(&config)),
@@ -397,20 +327,11 @@ mod tests {
             (new(&callee), new(&own), new(&head), new(&joining))
         };
         let answer_of = |callee: &Leaves| {
-            trunk_answer(
-                &config,
-                callee,
-                trunk_hidden(&config, callee, &tokens, &device),
-            )
+            trunk_answer(&config, callee, trunk_hidden(&config, callee, &tokens, &device))
         };
 
         let (whole_callee, whole_own, whole_head, whole_join) = leaves();
-        let logits = caller(
-            answer_of(&whole_callee),
-            &whole_own,
-            &whole_head,
-            &whole_join,
-        );
+        let logits = caller(answer_of(&whole_callee), &whole_own, &whole_head, &whole_join);
         let mut whole = pull_back(logits.clone(), upstream(&logits, &targets, &device));
 
         let (cut_callee, cut_own, cut_head, cut_join) = leaves();
@@ -419,26 +340,13 @@ mod tests {
         let received = matrix_from(wire, 24, config.out_dim, &device).require_grad();
         let logits = caller(received.clone(), &cut_own, &cut_head, &cut_join);
         let mut near = pull_back(logits.clone(), upstream(&logits, &targets, &device));
-        let back = values_of(
-            received
-                .grad_remove(&mut near)
-                .expect("the loss depends on it"),
-        );
+        let back = values_of(received.grad_remove(&mut near).expect("the loss depends on it"));
         let mut far = pull_back(answer, matrix_from(back, 24, config.out_dim, &device));
 
         let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<u32>>();
-        assert_eq!(
-            bits(whole_callee.gradient(&mut whole)),
-            bits(cut_callee.gradient(&mut far))
-        );
-        assert_eq!(
-            bits(whole_own.gradient(&mut whole)),
-            bits(cut_own.gradient(&mut near))
-        );
-        assert_eq!(
-            bits(whole_head.gradient(&mut whole)),
-            bits(cut_head.gradient(&mut near))
-        );
+        assert_eq!(bits(whole_callee.gradient(&mut whole)), bits(cut_callee.gradient(&mut far)));
+        assert_eq!(bits(whole_own.gradient(&mut whole)), bits(cut_own.gradient(&mut near)));
+        assert_eq!(bits(whole_head.gradient(&mut whole)), bits(cut_head.gradient(&mut near)));
     }
 
     #[test]
@@ -459,29 +367,17 @@ mod tests {
         // Along random directions, so that single small derivatives do not drown in rounding.
         for direction in 0..5 {
             let mut stream = crate::random::Stream::new(direction, "direction", 0);
-            let step: Vec<f32> = (0..trunk.len())
-                .map(|_| stream.normal() as f32 * 1e-3)
-                .collect();
+            let step: Vec<f32> = (0..trunk.len()).map(|_| stream.normal() as f32 * 1e-3).collect();
             let moved = |sign: f32| {
                 let mut moved = trunk.clone();
-                moved
-                    .values
-                    .iter_mut()
-                    .zip(&step)
-                    .for_each(|(value, s)| *value += sign * s);
+                moved.values.iter_mut().zip(&step).for_each(|(value, s)| *value += sign * s);
                 loss(&moved)
             };
-            let expected: f64 = gradient
-                .iter()
-                .zip(&step)
-                .map(|(&g, &s)| f64::from(g) * f64::from(s))
-                .sum();
+            let expected: f64 =
+                gradient.iter().zip(&step).map(|(&g, &s)| f64::from(g) * f64::from(s)).sum();
             let measured = (moved(1.0) - moved(-1.0)) / 2.0;
             let error = (measured - expected).abs();
-            assert!(
-                error < 0.02 * expected.abs() + 2e-5,
-                "{measured} against {expected}"
-            );
+            assert!(error < 0.02 * expected.abs() + 2e-5, "{measured} against {expected}");
         }
     }
 

@@ -67,11 +67,7 @@ pub fn sum(values: &[f32]) -> f32 {
 pub fn sum_of_squares(values: &[f32]) -> f64 {
     let mut lanes = [0.0_f64; 8];
     let chunks = values.chunks_exact(8);
-    let rest: f64 = chunks
-        .remainder()
-        .iter()
-        .map(|&x| f64::from(x) * f64::from(x))
-        .sum();
+    let rest: f64 = chunks.remainder().iter().map(|&x| f64::from(x) * f64::from(x)).sum();
     for chunk in chunks {
         for (lane, &value) in lanes.iter_mut().zip(chunk) {
             *lane += f64::from(value) * f64::from(value);
@@ -99,15 +95,8 @@ impl CrossEntropy {
             .map(|(row, &target)| row[usize::from(target)])
             .collect();
         let normalisers = softmax_rows(&mut logits, vocabulary);
-        let losses = normalisers
-            .iter()
-            .zip(&at_target)
-            .map(|(n, t)| n - t)
-            .collect();
-        Self {
-            losses,
-            probabilities: logits,
-        }
+        let losses = normalisers.iter().zip(&at_target).map(|(n, t)| n - t).collect();
+        Self { losses, probabilities: logits }
     }
 
     /// Mean loss over positions in nats.

@@ -29,11 +29,7 @@ pub(crate) struct Segment {
 
 impl Segment {
     pub fn new(name: impl Into<String>, shape: &[usize], initial: Initial) -> Self {
-        Self {
-            name: name.into(),
-            shape: shape.to_vec(),
-            initial,
-        }
+        Self { name: name.into(), shape: shape.to_vec(), initial }
     }
 
     pub fn len(&self) -> usize {
@@ -79,16 +75,12 @@ impl Trainable {
     pub fn new(segments: Vec<Segment>, seed: u64) -> Self {
         let parameters = Parameters::new(segments, seed);
         let optimiser = AdamW::new(parameters.len());
-        Self {
-            parameters,
-            optimiser,
-        }
+        Self { parameters, optimiser }
     }
 
     /// One optimiser step.
     pub fn train(&mut self, gradient: &[f32], rate: f64, decay: f64) {
-        self.optimiser
-            .step(&mut self.parameters.values, gradient, rate, decay);
+        self.optimiser.step(&mut self.parameters.values, gradient, rate, decay);
     }
 }
 
@@ -110,25 +102,13 @@ const EPSILON: f32 = 1e-8;
 
 impl AdamW {
     pub fn new(weights: usize) -> Self {
-        Self {
-            first: vec![0.0; weights],
-            second: vec![0.0; weights],
-            steps: 0,
-        }
+        Self { first: vec![0.0; weights], second: vec![0.0; weights], steps: 0 }
     }
 
     /// One step: `weights -= rate * (m / (sqrt(v) + eps) + decay * weights)`.
     pub fn step(&mut self, weights: &mut [f32], gradient: &[f32], rate: f64, decay: f64) {
-        assert_eq!(
-            weights.len(),
-            gradient.len(),
-            "the gradient was gathered in weight order"
-        );
-        assert_eq!(
-            weights.len(),
-            self.first.len(),
-            "the optimiser belongs to these weights"
-        );
+        assert_eq!(weights.len(), gradient.len(), "the gradient was gathered in weight order");
+        assert_eq!(weights.len(), self.first.len(), "the optimiser belongs to these weights");
         self.steps += 1;
         let steps = self.steps as f64;
         let first_scale = (1.0 / (1.0 - libm::pow(BETA_1, steps))) as f32;
@@ -148,11 +128,7 @@ impl AdamW {
 /// Scales several parts of one gradient down together to norm `norm_max` if they are longer, and
 /// returns the norm they had.
 pub(crate) fn clip_together(parts: &mut [&mut [f32]], norm_max: f64) -> f64 {
-    let norm = parts
-        .iter()
-        .map(|part| sum_of_squares(part))
-        .sum::<f64>()
-        .sqrt();
+    let norm = parts.iter().map(|part| sum_of_squares(part)).sum::<f64>().sqrt();
     if norm > norm_max {
         let scale = (norm_max / norm) as f32;
         for value in parts.iter_mut().flat_map(|part| part.iter_mut()) {

@@ -99,10 +99,7 @@ impl Scores {
             }
         }
         for peer in available {
-            let weight = weights
-                .iter()
-                .find(|(other, _)| other == peer)
-                .map_or(0.0, |(_, w)| *w);
+            let weight = weights.iter().find(|(other, _)| other == peer).map_or(0.0, |(_, w)| *w);
             self.peers.entry(*peer).or_default().gate.add(weight);
         }
     }
@@ -122,12 +119,8 @@ impl Scores {
         let (model_gradient, _, _) =
             gradients_at_join(head, join, scored, Labels::Sampled(&sampled), device);
         for (peer, contribution) in scored.contributions {
-            let without: Vec<f32> = scored
-                .joined
-                .iter()
-                .zip(contribution)
-                .map(|(g, c)| g - c)
-                .collect();
+            let without: Vec<f32> =
+                scored.joined.iter().zip(contribution).map(|(g, c)| g - c).collect();
             let lost = losses_with(head, join, scored, without, device);
             let moments = self.peers.entry(*peer).or_default();
             let samples = [
@@ -135,13 +128,10 @@ impl Scores {
                 squares_by_sequence(&loss_gradient, contribution, scored),
                 differences_by_sequence(&lost, &losses, scored.sequence),
             ];
-            for (part, samples) in [
-                &mut moments.fisher,
-                &mut moments.empirical,
-                &mut moments.removal,
-            ]
-            .into_iter()
-            .zip(&samples)
+            for (part, samples) in
+                [&mut moments.fisher, &mut moments.empirical, &mut moments.removal]
+                    .into_iter()
+                    .zip(&samples)
             {
                 samples.iter().for_each(|&sample| part.add(sample));
             }
@@ -167,11 +157,7 @@ impl Scores {
 /// of gate weight and their share of Fisher score. The row sums to at most one also after rounding.
 #[must_use]
 pub fn weight_row(scores: &[PruningScore], self_loop: f64) -> WeightRow {
-    let self_loop = if self_loop.is_finite() {
-        self_loop.clamp(0.0, 1.0)
-    } else {
-        0.0
-    };
+    let self_loop = if self_loop.is_finite() { self_loop.clamp(0.0, 1.0) } else { 0.0 };
     let worthy: Vec<&PruningScore> = scores
         .iter()
         .filter(|s| s.fisher.is_above_zero() && s.removal.is_above_zero() && s.gate.mean > 0.0)
@@ -181,11 +167,7 @@ pub fn weight_row(scores: &[PruningScore], self_loop: f64) -> WeightRow {
     // The factor keeps the sum at or below one when each weight is rounded to the nearest.
     let shared = (1.0 - self_loop) * (1.0 - 1e-12);
     let weight = |s: &PruningScore| shared * 0.5 * (s.gate.mean / gates + s.fisher.mean / fishers);
-    let peers = worthy
-        .iter()
-        .map(|s| (s.peer, weight(s)))
-        .filter(|(_, w)| *w > 0.0)
-        .collect();
+    let peers = worthy.iter().map(|s| (s.peer, weight(s))).filter(|(_, w)| *w > 0.0).collect();
     WeightRow { self_loop, peers }
 }
 
@@ -214,14 +196,11 @@ fn gradients_at_join(
     let entropy = CrossEntropy::new(values_of(logits.clone().inner()), labels, VOCABULARY);
     let mut upstream = entropy.gradient(labels, VOCABULARY);
     // Losses of single positions, not of the mean.
-    upstream
-        .iter_mut()
-        .for_each(|value| *value *= positions as f32);
+    upstream.iter_mut().for_each(|value| *value *= positions as f32);
     let upstream = matrix_from(upstream, positions, VOCABULARY, device);
     let mut gradients = model::pull_back(logits, upstream);
-    let gradient = joined
-        .grad_remove(&mut gradients)
-        .expect("the logits depend on the joined input");
+    let gradient =
+        joined.grad_remove(&mut gradients).expect("the logits depend on the joined input");
     (values_of(gradient), entropy.losses, entropy.probabilities)
 }
 
@@ -241,10 +220,7 @@ fn losses_with(
 
 /// One label per position from the model's own distribution, by inversion.
 fn sample_labels(probabilities: &[f32], stream: &mut Stream) -> Vec<u8> {
-    probabilities
-        .chunks_exact(VOCABULARY)
-        .map(|row| sample(row, stream.uniform()))
-        .collect()
+    probabilities.chunks_exact(VOCABULARY).map(|row| sample(row, stream.uniform())).collect()
 }
 
 /// The token at which the cumulative distribution of `row` passes `uniform`.
@@ -267,11 +243,7 @@ fn squares_by_sequence(gradient: &[f32], contribution: &[f32], scored: &Scored<'
         .chunks_exact(scored.out_dim)
         .zip(contribution.chunks_exact(scored.out_dim))
         .map(|(g, c)| {
-            let dot: f64 = g
-                .iter()
-                .zip(c)
-                .map(|(&g, &c)| f64::from(g) * f64::from(c))
-                .sum();
+            let dot: f64 = g.iter().zip(c).map(|(&g, &c)| f64::from(g) * f64::from(c)).sum();
             dot * dot
         })
         .collect();
@@ -280,10 +252,7 @@ fn squares_by_sequence(gradient: &[f32], contribution: &[f32], scored: &Scored<'
 
 fn differences_by_sequence(without: &[f32], with: &[f32], sequence: usize) -> Vec<f64> {
     means_by_sequence(
-        without
-            .iter()
-            .zip(with)
-            .map(|(a, b)| f64::from(*a) - f64::from(*b)),
+        without.iter().zip(with).map(|(a, b)| f64::from(*a) - f64::from(*b)),
         sequence,
     )
 }
@@ -291,8 +260,5 @@ fn differences_by_sequence(without: &[f32], with: &[f32], sequence: usize) -> Ve
 /// Mean over each run of `sequence` values.
 pub(crate) fn means_by_sequence(values: impl Iterator<Item = f64>, sequence: usize) -> Vec<f64> {
     let values: Vec<f64> = values.collect();
-    values
-        .chunks_exact(sequence)
-        .map(|part| part.iter().sum::<f64>() / sequence as f64)
-        .collect()
+    values.chunks_exact(sequence).map(|part| part.iter().sum::<f64>() / sequence as f64).collect()
 }

@@ -31,9 +31,7 @@ impl Stream {
         for byte in purpose.bytes() {
             state = splitmix64(state ^ u64::from(byte));
         }
-        Self {
-            state: splitmix64(state ^ index),
-        }
+        Self { state: splitmix64(state ^ index) }
     }
 
     /// The next 64 bits.

@@ -41,10 +41,7 @@ pub(crate) struct RetainedRequests {
 
 impl RetainedRequests {
     pub fn new(most: usize) -> Self {
-        Self {
-            requests: VecDeque::new(),
-            most,
-        }
+        Self { requests: VecDeque::new(), most }
     }
 
     /// Keeps a request; the same key replaces the earlier one, and the oldest makes room.
@@ -58,10 +55,7 @@ impl RetainedRequests {
 
     /// Takes a request out: one gradient per answer.
     pub fn take(&mut self, key: RequestKey) -> Option<Retained> {
-        let place = self
-            .requests
-            .iter()
-            .position(|retained| retained.key == key)?;
+        let place = self.requests.iter().position(|retained| retained.key == key)?;
         self.requests.remove(place)
     }
 

@@ -76,15 +76,7 @@ impl Learner {
             *mean = FEATURE_DECAY * *mean + (1.0 - FEATURE_DECAY) * feature;
         }
         let tokens = batch.tokens.clone();
-        Ok(StepPlan {
-            step: self.step,
-            tokens,
-            chosen,
-            available,
-            batch,
-            trunk,
-            hidden,
-        })
+        Ok(StepPlan { step: self.step, tokens, chosen, available, batch, trunk, hidden })
     }
 
     /// Trains on the batch of `plan` with the answers that came, in the order of `plan.chosen`.
@@ -98,23 +90,8 @@ impl Learner {
         answers: Vec<Option<Activations>>,
     ) -> Result<StepOutcome, LearnerError> {
         let sorted = sort_answers(&plan.chosen, &plan.tokens, answers, self.model.out_dim)?;
-        let StepPlan {
-            step,
-            batch,
-            trunk,
-            hidden,
-            chosen,
-            available,
-            ..
-        } = plan;
-        let own = self.train_own(
-            &batch,
-            &trunk,
-            &hidden,
-            &chosen,
-            &available,
-            &sorted.answers,
-        );
+        let StepPlan { step, batch, trunk, hidden, chosen, available, .. } = plan;
+        let own = self.train_own(&batch, &trunk, &hidden, &chosen, &available, &sorted.answers);
         self.scores.note_gates(&available, &own.gate_weights);
         let hidden = values_of(hidden.inner());
         self.score(step, &batch, &own, &hidden);
@@ -157,8 +134,7 @@ impl Learner {
             out_dim: self.model.out_dim,
         };
         let mut stream = Stream::new(self.seed, "sampled labels", step);
-        self.scores
-            .measure(&own.head, &own.join, &scored, &mut stream, &self.device);
+        self.scores.measure(&own.head, &own.join, &scored, &mut stream, &self.device);
     }
 
     fn train_own(
@@ -190,11 +166,8 @@ impl Learner {
         };
         let logits = model::head_logits(&head, listening);
         let positions = batch.targets.len();
-        let entropy = CrossEntropy::new(
-            values_of(logits.clone().inner()),
-            &batch.targets,
-            VOCABULARY,
-        );
+        let entropy =
+            CrossEntropy::new(values_of(logits.clone().inner()), &batch.targets, VOCABULARY);
         let upstream = entropy.gradient(&batch.targets, VOCABULARY);
         let upstream = matrix_from(upstream, positions, VOCABULARY, &self.device);
         let mut objective = (logits * upstream).sum();
@@ -258,20 +231,13 @@ impl Learner {
         softmax_rows(&mut q, VOCABULARY);
         let divergence = divergence(&own.entropy.probabilities, &q) / positions as f64;
         let scale = 1.0 / positions as f32;
-        let upstream = q
-            .iter()
-            .zip(&own.entropy.probabilities)
-            .map(|(q, p)| (q - p) * scale)
-            .collect();
+        let upstream =
+            q.iter().zip(&own.entropy.probabilities).map(|(q, p)| (q - p) * scale).collect();
         let upstream = matrix_from(upstream, positions, VOCABULARY, &self.device);
         let mut gradients = model::pull_back(logits, upstream);
         let mut gradient = student.gradient(&mut gradients);
         clip(&mut gradient, self.training.gradient_norm_max);
-        self.student.train(
-            &gradient,
-            self.training.learning_rate,
-            self.training.weight_decay,
-        );
+        self.student.train(&gradient, self.training.learning_rate, self.training.weight_decay);
         divergence
     }
 }
@@ -302,17 +268,11 @@ pub(crate) fn sort_answers(
     out_dim: usize,
 ) -> Result<SortedAnswers, LearnerError> {
     if answers.len() != chosen.len() {
-        return Err(LearnerError::AnswerCount {
-            got: answers.len(),
-            asked: chosen.len(),
-        });
+        return Err(LearnerError::AnswerCount { got: answers.len(), asked: chosen.len() });
     }
     let shape = tokens.answer_shape(out_dim);
-    let mut sorted = SortedAnswers {
-        answers: Vec::new(),
-        refused: Vec::new(),
-        missing: Vec::new(),
-    };
+    let mut sorted =
+        SortedAnswers { answers: Vec::new(), refused: Vec::new(), missing: Vec::new() };
     for (&peer, answer) in chosen.iter().zip(answers) {
         let usable = match answer {
             None => {
@@ -342,16 +302,8 @@ fn answer_gradients(
     let shape = batch.tokens.answer_shape(out_dim);
     let mut upstreams = Vec::with_capacity(parts.answers.len());
     for (slot, leaf) in &parts.answers {
-        let gradient = leaf
-            .grad_remove(gradients)
-            .expect("the loss depends on every answer used");
-        upstreams.push((
-            chosen[*slot],
-            Activations {
-                shape,
-                values: values_of(gradient),
-            },
-        ));
+        let gradient = leaf.grad_remove(gradients).expect("the loss depends on every answer used");
+        upstreams.push((chosen[*slot], Activations { shape, values: values_of(gradient) }));
     }
     upstreams
 }
@@ -372,9 +324,7 @@ fn contributions(
     let gates = values_of(gates.clone().inner());
     let mut result = Contributions::default();
     for (slot, _) in &parts.answers {
-        let answer = answers[*slot]
-            .as_ref()
-            .expect("a leaf was made from this answer");
+        let answer = answers[*slot].as_ref().expect("a leaf was made from this answer");
         let column = || gates.iter().skip(*slot).step_by(columns);
         let values = column()
             .zip(answer.values.chunks_exact(out_dim))

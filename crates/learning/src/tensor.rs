@@ -88,9 +88,7 @@ impl Shape {
     /// Number of values, or `None` where it overflows.
     #[must_use]
     pub fn values(self) -> Option<usize> {
-        self.batch
-            .checked_mul(self.sequence)?
-            .checked_mul(self.width)
+        self.batch.checked_mul(self.sequence)?.checked_mul(self.width)
     }
 
     /// Number of positions over all sequences.
@@ -124,20 +122,14 @@ impl Activations {
         if shape.values() == Some(values.len()) {
             Ok(Self { shape, values })
         } else {
-            Err(TensorError::Length {
-                shape,
-                values: values.len(),
-            })
+            Err(TensorError::Length { shape, values: values.len() })
         }
     }
 
     /// All zeros.
     #[must_use]
     pub fn zeros(shape: Shape) -> Self {
-        Self {
-            shape,
-            values: vec![0.0; shape.values().unwrap_or(0)],
-        }
+        Self { shape, values: vec![0.0; shape.values().unwrap_or(0)] }
     }
 
     /// Accepts the tensor only if it has the expected shape and every value is finite and within
@@ -154,16 +146,10 @@ impl Activations {
     /// ```
     pub fn check(&self, expected: Shape) -> Result<(), TensorError> {
         if self.shape != expected {
-            return Err(TensorError::Shape {
-                expected,
-                got: self.shape,
-            });
+            return Err(TensorError::Shape { expected, got: self.shape });
         }
         if self.shape.values() != Some(self.values.len()) {
-            return Err(TensorError::Length {
-                shape: self.shape,
-                values: self.values.len(),
-            });
+            return Err(TensorError::Length { shape: self.shape, values: self.values.len() });
         }
         for (index, &value) in self.values.iter().enumerate() {
             if !value.is_finite() {
@@ -195,28 +181,16 @@ impl Tokens {
     /// [`TensorError::TokenCount`] if the counts differ.
     pub fn new(batch: usize, sequence: usize, ids: Vec<u8>) -> Result<Self, TensorError> {
         if batch.checked_mul(sequence) == Some(ids.len()) {
-            Ok(Self {
-                batch,
-                sequence,
-                ids,
-            })
+            Ok(Self { batch, sequence, ids })
         } else {
-            Err(TensorError::TokenCount {
-                batch,
-                sequence,
-                tokens: ids.len(),
-            })
+            Err(TensorError::TokenCount { batch, sequence, tokens: ids.len() })
         }
     }
 
     /// The shape of an answer of `width` values a position to these tokens.
     #[must_use]
     pub fn answer_shape(&self, width: usize) -> Shape {
-        Shape {
-            batch: self.batch,
-            sequence: self.sequence,
-            width,
-        }
+        Shape { batch: self.batch, sequence: self.sequence, width }
     }
 
     /// Accepts the request only within the given sizes.
@@ -226,19 +200,10 @@ impl Tokens {
     pub fn check(&self, batch_max: usize, sequence_max: usize) -> Result<(), TensorError> {
         let (batch, sequence) = (self.batch, self.sequence);
         if batch == 0 || sequence == 0 || batch > batch_max || sequence > sequence_max {
-            return Err(TensorError::Tokens {
-                batch,
-                sequence,
-                batch_max,
-                sequence_max,
-            });
+            return Err(TensorError::Tokens { batch, sequence, batch_max, sequence_max });
         }
         if batch * sequence != self.ids.len() {
-            return Err(TensorError::TokenCount {
-                batch,
-                sequence,
-                tokens: self.ids.len(),
-            });
+            return Err(TensorError::TokenCount { batch, sequence, tokens: self.ids.len() });
         }
         Ok(())
     }

@@ -35,10 +35,7 @@ fn genesis(peers: u64, accounts: u64) -> (Genesis, Vec<SecretKey>) {
         market_opinions_max: 1_024,
         ..Parameters::default()
     };
-    let endpoint = Endpoint {
-        url: "https://127.0.0.1:8700".into(),
-        modality: Modality::Text,
-    };
+    let endpoint = Endpoint { url: "https://127.0.0.1:8700".into(), modality: Modality::Text };
     let peer = |key: &SecretKey| GenesisPeer {
         hot: key.public(),
         cold: key.public(),
@@ -49,14 +46,8 @@ fn genesis(peers: u64, accounts: u64) -> (Genesis, Vec<SecretKey>) {
         name: "bench".into(),
         time_ms: 1,
         parameters,
-        validators: vec![Validator {
-            name: "v".into(),
-            key: key(1 << 40).public(),
-        }],
-        accounts: keys
-            .iter()
-            .map(|key| (key.public(), Grains(1_000_000_000_000)))
-            .collect(),
+        validators: vec![Validator { name: "v".into(), key: key(1 << 40).public() }],
+        accounts: keys.iter().map(|key| (key.public(), Grains(1_000_000_000_000))).collect(),
         peers: keys.iter().take(peers as usize).map(peer).collect(),
     };
     (genesis, keys)
@@ -66,17 +57,7 @@ fn sign(state: &State, key: &SecretKey, action: Action) -> SignedTransaction {
     let nonce = state.account(&key.public()).nonce;
     let (chain, signer, expires) = (state.chain(), key.public(), Height(100));
     let tip = Grains(0);
-    SignedTransaction::sign(
-        Transaction {
-            chain,
-            signer,
-            nonce,
-            expires,
-            tip,
-            action,
-        },
-        key,
-    )
+    SignedTransaction::sign(Transaction { chain, signer, nonce, expires, tip, action }, key)
 }
 
 fn start(genesis: &Genesis) -> (State, MemoryTree, Header) {
@@ -97,14 +78,7 @@ fn transfers(c: &mut Criterion) {
     let candidates: Vec<SignedTransaction> = (0..TRANSFERS)
         .map(|index| {
             let to = keys[(ACCOUNTS - 1 - index) as usize].public();
-            sign(
-                &state,
-                &keys[index as usize],
-                Action::Transfer {
-                    to,
-                    amount: Grains(1),
-                },
-            )
+            sign(&state, &keys[index as usize], Action::Transfer { to, amount: Grains(1) })
         })
         .collect();
     let (included, proposed) =
@@ -116,15 +90,9 @@ fn transfers(c: &mut Criterion) {
     let limits = state.limits();
 
     let mut group = c.benchmark_group("block of 10,000 transfers");
-    group
-        .sample_size(10)
-        .throughput(Throughput::Elements(TRANSFERS));
-    group.bench_function("decode", |b| {
-        b.iter(|| Block::decode(black_box(&bytes), &limits))
-    });
-    group.bench_function("signatures", |b| {
-        b.iter(|| black_box(&block).invalid_signature())
-    });
+    group.sample_size(10).throughput(Throughput::Elements(TRANSFERS));
+    group.bench_function("decode", |b| b.iter(|| Block::decode(black_box(&bytes), &limits)));
+    group.bench_function("signatures", |b| b.iter(|| black_box(&block).invalid_signature()));
     group.bench_function("execute", |b| {
         b.iter(|| execute_verified(&state, &header, black_box(&block)).unwrap());
     });
@@ -141,16 +109,12 @@ fn epoch(c: &mut Criterion) {
     let (mut state, mut tree, mut header) = start(&genesis);
     let rows: Vec<SignedTransaction> = (0..peers)
         .map(|peer| {
-            let mut targets: Vec<u32> = (1..=240_u64)
-                .map(|step| ((peer + step * step) % peers) as u32)
-                .collect();
+            let mut targets: Vec<u32> =
+                (1..=240_u64).map(|step| ((peer + step * step) % peers) as u32).collect();
             targets.sort_unstable();
             targets.dedup();
             let share = Share(1_000_000_000 / targets.len() as u32);
-            let weights = targets
-                .into_iter()
-                .map(|peer| (PeerId(peer), share))
-                .collect();
+            let weights = targets.into_iter().map(|peer| (PeerId(peer), share)).collect();
             sign(&state, &keys[peer as usize], Action::SetWeights { weights })
         })
         .collect();
@@ -166,11 +130,7 @@ fn epoch(c: &mut Criterion) {
     }
     let mut group = c.benchmark_group("empty block with an epoch of 4,096 peers");
     group.sample_size(10);
-    let end = || {
-        propose(&state, &header, 1_000, proposer(), std::iter::empty())
-            .unwrap()
-            .1
-    };
+    let end = || propose(&state, &header, 1_000, proposer(), std::iter::empty()).unwrap().1;
     group.bench_function("execute", |b| b.iter(end));
     group.bench_function("tree", |b| {
         b.iter_batched(

@@ -1,6 +1,6 @@
 //! `muster peer`: one peer.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
@@ -55,7 +55,7 @@ struct Init {
     /// Where the peer listens
     #[arg(long, value_name = "HOST:PORT", default_value = "0.0.0.0:8700")]
     listen: SocketAddr,
-    /// Where others reach it [default: https:// and what it listens on]
+    /// Where others reach it [default: this machine's address on the way to the node]
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
 }
@@ -82,12 +82,10 @@ fn initialise(init: &Init) -> Result<()> {
     if let Some(owner) = &init.owner {
         account(owner)?;
     }
-    let endpoint = init.endpoint.clone().unwrap_or_else(|| format!("https://{}", init.listen));
-    ensure!(
-        init.endpoint.is_some() || !init.listen.ip().is_unspecified(),
-        "{} is no address that others could reach: name it with --endpoint https://HOST:PORT",
-        init.listen
-    );
+    let endpoint = match &init.endpoint {
+        Some(endpoint) => endpoint.clone(),
+        None => reached_at(init)?,
+    };
     let mut texts = init
         .text
         .iter()
@@ -124,4 +122,31 @@ fn initialise(init: &Init) -> Result<()> {
     write_whole(&file, toml::to_string(&table)?.as_bytes())?;
     output::say(&format!("start it with: muster peer --config {}", file.display()));
     output::print(&hot)
+}
+
+/// Where this machine is reached, as far as it can tell by itself: the address that it would speak
+/// to the node from. Behind a router that is not what others see.
+fn reached_at(init: &Init) -> Result<String> {
+    let mut address = init.listen;
+    if address.ip().is_unspecified() {
+        let node = init.node_urls.first().context("name a node with --node-url")?;
+        let host = node.split("://").last().and_then(|rest| rest.split('/').next());
+        let local = host.and_then(|host| {
+            // Connecting this kind of socket sends nothing: it only chooses a way.
+            let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+            let with_port =
+                if host.contains(':') { host.to_owned() } else { format!("{host}:443") };
+            socket.connect(with_port).ok()?;
+            socket.local_addr().ok()
+        });
+        let local = local.with_context(|| {
+            format!("no way to {node}, so name where others reach this peer with --endpoint")
+        })?;
+        address.set_ip(local.ip());
+    }
+    output::say(&format!(
+        "others are told to reach this peer at https://{address}; if they cannot, write another \
+         `endpoint` into peer.toml"
+    ));
+    Ok(format!("https://{address}"))
 }

@@ -23,18 +23,12 @@ fn saved() -> Vec<u8> {
 fn a_loaded_learner_goes_on_bit_for_bit() {
     let mut straight = Network::new(vec![learner(4), learner(5)], 0);
     straight.train(6);
-    let (first, second) = (
-        straight.learners[0].checkpoint(),
-        straight.learners[1].checkpoint(),
-    );
+    let (first, second) = (straight.learners[0].checkpoint(), straight.learners[1].checkpoint());
     straight.train(6);
 
     let other = Corpus::new(text(1, 5, 6_000), 16).expect("long enough");
     let second = Learner::from_checkpoint(small_model(), small_training(), other, 5, &second);
-    let pair = vec![
-        load(small_model(), &first).expect("loads"),
-        second.expect("loads"),
-    ];
+    let pair = vec![load(small_model(), &first).expect("loads"), second.expect("loads")];
     let mut resumed = Network::new(pair, 0);
     resumed.train(6);
     for (a, b) in straight.learners.iter().zip(&resumed.learners) {
@@ -63,24 +57,13 @@ fn names_and_shapes_are_those_of_pytorch() {
 #[test]
 fn another_model_is_refused_by_name() {
     let bytes = saved();
-    let other = ModelConfig {
-        heads: 4,
-        ..small_model()
-    };
+    let other = ModelConfig { heads: 4, ..small_model() };
     let error = load(other, &bytes).err().expect("refused");
     assert_eq!(error, "the checkpoint's header says heads = 2, expected 4");
-    let error = load(small_model(), &bytes[..bytes.len() - 4])
-        .err()
-        .expect("refused");
-    assert!(
-        error.starts_with("the checkpoint cannot be read"),
-        "{error}"
-    );
+    let error = load(small_model(), &bytes[..bytes.len() - 4]).err().expect("refused");
+    assert!(error.starts_with("the checkpoint cannot be read"), "{error}");
     let error = load(small_model(), b"").err().expect("refused");
-    assert!(
-        error.starts_with("the checkpoint cannot be read"),
-        "{error}"
-    );
+    assert!(error.starts_with("the checkpoint cannot be read"), "{error}");
 }
 
 proptest! {

@@ -7,11 +7,7 @@ use crate::support::{Network, learner};
 fn run(seed: u64) -> Vec<Vec<u8>> {
     let mut network = Network::new((0..3).map(|i| learner(seed + i)).collect(), 1);
     network.train(12);
-    network
-        .learners
-        .iter()
-        .map(muster_learning::Learner::checkpoint)
-        .collect()
+    network.learners.iter().map(muster_learning::Learner::checkpoint).collect()
 }
 
 #[test]
@@ -19,10 +15,7 @@ fn one_thread_and_two_give_the_same_bits() {
     let alone = run(9);
     let together: Vec<_> = std::thread::scope(|scope| {
         let threads = [scope.spawn(|| run(9)), scope.spawn(|| run(9))];
-        threads
-            .into_iter()
-            .map(|thread| thread.join().expect("no panic"))
-            .collect()
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
     });
     assert!(together.iter().all(|other| *other == alone));
     assert_ne!(run(10), alone);
@@ -46,28 +39,15 @@ fn old_requests_make_room_for_new_ones() {
     let mut learner = learner(4);
     let tokens = learner.begin_step(&[]).expect("a plan").tokens;
     let most = learner.training().retained_requests as u64;
-    let key = |request| RequestKey {
-        sender: PeerIndex(1),
-        request,
-    };
+    let key = |request| RequestKey { sender: PeerIndex(1), request };
     let mut answer = None;
     for request in 0..most + 3 {
-        answer = Some(
-            learner
-                .forward(Some(key(request)), &tokens)
-                .expect("an answer"),
-        );
+        answer = Some(learner.forward(Some(key(request)), &tokens).expect("an answer"));
     }
     let gradient = answer.expect("at least one answer");
     assert_eq!(learner.retained_requests() as u64, most);
-    let error = learner
-        .backward(key(2), &gradient, 1.0)
-        .expect_err("pushed out");
+    let error = learner.backward(key(2), &gradient, 1.0).expect_err("pushed out");
     assert!(error.to_string().contains("pushed out"), "{error}");
-    learner
-        .backward(key(3), &gradient, 1.0)
-        .expect("still there");
-    learner
-        .backward(key(3), &gradient, 1.0)
-        .expect_err("one gradient per answer");
+    learner.backward(key(3), &gradient, 1.0).expect("still there");
+    learner.backward(key(3), &gradient, 1.0).expect_err("one gradient per answer");
 }

@@ -14,15 +14,10 @@ fn trained(peers: u64, noise: usize, steps: usize) -> Network {
 fn learners_that_listen_beat_their_controls() {
     let mut network = trained(4, 0, 400);
     let evaluations: Vec<_> = (0..4).map(|me| network.evaluate(me)).collect();
-    let gains: Vec<f64> = evaluations
-        .iter()
-        .map(|e| e.gain.expect("a control and answers").mean)
-        .collect();
+    let gains: Vec<f64> =
+        evaluations.iter().map(|e| e.gain.expect("a control and answers").mean).collect();
     let gain = Estimate::of(&gains);
-    assert!(
-        gain.is_above_zero(),
-        "gain {gain:?} of {gains:?} nats per byte, seeds 40 to 43"
-    );
+    assert!(gain.is_above_zero(), "gain {gain:?} of {gains:?} nats per byte, seeds 40 to 43");
 }
 
 #[test]
@@ -47,10 +42,7 @@ fn noise_gets_no_weight_and_scores_order_peers_as_removal_does() {
         let learner = &network.learners[me];
         let row = learner.weights(0.1);
         let sum: f64 = row.peers.iter().map(|(_, weight)| weight).sum();
-        assert!(
-            sum + row.self_loop <= 1.0 && !row.peers.is_empty(),
-            "row of {me}: {row:?}"
-        );
+        assert!(sum + row.self_loop <= 1.0 && !row.peers.is_empty(), "row of {me}: {row:?}");
         let noisy = row.peers.iter().find(|(peer, _)| peer.0 >= 4);
         assert_eq!(noisy, None, "peer {me} pays noise: {:?}", learner.scores());
         for score in learner.scores() {
@@ -59,10 +51,7 @@ fn noise_gets_no_weight_and_scores_order_peers_as_removal_does() {
         }
     }
     let correlation = spearman(&fisher, &removal);
-    assert!(
-        correlation >= 0.8,
-        "Spearman {correlation}: fisher {fisher:?}, removal {removal:?}"
-    );
+    assert!(correlation >= 0.8, "Spearman {correlation}: fisher {fisher:?}, removal {removal:?}");
 }
 
 #[test]
@@ -76,37 +65,22 @@ fn the_student_stands_in_for_peers_that_vanish() {
             .map(|slot| {
                 (slot < answering).then(|| {
                     let peer = chosen[slot].0 as usize;
-                    network.learners[peer]
-                        .forward(None, &tokens)
-                        .expect("an answer")
+                    network.learners[peer].forward(None, &tokens).expect("an answer")
                 })
             })
             .collect();
-        let outcome = network.learners[0]
-            .finish_step(plan, answers)
-            .expect("a step");
+        let outcome = network.learners[0].finish_step(plan, answers).expect("a step");
         assert_eq!(outcome.missing, chosen[answering..]);
         assert_eq!(outcome.gradients.len(), answering);
         let control = outcome.control_loss.expect("a control");
-        assert!(
-            (outcome.loss - control).abs() < 0.5,
-            "{} against {control}",
-            outcome.loss
-        );
+        assert!((outcome.loss - control).abs() < 0.5, "{} against {control}", outcome.loss);
     }
 }
 
 #[test]
 fn peers_of_different_widths_understand_each_other() {
-    let wide = muster_learning::ModelConfig {
-        width: 24,
-        layers: 2,
-        ..small_model()
-    };
-    let training = TrainingConfig {
-        peers_asked: 1,
-        ..small_training()
-    };
+    let wide = muster_learning::ModelConfig { width: 24, layers: 2, ..small_model() };
+    let training = TrainingConfig { peers_asked: 1, ..small_training() };
     let mut network = Network::new(vec![learner(1), learner_with(wide, training, 2)], 0);
     network.train(3);
     assert_eq!(network.learners[0].senders().len(), 1);
@@ -115,10 +89,7 @@ fn peers_of_different_widths_understand_each_other() {
 /// Spearman's rank correlation, without ties.
 fn spearman(a: &[f64], b: &[f64]) -> f64 {
     let ranks = |values: &[f64]| -> Vec<f64> {
-        values
-            .iter()
-            .map(|v| values.iter().filter(|other| *other < v).count() as f64)
-            .collect()
+        values.iter().map(|v| values.iter().filter(|other| *other < v).count() as f64).collect()
     };
     let (a, b) = (ranks(a), ranks(b));
     let n = a.len() as f64;

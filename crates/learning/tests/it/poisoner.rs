@@ -19,31 +19,15 @@ enum Attack {
 
 /// Sends as many huge gradients as the victim takes; returns how many it took.
 fn poison(victim: &mut Learner, attack: Attack, step: u64) -> usize {
-    let tokens = muster_learning::Tokens {
-        batch: 8,
-        sequence: 16,
-        ids: vec![b'e'; 128],
-    };
+    let tokens = muster_learning::Tokens { batch: 8, sequence: 16, ids: vec![b'e'; 128] };
     let seed = if attack == Attack::Drift { 0 } else { step };
     (0..20)
         .filter(|attempt| {
-            let key = RequestKey {
-                sender: POISONER,
-                request: step * 20 + attempt,
-            };
-            let answer = victim
-                .forward(Some(key), &tokens)
-                .expect("a well-formed request");
+            let key = RequestKey { sender: POISONER, request: step * 20 + attempt };
+            let answer = victim.forward(Some(key), &tokens).expect("a well-formed request");
             let mut stream = Stream::new(seed, "poison", 0);
-            let values = answer
-                .values
-                .iter()
-                .map(|_| stream.normal() as f32 * 1e3)
-                .collect();
-            let gradient = Activations {
-                shape: answer.shape,
-                values,
-            };
+            let values = answer.values.iter().map(|_| stream.normal() as f32 * 1e3).collect();
+            let gradient = Activations { shape: answer.shape, values };
             match victim.backward(key, &gradient, 1.0) {
                 Ok(_) => true,
                 Err(
@@ -58,9 +42,7 @@ fn poison(victim: &mut Learner, attack: Attack, step: u64) -> usize {
 }
 
 fn run(attack: Attack, training: TrainingConfig) -> (f64, Network) {
-    let learners = (0..2)
-        .map(|i| learner_with(small_model(), training, 60 + i))
-        .collect();
+    let learners = (0..2).map(|i| learner_with(small_model(), training, 60 + i)).collect();
     let mut network = Network::new(learners, 0);
     for step in 0..150 {
         network.train(1);
@@ -80,31 +62,19 @@ fn poison_raises_the_loss_by_no_more_than_the_bound() {
     for attack in [Attack::Noise, Attack::Drift] {
         let (poisoned, network) = run(attack, training);
         let senders = network.learners[0].senders();
-        let honest = senders
-            .iter()
-            .find(|record| record.sender == PeerIndex(1))
-            .expect("booked");
+        let honest = senders.iter().find(|record| record.sender == PeerIndex(1)).expect("booked");
         assert!(!honest.dropped, "{honest:?}");
-        assert!(
-            poisoned <= clean + bound,
-            "{attack:?}: {poisoned} against {clean} + {bound}"
-        );
+        assert!(poisoned <= clean + bound, "{attack:?}: {poisoned} against {clean} + {bound}");
     }
 }
 
 #[test]
 fn a_sender_whose_gradients_hurt_is_dropped() {
     // Steps so large that following the poisoner hurts at once.
-    let training = TrainingConfig {
-        received_learning_rate: 0.05,
-        ..small_training()
-    };
+    let training = TrainingConfig { received_learning_rate: 0.05, ..small_training() };
     let (_, network) = run(Attack::Drift, training);
     let senders = network.learners[0].senders();
-    let poisoner = senders
-        .iter()
-        .find(|record| record.sender == POISONER)
-        .expect("booked");
+    let poisoner = senders.iter().find(|record| record.sender == POISONER).expect("booked");
     assert!(poisoner.dropped && poisoner.reverted > 0, "{poisoner:?}");
 }
 
@@ -120,21 +90,13 @@ fn no_standing_means_no_influence() {
     let mut victim = learner(60);
     let before = victim.checkpoint();
     let tokens = victim.begin_step(&[]).expect("a plan").tokens;
-    let key = RequestKey {
-        sender: POISONER,
-        request: 0,
-    };
+    let key = RequestKey { sender: POISONER, request: 0 };
     let mut gradient = victim.forward(Some(key), &tokens).expect("an answer");
     gradient.values.fill(100.0);
-    victim
-        .backward(key, &gradient, 0.0)
-        .expect("accepted without effect");
+    victim.backward(key, &gradient, 0.0).expect("accepted without effect");
     let fields = |bytes: &[u8]| {
         let file = safetensors::SafeTensors::deserialize(bytes).expect("a checkpoint");
-        file.tensor("blocks.0.query.weight")
-            .expect("a weight")
-            .data()
-            .to_vec()
+        file.tensor("blocks.0.query.weight").expect("a weight").data().to_vec()
     };
     assert_eq!(fields(&victim.checkpoint()), fields(&before));
 }

@@ -8,22 +8,11 @@ use muster_learning::{
 
 /// A model that trains in about a millisecond a step.
 pub fn small_model() -> ModelConfig {
-    ModelConfig {
-        width: 16,
-        layers: 1,
-        heads: 2,
-        context: 16,
-        out_dim: 16,
-        key_width: 8,
-    }
+    ModelConfig { width: 16, layers: 1, heads: 2, context: 16, out_dim: 16, key_width: 8 }
 }
 
 pub fn small_training() -> TrainingConfig {
-    TrainingConfig {
-        batch: 8,
-        evaluation_batches: 8,
-        ..TrainingConfig::default()
-    }
+    TrainingConfig { batch: 8, evaluation_batches: 8, ..TrainingConfig::default() }
 }
 
 /// A language of `words` pseudo-random words, the same for all who share a `language`; `speaker`
@@ -32,9 +21,7 @@ pub fn text(language: u64, speaker: u64, bytes: usize) -> Vec<u8> {
     let mut letters = Stream::new(language, "words", 0);
     let mut word = || -> Vec<u8> {
         let length = 2 + letters.next_u64() % 5;
-        (0..length)
-            .map(|_| b'a' + (letters.next_u64() % 26) as u8)
-            .collect()
+        (0..length).map(|_| b'a' + (letters.next_u64() % 26) as u8).collect()
     };
     let words: Vec<Vec<u8>> = (0..40).map(|_| word()).collect();
     let mut choice = Stream::new(speaker, "sentences", language);
@@ -65,19 +52,12 @@ pub struct Network {
 
 impl Network {
     pub fn new(learners: Vec<Learner>, noise_peers: usize) -> Self {
-        Self {
-            learners,
-            noise_peers,
-            noise: Stream::new(3, "noise", 0),
-        }
+        Self { learners, noise_peers, noise: Stream::new(3, "noise", 0) }
     }
 
     pub fn others(&self, me: usize) -> Vec<PeerIndex> {
         let all = self.learners.len() + self.noise_peers;
-        (0..all)
-            .filter(|&peer| peer != me)
-            .map(|peer| PeerIndex(peer as u32))
-            .collect()
+        (0..all).filter(|&peer| peer != me).map(|peer| PeerIndex(peer as u32)).collect()
     }
 
     fn answer(
@@ -90,28 +70,17 @@ impl Network {
             return Some(learner.forward(key, tokens).expect("a well-formed request"));
         }
         let mut answer = Activations::zeros(tokens.answer_shape(16));
-        answer
-            .values
-            .iter_mut()
-            .for_each(|value| *value = self.noise.normal() as f32);
+        answer.values.iter_mut().for_each(|value| *value = self.noise.normal() as f32);
         Some(answer)
     }
 
     pub fn step(&mut self, me: usize) -> StepOutcome {
         let others = self.others(me);
         let plan = self.learners[me].begin_step(&others).expect("known peers");
-        let key = RequestKey {
-            sender: PeerIndex(me as u32),
-            request: plan.step,
-        };
-        let answers = plan
-            .chosen
-            .iter()
-            .map(|&peer| self.answer(peer, Some(key), &plan.tokens))
-            .collect();
-        let outcome = self.learners[me]
-            .finish_step(plan, answers)
-            .expect("an answer each");
+        let key = RequestKey { sender: PeerIndex(me as u32), request: plan.step };
+        let answers =
+            plan.chosen.iter().map(|&peer| self.answer(peer, Some(key), &plan.tokens)).collect();
+        let outcome = self.learners[me].finish_step(plan, answers).expect("an answer each");
         for (peer, gradient) in &outcome.gradients {
             if let Some(callee) = self.learners.get_mut(peer.0 as usize) {
                 // A callee may decline; the sender goes on either way.
@@ -131,22 +100,13 @@ impl Network {
 
     pub fn evaluate(&mut self, me: usize) -> Evaluation {
         let others = self.others(me);
-        let plan = self.learners[me]
-            .begin_evaluation(&others)
-            .expect("known peers");
+        let plan = self.learners[me].begin_evaluation(&others).expect("known peers");
         let requests: Vec<Tokens> = plan.requests().cloned().collect();
         let chosen = plan.chosen.clone();
         let answers = requests
             .iter()
-            .map(|tokens| {
-                chosen
-                    .iter()
-                    .map(|&peer| self.answer(peer, None, tokens))
-                    .collect()
-            })
+            .map(|tokens| chosen.iter().map(|&peer| self.answer(peer, None, tokens)).collect())
             .collect();
-        self.learners[me]
-            .finish_evaluation(plan, answers)
-            .expect("an answer each")
+        self.learners[me].finish_evaluation(plan, answers).expect("an answer each")
     }
 }

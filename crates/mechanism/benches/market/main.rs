@@ -15,7 +15,7 @@ const SHAPES: [(usize, usize, f64); 4] =
     [(256, 64, 0.75), (1_024, 64, 0.93), (4_096, 256, 0.9375), (16_384, 512, 0.966)];
 
 fn rules() -> [(&'static str, Rule); 3] {
-    let walk = Walk::Restart(0.3);
+    let walk = Walk::Depth(5);
     let connected = Rule::ConnectedMedian { walk, opinions: None, truncation: 1e-3 };
     [("paper", Rule::Paper), ("median", Rule::Median), ("connected-median", connected)]
 }

@@ -311,14 +311,22 @@ fn opinions(
     truncation: f64,
 ) -> Rows {
     let factors = factors(walk);
-    let walked: Vec<(Vec<u32>, Vec<f64>)> = holders
+    let goes_on = |_, mass| mass > truncation;
+    let walked: Vec<Row> = holders
         .par_iter()
         .map_init(
-            || Walker::new(weights),
+            || None,
             |walker, &peer| {
-                walker.start(peer as usize);
+                let peer = peer as usize;
+                if weights.largest()[peer] <= truncation {
+                    // Nothing is walked on: the first step is all of it.
+                    let (columns, values) = weights.row(peer);
+                    return (columns.to_vec(), values.iter().map(|w| factors[0] * w).collect());
+                }
+                let walker = walker.get_or_insert_with(|| Walker::new(weights));
+                walker.start(peer);
                 for &factor in &factors {
-                    if !walker.advance(factor, |_, mass| mass > truncation) {
+                    if !walker.advance(factor, goes_on) {
                         break;
                     }
                 }
@@ -332,25 +340,37 @@ fn opinions(
         )
         .collect();
     let supported = Votes::new(standing).supported(&walked, weights.peers());
-    let rows: Vec<Vec<(u32, f64)>> = walked
-        .into_par_iter()
-        .map(|(columns, values)| {
-            let row = columns.into_iter().zip(values);
-            let mut row: Vec<(u32, f64)> =
-                row.filter(|entry| supported[entry.0 as usize]).collect();
-            row.sort_unstable_by_key(|entry| entry.0);
-            row
-        })
-        .collect();
+    let rows: Vec<Row> = walked.into_par_iter().map(|row| tidy(row, &supported)).collect();
     let mut offsets = vec![0];
-    let count = rows.iter().map(Vec::len).sum();
+    let count = rows.iter().map(|row| row.0.len()).sum();
     let (mut columns, mut values) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for row in rows {
-        columns.extend(row.iter().map(|entry| entry.0));
-        values.extend(row.iter().map(|entry| entry.1));
+        columns.extend_from_slice(&row.0);
+        values.extend_from_slice(&row.1);
         offsets.push(columns.len());
     }
     (offsets, columns, values)
+}
+
+/// The columns and the values of one row.
+type Row = (Vec<u32>, Vec<f64>);
+
+/// A row without the columns that are not supported, sorted.
+fn tidy((mut columns, mut values): Row, supported: &[bool]) -> Row {
+    let mut kept = 0;
+    for at in 0..columns.len() {
+        columns[kept] = columns[at];
+        values[kept] = values[at];
+        kept += usize::from(supported[columns[at] as usize]);
+    }
+    columns.truncate(kept);
+    values.truncate(kept);
+    if !columns.is_sorted() {
+        let mut row: Vec<(u32, f64)> = columns.iter().copied().zip(values).collect();
+        row.sort_unstable_by_key(|entry| entry.0);
+        (columns, values) = row.into_iter().unzip();
+    }
+    (columns, values)
 }
 
 /// Replaces every value by what `keep(column, value)` says, or drops the entry.

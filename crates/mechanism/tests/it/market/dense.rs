@@ -175,7 +175,8 @@ fn truncated_walks_lose_at_most_what_they_drop() {
         epoch(&weights, &stake, None, &Config { rule, ..Config::default() }).expect("valid")
     };
     let exact = at(0.0);
-    for truncation in [1e-6, 1e-4, 1e-2] {
+    // At 1 no row is walked on at all.
+    for truncation in [1e-6, 1e-4, 1e-2, 1.0] {
         let found = at(truncation);
         // A walk makes at most 1 / a steps in the mean, and drops at most what 60 peers hold.
         let allowed = 60.0 * truncation / 0.3;
