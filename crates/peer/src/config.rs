@@ -153,7 +153,7 @@ pub struct PeerConfig {
     /// Sizes of the model.
     #[serde(default)]
     pub model: ModelSettings,
-    /// Steps between checkpoints.
+    /// Steps between checkpoints; there is one every fifteen seconds in any case.
     #[serde(default = "checkpoint_steps")]
     pub checkpoint_steps: u64,
     /// Seconds between evaluations on held-out text.

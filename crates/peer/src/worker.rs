@@ -39,6 +39,8 @@ const GRADIENTS_MAX: usize = 16;
 /// How long a peer that did not answer is left alone: at first, and at most.
 const BACKOFF_MIN: Duration = Duration::from_millis(500);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// Oldest that a checkpoint gets while steps are made: what a crash can cost at most.
+const CHECKPOINT_AGE_MAX: Duration = Duration::from_secs(15);
 /// Continuations generated at once.
 pub(crate) const GENERATIONS_MAX: usize = 4;
 
@@ -131,6 +133,7 @@ pub struct Worker {
     /// Running mean of how long answers take.
     latency: Duration,
     evaluated: Instant,
+    saved: Instant,
     control_cost: Option<ControlCost>,
     /// Processor time of evaluations, which are no part of learning.
     evaluation_seconds: f64,
@@ -162,6 +165,7 @@ impl Worker {
             latency: ANSWER_TIMEOUT_MAX / 8,
             evaluated: evaluated.unwrap_or_else(Instant::now),
             control_cost: None,
+            saved: Instant::now(),
             evaluation_seconds: 0.0,
             cpu_start: 0.0,
             steps_start: learner.steps(),
@@ -304,7 +308,9 @@ impl Worker {
             progress.step_ms = Some(mean);
             progress.compute_relative_to_control = compute;
         });
-        if steps.is_multiple_of(self.settings.checkpoint_steps) {
+        let due = self.saved.elapsed() >= CHECKPOINT_AGE_MAX;
+        if due || steps.is_multiple_of(self.settings.checkpoint_steps) {
+            self.saved = Instant::now();
             self.write_checkpoint()?;
         }
         Ok(())
