@@ -193,11 +193,16 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
         for word in paragraph.split_inclusive(' ') {
             let clean =
                 word.chars().map(|c| if c.is_control() { '·' } else { c }).collect::<Vec<_>>();
-            if line.chars().count() + clean.len() > width && !line.is_empty() {
+            let visible = clean.iter().rposition(|c| *c != ' ').map_or(0, |last| last + 1);
+            if line.chars().count() + visible > width && !line.is_empty() {
                 lines.push(std::mem::take(&mut line));
             }
-            for character in clean {
+            for (index, character) in clean.into_iter().enumerate() {
                 if line.chars().count() == width {
+                    if index >= visible {
+                        // A space at the end of a full line is not seen.
+                        continue;
+                    }
                     lines.push(std::mem::take(&mut line));
                 }
                 line.push(character);
