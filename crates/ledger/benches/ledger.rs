@@ -22,6 +22,8 @@ use support::MemoryTree;
 
 const ACCOUNTS: u64 = 20_000;
 const TRANSFERS: u64 = 10_000;
+/// Eight blocks set the weights of the epoch's bench, the ninth ends the epoch.
+const EPOCH_BLOCKS: u64 = 9;
 
 fn key(index: u64) -> SecretKey {
     SecretKey::from_seed(hash("bench key", &[&index.to_le_bytes()]).0)
@@ -31,7 +33,7 @@ fn genesis(peers: u64, accounts: u64) -> (Genesis, Vec<SecretKey>) {
     let keys: Vec<SecretKey> = (0..accounts.max(peers)).map(key).collect();
     let parameters = Parameters {
         peers_max: 1 << 20,
-        epoch_blocks: if peers > 0 { 1 } else { 1_000 },
+        epoch_blocks: if peers > 0 { EPOCH_BLOCKS } else { 1_000 },
         market_opinions_max: 1_024,
         ..Parameters::default()
     };
@@ -128,6 +130,7 @@ fn epoch(c: &mut Criterion) {
         header = execution.block(&header, proposer(), included, root).header;
         state = execution.state;
     }
+    assert_eq!(state.height().0, EPOCH_BLOCKS - 1);
     let mut group = c.benchmark_group("empty block with an epoch of 4,096 peers");
     group.sample_size(10);
     let end = || propose(&state, &header, 1_000, proposer(), std::iter::empty()).unwrap().1;
