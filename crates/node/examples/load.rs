@@ -165,30 +165,56 @@ fn node(path: &Path) {
     }
 }
 
-/// Hands in transfers at a rate, in turn to all nodes; ends after the time.
+/// Hands in transfers at a rate, to all nodes at once, each with accounts of its own so that nonces
+/// stay in order; ends after the time.
 async fn load(network: &Network, settings: &Settings) -> usize {
-    let keys: Vec<SecretKey> = (0..settings.accounts).map(|index| key(2, index)).collect();
-    let mut nonces = vec![0u64; settings.accounts];
-    let clients: Vec<Client> =
-        network.urls.iter().map(|url| Client::new(vec![url.clone()]).expect("a client")).collect();
+    let share = settings.accounts / network.urls.len();
+    let rate = settings.rate / network.urls.len();
+    let tasks: Vec<_> = network
+        .urls
+        .iter()
+        .enumerate()
+        .map(|(index, url)| {
+            let client = Client::new(vec![url.clone()]).expect("a client");
+            let accounts = index * share..(index + 1) * share;
+            let until = Instant::now() + Duration::from_secs(settings.seconds);
+            tokio::spawn(load_one(client, network.chain, accounts, rate, until))
+        })
+        .collect();
+    let mut sent = 0;
+    for task in tasks {
+        sent += task.await.expect("it does not panic");
+    }
+    sent
+}
+
+async fn load_one(
+    client: Client,
+    chain: Hash,
+    accounts: std::ops::Range<usize>,
+    rate: usize,
+    until: Instant,
+) -> usize {
+    let keys: Vec<SecretKey> = accounts.map(|index| key(2, index)).collect();
+    let mut nonces = vec![0u64; keys.len()];
     let (start, mut sent, mut account) = (Instant::now(), 0usize, 0usize);
-    while start.elapsed() < Duration::from_secs(settings.seconds) {
-        let due = (start.elapsed().as_secs_f64() * settings.rate as f64) as usize;
+    while Instant::now() < until {
+        let due = (start.elapsed().as_secs_f64() * rate as f64) as usize;
         if sent >= due {
             tokio::time::sleep(Duration::from_millis(5)).await;
             continue;
         }
         let batch: Vec<SignedTransaction> = (0..BATCH)
             .map(|_| {
-                account = (account + 1) % settings.accounts;
+                account = (account + 1) % keys.len();
                 let transaction = Transaction {
-                    chain: network.chain,
+                    chain,
                     signer: keys[account].public(),
                     nonce: nonces[account],
                     expires: Height(900),
                     tip: Grains(0),
                     action: Action::Transfer {
-                        to: keys[(account + 1) % settings.accounts].public(),
+                        to: keys[(account + 1) % keys.len()].public(),
                         amount: Grains(1),
                     },
                 };
@@ -196,8 +222,7 @@ async fn load(network: &Network, settings: &Settings) -> usize {
                 SignedTransaction::sign(transaction, &keys[account])
             })
             .collect();
-        let answer = clients[(sent / BATCH) % clients.len()].submit_batch(&batch).await;
-        match answer {
+        match client.submit_batch(&batch).await {
             Ok(answer) if answer.refused > 0 => {
                 eprintln!("refused {}: {:?}", answer.refused, answer.reason);
             }
@@ -265,7 +290,7 @@ async fn report(network: &Network, first: u64, seconds: f64) {
     }
 }
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn run(settings: Settings) {
     let start = Instant::now();
     let network = Network::start(&settings);
