@@ -29,9 +29,9 @@ pub struct Options {
     /// The most that may be paid, in MST
     #[arg(long, value_name = "AMOUNT", default_value = "1")]
     max_cost: Grains,
-    /// Seed of the sampling; 0 takes the most likely byte each time
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    /// Seed of the sampling; 0 takes the most likely byte each time [default: a random one]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     #[command(flatten)]
     network: Network,
     #[command(flatten)]
@@ -92,7 +92,7 @@ pub async fn run(mut options: Options) -> Result<()> {
     let wanted = Ask {
         text: text.clone().into_bytes(),
         bytes: options.max_bytes as usize,
-        seed: options.seed,
+        seed: sampling_seed(options.seed)?,
         peer: options.peer.as_deref().map(|name| find(&peers, name)).transpose()?,
         price_max: options.max_cost,
     };
@@ -104,6 +104,16 @@ pub async fn run(mut options: Options) -> Result<()> {
     .await;
     progress("");
     show(&options, text, bought?, &peers)
+}
+
+/// The wanted seed, or a random one that is not 0.
+fn sampling_seed(wanted: Option<u64>) -> Result<u64> {
+    if let Some(seed) = wanted {
+        return Ok(seed);
+    }
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).context("the system gives no random numbers")?;
+    Ok(u64::from_le_bytes(bytes).max(1))
 }
 
 /// The hot key of the peer of this number, name or address.
