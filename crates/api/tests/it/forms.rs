@@ -60,7 +60,7 @@ fn telemetry() -> Telemetry {
     Telemetry {
         name: "peer-0".to_string(),
         steps: 12,
-        loss_alone: Some(2.3456789012345678),
+        loss_alone: Some(2.345_678_901_234_568),
         loss_with_network: Some(1.0 / 3.0),
         at_ms: 1_700_000_000_000,
         ..Telemetry::default()
