@@ -240,7 +240,7 @@ fn prunable(
 /// The market's configuration, from parameters that passed their ranges.
 fn config(parameters: &Parameters) -> Config {
     let ppb = |value: u64| value as f64 / BILLION as f64;
-    let depth = u32::try_from(parameters.market_depth).unwrap_or(u32::MAX);
+    let depth = |steps: u64| u32::try_from(steps).unwrap_or(u32::MAX);
     let rule = match parameters.market_rule {
         MarketRule::Paper => Rule::Paper,
         MarketRule::Median => Rule::Median,
@@ -248,7 +248,7 @@ fn config(parameters: &Parameters) -> Config {
             walk: if parameters.market_restart {
                 Walk::Restart(ppb(parameters.market_restart_ppb))
             } else {
-                Walk::Depth(depth)
+                Walk::Depth(depth(parameters.market_walk_depth))
             },
             opinions: usize::try_from(parameters.market_opinions_max).ok(),
             truncation: ppb(parameters.market_truncation_ppb),
@@ -257,7 +257,7 @@ fn config(parameters: &Parameters) -> Config {
     Config {
         rule,
         connectivity: Connectivity {
-            depth,
+            depth: depth(parameters.market_depth),
             cutoff: ppb(parameters.market_cutoff_ppb),
             temperature: parameters.market_temperature_milli as f64 / 1_000.0,
             ..Connectivity::default()

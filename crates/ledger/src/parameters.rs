@@ -160,8 +160,10 @@ parameters! {
     fee_per_weight: Grains = Grains(1_000), 0, 1_000_000_000;
     /// How the market turns weights into incentive: 0 paper, 1 median, 2 connected-median.
     market_rule: MarketRule = MarketRule::ConnectedMedian, 0, 2;
-    /// Steps of the walks that say who is connected.
+    /// Steps of the walks that say who is connected: the reported trust, and the paper's rule.
     market_depth: u64 = 3, 1, 16;
+    /// Steps of the walks that make opinions under connected-median, where they do not restart.
+    market_walk_depth: u64 = 5, 1, 16;
     /// Expected visits above which a peer counts as connected, ppb.
     market_cutoff_ppb: u64 = 31_250_000, 1_000, BILLION;
     /// Steepness of trust as a function of connected stake (the paper's 10), in thousandths.
@@ -170,8 +172,8 @@ parameters! {
     market_scaling_rate_ppb: u64 = 50_000_000, 0, 100 * BILLION;
     /// Peers of highest stake whose walks count under connected-median.
     market_opinions_max: u64 = 1_024, 1, 65_536;
-    /// Whether walks under connected-median restart instead of ending after the depth.
-    market_restart: bool = true, 0, 1;
+    /// Whether walks under connected-median restart instead of ending after their depth.
+    market_restart: bool = false, 0, 1;
     /// Probability that such a walk restarts at each step, ppb.
     market_restart_ppb: u64 = 300_000_000, 10_000_000, 990_000_000;
     /// Visits below which a walk is not pursued, ppb; 0 pursues all.
