@@ -208,7 +208,7 @@ fn check_directions(complaints: &mut Vec<Complaint>) -> anyhow::Result<()> {
     for (package, never) in NEVER {
         let output = process::cargo()
             .args(["tree", "--package", package, "--edges", "normal", "--prefix", "none"])
-            .args(["--format", "{p}", "--no-dedupe"])
+            .args(["--format", "{p}"])
             .output()
             .context("cannot run `cargo tree`")?;
         if !output.status.success() {
