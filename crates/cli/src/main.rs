@@ -54,6 +54,12 @@ enum Command {
     Genesis(commands::genesis::Options),
     /// Compute the market without any network
     Market(calculator::market::Options),
+    /// Tell how many are present from how fast a puzzle is solved
+    Presence(calculator::presence::Options),
+    /// Distil reputation from endorsements
+    Reputation(calculator::reputation::Options),
+    /// Design and check payments to verifiers
+    Scoring(calculator::scoring::Options),
     /// Print the reference of all commands as Markdown
     #[command(hide = true)]
     Reference,
@@ -75,6 +81,9 @@ fn main() -> ExitCode {
         Command::Query(options) => commands::block_on(commands::query::run(options)),
         Command::Genesis(options) => commands::genesis::run(&options),
         Command::Market(options) => calculator::market::run(&options),
+        Command::Presence(options) => calculator::presence::run(&options),
+        Command::Reputation(options) => calculator::reputation::run(&options),
+        Command::Scoring(options) => calculator::scoring::run(&options),
 
         Command::Reference => commands::reference::print(&Arguments::command()),
     };

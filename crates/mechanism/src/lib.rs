@@ -6,5 +6,15 @@
 //! on the number of threads.
 //!
 //! - [`market`]: peers price each other; ranks, connectivity, trust, incentive and emission.
+//! - [`presence`]: how many are here, told by how fast a puzzle is solved.
+//! - [`reputation`]: trust distilled from endorsements, what endorsers earn, committees.
+//! - [`scoring`]: payments that make honest checking the best strategy.
+//! - [`random`]: a reproducible generator for simulations.
 
+mod fourier;
 pub mod market;
+mod numeric;
+pub mod presence;
+pub mod random;
+pub mod reputation;
+pub mod scoring;

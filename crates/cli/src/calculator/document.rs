@@ -100,6 +100,30 @@ impl Document {
             .map(Some)
     }
 
+    /// A list of numbers, which must be given.
+    pub fn list_of_numbers(&self, field: &str) -> Result<Vec<f64>> {
+        self.numbers(field)?.ok_or_else(|| anyhow!("field `{field}` is missing"))
+    }
+
+    /// A number, which must be given.
+    pub fn required(&self, field: &str) -> Result<f64> {
+        ensure!(self.has(field), "field `{field}` is missing");
+        self.number(field, 0.0)
+    }
+
+    /// A list of lists of numbers, which must be given.
+    pub fn matrix(&self, field: &str) -> Result<Vec<Vec<f64>>> {
+        let value = self.fields.get(field).ok_or_else(|| anyhow!("field `{field}` is missing"))?;
+        let row = |(i, value): (usize, &Value)| {
+            let row = self.list(&format!("{field}[{i}]"), value)?.iter().enumerate();
+            row.map(|(j, value)| {
+                number(value).with_context(|| format!("field `{field}[{i}][{j}]`"))
+            })
+            .collect::<Result<Vec<f64>>>()
+        };
+        self.list(field, value)?.iter().enumerate().map(row).collect()
+    }
+
     /// A list of `[whole number, whole number, number]`, which must be given.
     pub fn triplets(&self, field: &str) -> Result<Vec<(usize, usize, f64)>> {
         let value = self.fields.get(field).ok_or_else(|| anyhow!("field `{field}` is missing"))?;

@@ -2,3 +2,8 @@
 
 mod document;
 pub mod market;
+pub mod presence;
+pub mod reputation;
+pub mod scoring;
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,7 @@
 //! Integration tests of `muster-mechanism`.
 
 mod market;
+mod presence;
+mod reference;
+mod reputation;
+mod scoring;

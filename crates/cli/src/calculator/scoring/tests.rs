@@ -1,0 +1,79 @@
+use super::*;
+
+const CASES: [&str; 6] = [
+    include_str!("../../../../mechanism/tests/reference/scoring-coin-0.json"),
+    include_str!("../../../../mechanism/tests/reference/scoring-coin-1.json"),
+    include_str!("../../../../mechanism/tests/reference/scoring-lossy-1.json"),
+    include_str!("../../../../mechanism/tests/reference/scoring-lossy-3.json"),
+    include_str!("../../../../mechanism/tests/reference/scoring-pol-0.json"),
+    include_str!("../../../../mechanism/tests/reference/scoring-pol-2.json"),
+];
+
+fn parse(text: &str) -> Result<Document> {
+    Document::parse(text, &FIELDS)
+}
+
+#[test]
+fn recorded_cases_agree_and_pass_their_audit() {
+    for text in CASES {
+        let mut case: Value = serde_json::from_str(text).expect("JSON");
+        let found = design(&parse(text).expect("valid")).expect("valid");
+        for (field, expected) in case["expected"].as_object().expect("an object") {
+            crate::calculator::tests::agree(field, &found[field], expected, 1e-6, 1e-6);
+        }
+        case["given"]["matrix"] = found["matrix"].clone();
+        let audited = audit(&parse(&case.to_string()).expect("valid")).expect("valid");
+        assert_eq!(audited["aligned"], json!(true));
+        let margin = case["given"]["margin"].as_f64().expect("a number");
+        assert!((audited["margin_achieved"].as_f64().expect("a number") - margin).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn comparisons_say_what_is_infeasible() {
+    let report = compare(&parse(CASES[5]).expect("valid")).expect("valid");
+    let rules = report["rules"].as_array().expect("rules");
+    assert_eq!(rules.len(), 7);
+    assert!(rules[0]["infeasible"].is_null() && !rules[1]["infeasible"].is_null());
+    assert_eq!(rules[3]["bound"], json!("inf"));
+}
+
+#[test]
+fn frontiers_have_a_default_grid() {
+    let document = r#"{"detection": [0.5, 0.9], "flags": [1, 2], "flag_rates": [0.5]}"#;
+    let document = Document::parse(document, &FRONTIER_FIELDS).expect("valid");
+    let report = frontier(&document).expect("reachable");
+    let total = |k: usize| report["frontier"][k]["total"].as_f64().expect("a number");
+    assert!(total(0) <= total(1));
+    let document = Document::parse(r#"{"compactness": 0.9}"#, &FRONTIER_FIELDS).expect("valid");
+    assert!(frontier(&document).is_err());
+}
+
+#[test]
+fn refusals_name_the_field() {
+    for (text, words) in [
+        ("{}", "field `prior` is missing"),
+        (r#"{"prior": [0.5, 0.5]}"#, "field `observation` is missing"),
+        (
+            r#"{"prior": [0.5, 0.5], "observation": [[1, 0], [0.5, 0.4]], "cost": [1, 1], "margin": 0}"#,
+            "observation[1] sums to 0.9",
+        ),
+        (
+            r#"{"prior": [0.5, 0.5], "observation": [[1, 0], [0, 1]], "cost": [1, 1]}"#,
+            "field `margin` is missing",
+        ),
+        (
+            r#"{"prior": [0.5, 0.5], "observation": [[1, 0], [0, 1]], "cost": [1, 1], "margin": -1}"#,
+            "margin is -1",
+        ),
+    ] {
+        let refusal = parse(text).and_then(|document| design(&document));
+        let refusal = format!("{:#}", refusal.expect_err("must be refused"));
+        assert!(refusal.contains(words), "{text}: {refusal}");
+    }
+    let same = r#"{"prior": [0.5, 0.5], "observation": [[0.5, 0.5], [0.5, 0.5]], "cost": [0, 0],
+        "margin": 0.1}"#;
+    let report = design(&parse(same).expect("valid")).expect("an answer");
+    assert_eq!(report["feasible"], json!(false));
+    assert!(report["reason"].as_str().expect("words").contains("largest feasible margin is 0"));
+}

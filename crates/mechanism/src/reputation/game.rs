@@ -1,0 +1,292 @@
+//! The reputation game among users who endorse servers only: Section 5.
+//!
+//! `u_i = sum_j r[j] s[i][j] / sum_k s[k][j]`. Its unique equilibrium is everybody playing N(R) = R / |R|_1 (Lemma 2).
+
+use super::{ReputationError, check_length, check_probabilities};
+use crate::numeric::sum;
+use rayon::prelude::*;
+
+/// A profile of strategies over servers, one row per user.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    rows: Vec<Vec<f64>>,
+    /// Column sums.
+    totals: Vec<f64>,
+}
+
+/// The best reply to the others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BestResponse {
+    /// x on the simplex (m).
+    pub strategy: Vec<f64>,
+    /// Its payoff. A supremum where some server with trust is endorsed by nobody else: any positive share of it earns
+    /// all of its reward, and `strategy` gives it a billionth.
+    pub payoff: f64,
+}
+
+/// How far a profile is from equilibrium.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Regret {
+    /// What each user would gain by its best response, not negative (n).
+    pub gains: Vec<f64>,
+    /// The largest: the profile is an eps'-equilibrium for exactly this eps'.
+    pub largest: f64,
+    /// The user with the largest gain.
+    pub user: usize,
+}
+
+/// The outcome of best-response dynamics.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dynamics {
+    /// The last profile.
+    pub profile: Profile,
+    /// Rounds in which every user moved once.
+    pub rounds: usize,
+    /// The largest change of an entry in the last round.
+    pub change: f64,
+}
+
+impl Profile {
+    /// `rows`: n strategies over m servers, each not negative with sum 1 within 1e-9 (then normalised).
+    pub fn new(rows: Vec<Vec<f64>>) -> Result<Self, ReputationError> {
+        let servers = rows.first().map_or(0, Vec::len);
+        if servers == 0 {
+            return Err(ReputationError::Empty { users: rows.len(), servers });
+        }
+        let mut rows = rows;
+        for (user, row) in rows.iter_mut().enumerate() {
+            check_length("a strategy", row.len(), servers)?;
+            check_probabilities("a strategy", row)?;
+            let total = sum(row.iter().copied());
+            if (total - 1.0).abs() > 1e-9 {
+                return Err(ReputationError::NotAStrategy { user, sum: total });
+            }
+            row.iter_mut().for_each(|x| *x /= total);
+        }
+        let mut profile = Self { rows, totals: vec![0.0; servers] };
+        profile.recount();
+        Ok(profile)
+    }
+
+    /// Everybody plays `strategy`.
+    pub fn symmetric(users: usize, strategy: &[f64]) -> Result<Self, ReputationError> {
+        Self::new(vec![strategy.to_vec(); users])
+    }
+
+    /// The strategies.
+    pub fn rows(&self) -> &[Vec<f64>] {
+        &self.rows
+    }
+
+    /// D_PR of the profile (Theorem 5.1): users who endorse servers only all have the same PageRank, so the decoded
+    /// reputation is the mean strategy.
+    pub fn decoded(&self) -> Vec<f64> {
+        self.totals.iter().map(|t| t / self.rows.len() as f64).collect()
+    }
+
+    /// Every user's expected payoff for trust `r` (m, in [0, 1]).
+    pub fn payoffs(&self, trust: &[f64]) -> Result<Vec<f64>, ReputationError> {
+        self.check_trust(trust)?;
+        Ok((0..self.rows.len()).map(|i| self.payoff(i, trust)).collect())
+    }
+
+    /// Who gains how much by deviating. O(n m log m), parallel.
+    ///
+    /// ```
+    /// use muster_mechanism::reputation::{Profile, equilibrium};
+    /// let trust = [0.9, 0.6, 0.1];
+    /// let profile = Profile::symmetric(5, &equilibrium(&trust)?)?;
+    /// assert!(profile.regret(&trust)?.largest < 1e-12);
+    /// # Ok::<(), muster_mechanism::reputation::ReputationError>(())
+    /// ```
+    pub fn regret(&self, trust: &[f64]) -> Result<Regret, ReputationError> {
+        self.check_trust(trust)?;
+        let gains: Vec<f64> = (0..self.rows.len())
+            .into_par_iter()
+            .map(|i| {
+                let best = respond(&self.others(i), trust);
+                (best.payoff - self.payoff(i, trust)).max(0.0)
+            })
+            .collect();
+        let (mut user, mut largest) = (0, 0.0);
+        for (i, &gain) in gains.iter().enumerate() {
+            if gain > largest {
+                (user, largest) = (i, gain);
+            }
+        }
+        Ok(Regret { gains, largest, user })
+    }
+
+    /// Best-response dynamics: users move in turn until no entry changes by more than `tolerance` in a round, for at
+    /// most `rounds_max` rounds.
+    pub fn best_response_dynamics(
+        mut self,
+        trust: &[f64],
+        tolerance: f64,
+        rounds_max: usize,
+    ) -> Result<Dynamics, ReputationError> {
+        self.check_trust(trust)?;
+        let (mut rounds, mut change) = (0, f64::INFINITY);
+        while rounds < rounds_max && change > tolerance {
+            change = 0.0;
+            for i in 0..self.rows.len() {
+                let best = respond(&self.others(i), trust);
+                for j in 0..trust.len() {
+                    let moved = best.strategy[j] - self.rows[i][j];
+                    change = f64::max(change, moved.abs());
+                    self.totals[j] += moved;
+                }
+                self.rows[i] = best.strategy;
+            }
+            self.recount();
+            rounds += 1;
+        }
+        Ok(Dynamics { profile: self, rounds, change })
+    }
+
+    fn check_trust(&self, trust: &[f64]) -> Result<(), ReputationError> {
+        check_length("trust", trust.len(), self.totals.len())?;
+        check_probabilities("trust", trust)
+    }
+
+    fn recount(&mut self) {
+        for j in 0..self.totals.len() {
+            self.totals[j] = sum(self.rows.iter().map(|row| row[j]));
+        }
+    }
+
+    /// What the others put on each server. Exactly 0 where they put nothing.
+    fn others(&self, user: usize) -> Vec<f64> {
+        let row = &self.rows[user];
+        (0..row.len())
+            .map(|j| {
+                let rest = self.totals[j] - row[j];
+                if rest > 1e-13 * self.totals[j] {
+                    return rest;
+                }
+                // All but nothing is left after the subtraction: sum again without this user.
+                sum(self.rows.iter().enumerate().filter(|(i, _)| *i != user).map(|(_, r)| r[j]))
+            })
+            .collect()
+    }
+
+    fn payoff(&self, user: usize, trust: &[f64]) -> f64 {
+        let others = self.others(user);
+        payoff(&self.rows[user], &others, trust)
+    }
+}
+
+/// `sum_j r[j] x[j] / (x[j] + o[j])`, Eq. (2).
+pub(super) fn payoff(strategy: &[f64], others: &[f64], trust: &[f64]) -> f64 {
+    let share = |j: usize| {
+        if strategy[j] > 0.0 { strategy[j] / (strategy[j] + others[j]) } else { 0.0 }
+    };
+    sum((0..trust.len()).map(|j| trust[j] * share(j)))
+}
+
+/// N(R) = R / |R|_1, the equilibrium strategy (Lemma 2).
+///
+/// # Errors
+/// Entries outside [0, 1], or all of them 0.
+pub fn equilibrium(trust: &[f64]) -> Result<Vec<f64>, ReputationError> {
+    check_probabilities("trust", trust)?;
+    let total = sum(trust.iter().copied());
+    if total <= 0.0 {
+        return Err(ReputationError::NoEndorsement);
+    }
+    Ok(trust.iter().map(|r| r / total).collect())
+}
+
+/// The best reply to the others' totals: `x[j] = max(0, sqrt(r[j] o[j] / mu) - o[j])` on the simplex, with mu found by
+/// sorting. O(m log m), exact.
+///
+/// `others` (m): what the others put on each server, not negative; `trust` (m) in [0, 1].
+///
+/// ```
+/// use muster_mechanism::reputation::best_response;
+/// let best = best_response(&[2.0, 1.0], &[0.5, 0.25])?;
+/// assert!((best.strategy[0] - 2.0 / 3.0).abs() < 1e-15);
+/// # Ok::<(), muster_mechanism::reputation::ReputationError>(())
+/// ```
+pub fn best_response(others: &[f64], trust: &[f64]) -> Result<BestResponse, ReputationError> {
+    check_length("others", others.len(), trust.len())?;
+    check_probabilities("trust", trust)?;
+    if trust.is_empty() {
+        return Err(ReputationError::Empty { users: 1, servers: 0 });
+    }
+    if let Some(index) = others.iter().position(|o| !(*o >= 0.0 && o.is_finite())) {
+        return Err(ReputationError::Entry {
+            field: "others",
+            index,
+            value: others[index],
+            wanted: "it must be a finite number that is not negative",
+        });
+    }
+    Ok(respond(others, trust))
+}
+
+/// What is put on servers that nobody else endorses, in total.
+const TOKEN: f64 = 1e-9;
+
+pub(super) fn respond(others: &[f64], trust: &[f64]) -> BestResponse {
+    let free: Vec<usize> =
+        (0..trust.len()).filter(|&j| others[j] == 0.0 && trust[j] > 0.0).collect();
+    let mut order: Vec<usize> =
+        (0..trust.len()).filter(|&j| others[j] > 0.0 && trust[j] > 0.0).collect();
+    let mut strategy = vec![0.0; trust.len()];
+    if order.is_empty() {
+        // Nothing is contested: any strategy that reaches all of it earns all of it.
+        let total = sum(trust.iter().copied());
+        if total > 0.0 {
+            strategy.iter_mut().zip(trust).for_each(|(x, r)| *x = r / total);
+        } else {
+            strategy.fill(1.0 / trust.len() as f64);
+        }
+        return BestResponse { payoff: sum(free.iter().map(|&j| trust[j])), strategy };
+    }
+    let budget = if free.is_empty() { 1.0 } else { 1.0 - TOKEN };
+    free.iter().for_each(|&j| strategy[j] = TOKEN / free.len() as f64);
+    // Marginal pay at x = 0 is r/o: servers enter in that order until the next one's is below mu.
+    order.sort_by(|&a, &b| {
+        (trust[b] / others[b]).total_cmp(&(trust[a] / others[a])).then(a.cmp(&b))
+    });
+    let (mut roots, mut held, mut multiplier) = (0.0, budget, 0.0);
+    let mut taken = 0;
+    for &j in &order {
+        // sqrt(mu) over the servers so far; j enters if its r/o exceeds mu.
+        if taken > 0 && (trust[j] / others[j]).sqrt() <= multiplier {
+            break;
+        }
+        roots += (trust[j] * others[j]).sqrt();
+        held += others[j];
+        multiplier = roots / held;
+        taken += 1;
+    }
+    for &j in &order[..taken] {
+        strategy[j] = ((trust[j] * others[j]).sqrt() / multiplier - others[j]).max(0.0);
+    }
+    // Rounding of large totals may leave the simplex: put it back proportionally.
+    let placed = sum(order[..taken].iter().map(|&j| strategy[j]));
+    if placed > 0.0 {
+        order[..taken].iter().for_each(|&j| strategy[j] *= budget / placed);
+    }
+    BestResponse { payoff: payoff(&strategy, others, trust), strategy }
+}
+
+/// `eps' <= m^2 (n-1)/n^2 (1+eps)/(1-eps)`: how far from equilibrium everybody playing N(R') is, for beliefs within
+/// eps of R (Lemma 3). `noise` = eps in [0, 1).
+pub fn noisy_regret_bound(
+    users: usize,
+    servers: usize,
+    noise: f64,
+) -> Result<f64, ReputationError> {
+    if !(0.0..1.0).contains(&noise) || users == 0 {
+        return Err(ReputationError::Parameter {
+            field: "noise",
+            value: noise,
+            wanted: "it must be at least 0 and below 1, and there must be users",
+        });
+    }
+    let (n, m) = (users as f64, servers as f64);
+    Ok(m * m * (n - 1.0) / (n * n) * (1.0 + noise) / (1.0 - noise))
+}
