@@ -85,7 +85,22 @@ macro_rules! message {
     };
 }
 
-message!(DescribeRequest, "Describe", false, |_message, _fields| ());
+impl Message for DescribeRequest {
+    const METHOD: &'static str = "Describe";
+    const RESPONSE: bool = false;
+
+    fn envelope(&self) -> Option<&Envelope> {
+        self.envelope.as_ref()
+    }
+
+    fn set_envelope(&mut self, envelope: Envelope) {
+        self.envelope = Some(envelope);
+    }
+
+    /// It has no other field.
+    fn fields(&self, _fields: &mut Fields) {}
+}
+
 message!(DescribeResponse, "Describe", true, |message, fields| fields
     .bytes(message.name.as_bytes())
     .bytes(message.version.as_bytes())

@@ -126,7 +126,7 @@ impl<K: Copy + Eq + Hash, T> Queue<K, T> {
             return Some(Popped::Expired(self.remove(expired).item));
         }
         self.popped = self.popped.wrapping_add(1);
-        let index = if self.popped % self.floor_every == 0 {
+        let index = if self.popped.is_multiple_of(self.floor_every) {
             0
         } else {
             (1..self.waiting.len()).fold(0, |best, i| {

@@ -110,8 +110,15 @@ struct Backoff {
 /// Own work that waits for others.
 enum Own {
     Ready,
-    Step { plan: StepPlan, callees: Vec<(PeerIndex, Callee)>, started: Instant },
+    Step(Box<OwnStep>),
     Evaluation(EvaluationPlan),
+}
+
+/// An own step that waits for answers.
+struct OwnStep {
+    plan: StepPlan,
+    callees: Vec<(PeerIndex, Callee)>,
+    started: Instant,
 }
 
 /// The model's thread.
@@ -246,7 +253,8 @@ impl Worker {
             let answers = fetch(&caller, asked, input, true, timeout).await;
             exchange.inbox.notify(Event::Step(answers));
         });
-        self.own = Own::Step { plan, callees, started: Instant::now() };
+        let started = Instant::now();
+        self.own = Own::Step(Box::new(OwnStep { plan, callees, started }));
         Ok(())
     }
 
@@ -256,8 +264,8 @@ impl Worker {
         match event {
             Event::Step(answers) => {
                 let own = std::mem::replace(&mut self.own, Own::Ready);
-                if let Own::Step { plan, callees, started } = own {
-                    self.finish_step(plan, &callees, answers, started)?;
+                if let Own::Step(step) = own {
+                    self.finish_step(*step, answers)?;
                 }
             }
             Event::Evaluation(answers) => {
@@ -280,13 +288,8 @@ impl Worker {
         Ok(began.elapsed())
     }
 
-    fn finish_step(
-        &mut self,
-        plan: StepPlan,
-        callees: &[(PeerIndex, Callee)],
-        answers: Vec<Fetched>,
-        started: Instant,
-    ) -> Result<(), WorkerError> {
+    fn finish_step(&mut self, step: OwnStep, answers: Vec<Fetched>) -> Result<(), WorkerError> {
+        let OwnStep { plan, callees, started } = step;
         let requests: BTreeMap<PeerIndex, RequestId> = answers
             .iter()
             .filter_map(|fetched| Some((fetched.peer, fetched.answer.as_ref().ok()?.0)))
@@ -297,7 +300,7 @@ impl Worker {
             tracing::debug!(peer = peer.0, %error, "an answer was refused");
             self.fail(*peer);
         }
-        self.send_gradients(outcome, &requests, callees);
+        self.send_gradients(outcome, &requests, &callees);
         let step_ms = started.elapsed().as_secs_f64() * 1e3;
         let steps = self.learner.steps();
         self.exchange.set_steps(steps);
