@@ -1,5 +1,6 @@
 //! Integration tests of `muster-mechanism`.
 
+mod committee;
 mod market;
 mod presence;
 mod reference;
