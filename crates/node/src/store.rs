@@ -227,7 +227,8 @@ fn prefix_of(hash: &Hash) -> u64 {
 /// The database of one node.
 #[derive(Debug)]
 pub struct Store {
-    database: Database,
+    /// There until the store is dropped.
+    database: Option<Database>,
     path: PathBuf,
     pending: Mutex<PendingIndex>,
 }
@@ -253,12 +254,27 @@ impl Store {
         genesis: &Genesis,
         validator: &PublicKey,
     ) -> Result<(Self, Opened), NodeError> {
+        let open = || Self::open_unguarded(path, cache_bytes, genesis, validator);
+        // The database trusts some of what it reads: a damaged file can make it panic. Whatever it
+        // held is dropped with the panic, so that nothing half-read is used.
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(open)).unwrap_or_else(|_| {
+            let reason = "it contradicts itself".to_string();
+            Err(StoreError::Damaged { path: path.to_path_buf(), reason }.into())
+        })
+    }
+
+    fn open_unguarded(
+        path: &Path,
+        cache_bytes: usize,
+        genesis: &Genesis,
+        validator: &PublicKey,
+    ) -> Result<(Self, Opened), NodeError> {
         let database = Database::builder()
             .set_cache_size(cache_bytes)
             .create(path)
             .map_err(|error| store_error(path, error.into()))?;
         let store = Self {
-            database,
+            database: Some(database),
             path: path.to_path_buf(),
             pending: Mutex::new(PendingIndex::default()),
         };
@@ -271,6 +287,10 @@ impl Store {
         Ok((store, opened))
     }
 
+    fn database(&self) -> &Database {
+        self.database.as_ref().expect("it is taken only when the store is dropped")
+    }
+
     fn error(&self, error: impl Into<redb::Error>) -> StoreError {
         store_error(&self.path, error.into())
     }
@@ -280,7 +300,7 @@ impl Store {
     }
 
     fn read(&self) -> Result<ReadTransaction, StoreError> {
-        self.database.begin_read().map_err(|error| self.error(error))
+        self.database().begin_read().map_err(|error| self.error(error))
     }
 
     fn is_empty(&self) -> Result<bool, StoreError> {
@@ -413,7 +433,7 @@ impl Store {
         &self,
         body: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
     ) -> Result<(), StoreError> {
-        let transaction = self.database.begin_write().map_err(|error| self.error(error))?;
+        let transaction = self.database().begin_write().map_err(|error| self.error(error))?;
         body(&transaction).map_err(|error| self.error(error))?;
         transaction.commit().map_err(|error| self.error(error))
     }
@@ -616,6 +636,18 @@ impl Store {
     /// When the disk fails.
     pub fn tree(&self, value: Option<(KeyHash, Vec<u8>)>) -> Result<TreeSnapshot, StoreError> {
         Ok(TreeSnapshot { transaction: self.read()?, value })
+    }
+}
+
+impl Drop for Store {
+    /// Closing writes what the database knows of its free pages; where a page of that is damaged
+    /// it panics. All that was committed is safe before.
+    fn drop(&mut self) {
+        let database = self.database.take();
+        let close = std::panic::AssertUnwindSafe(|| drop(database));
+        if std::panic::catch_unwind(close).is_err() {
+            tracing::error!(path = %self.path.display(), "the database is damaged: closing it failed");
+        }
     }
 }
 
