@@ -3,8 +3,7 @@ use muster_mechanism::random::Stream;
 use muster_mechanism::reputation::{
     ContributionSettings, Contributions, EndorsementGraph, IncrementalRank, Misinformation,
     Profile, RankSettings, Refresh, RepeatedGame, ReputationError, ServerExit, Teleport,
-    best_response, committee_size, distortion, equilibrium, honest_counts, honest_majority,
-    lottery, noisy_regret_bound, top_committee,
+    best_response, distortion, equilibrium, honest_counts, noisy_regret_bound,
 };
 use proptest::prelude::*;
 
