@@ -86,10 +86,13 @@ pub fn yield_to_validators() {
     }
 }
 
-/// Lines of what happens on stderr, at the level of RUST_LOG (info by default).
+/// What is logged where RUST_LOG says nothing: the engine tells every vote at the level of info.
+const LOG_FILTER: &str = "info,arc_malachitebft=warn";
+
+/// Lines of what happens on stderr, as RUST_LOG filters them.
 pub fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(LOG_FILTER));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
