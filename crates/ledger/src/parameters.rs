@@ -177,7 +177,7 @@ parameters! {
     /// Probability that such a walk restarts at each step, ppb.
     market_restart_ppb: u64 = 300_000_000, 10_000_000, 990_000_000;
     /// Visits below which a walk is not pursued, ppb; 0 pursues all.
-    market_truncation_ppb: u64 = 0, 0, 10_000_000;
+    market_truncation_ppb: u64 = 100_000, 0, 10_000_000;
     /// Most entries of a peer's payout row; smaller ones are withheld.
     payouts_max: u64 = 256, 1, 65_536;
     /// Issue of an epoch as a part of all stake, before halvings, ppb (the paper's tau).
