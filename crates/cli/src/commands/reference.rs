@@ -35,7 +35,9 @@ fn section(text: &mut String, name: &str, command: &Command) -> Result<()> {
     let level = if name.matches(' ').count() > 1 { "###" } else { "##" };
     writeln!(text, "\n{level} `{name}`\n")?;
     if let Some(about) = command.get_about() {
-        writeln!(text, "{about}.\n")?;
+        let about = about.to_string();
+        let end = if about.ends_with(['.', '?', '!']) { "" } else { "." };
+        writeln!(text, "{about}{end}\n")?;
     }
     let arguments = command
         .get_arguments()
