@@ -1,14 +1,14 @@
 //! Hashes and signatures.
 //!
 //! SHA-256 with a domain tag and length-prefixed fields, so that no two messages of different
-//! meaning hash alike; Ed25519 as ZIP-215 defines validity (crate `ed25519-consensus`), so that
+//! meaning hash alike; Ed25519 as ZIP-215 defines validity (crate `ed25519-zebra`), so that
 //! single and batch verification agree on every signature, which a ledger needs.
 
 use std::fmt;
 use std::str::FromStr;
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use ed25519_consensus::{SigningKey, VerificationKey, VerificationKeyBytes, batch};
+use ed25519_zebra::{SigningKey, VerificationKey, VerificationKeyBytes, batch};
 use rayon::prelude::*;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
@@ -192,16 +192,16 @@ impl FromStr for Signature {
 /// ```
 #[derive(Clone)]
 pub struct SecretKey {
-    // `SigningKey` zeroizes itself when dropped.
-    key: SigningKey,
+    // `SigningKey` does not wipe itself.
+    key: zeroize::Zeroizing<SigningKey>,
     public: PublicKey,
 }
 
 impl SecretKey {
     /// The key of a 32-byte seed (RFC 8032).
     pub fn from_seed(seed: [u8; 32]) -> Self {
-        let key = SigningKey::from(seed);
-        let public = PublicKey(key.verification_key().to_bytes());
+        let key = zeroize::Zeroizing::new(SigningKey::from(seed));
+        let public = PublicKey(key.verification_key().into());
         Self { key, public }
     }
 
@@ -217,7 +217,7 @@ impl SecretKey {
 
     /// Signs `hash(domain, [bytes])`.
     pub fn sign(&self, domain: &str, bytes: &[u8]) -> Signature {
-        Signature(self.key.sign(&hash(domain, &[bytes]).0).to_bytes())
+        Signature(self.key.sign(&hash(domain, &[bytes]).0).into())
     }
 }
 
@@ -248,7 +248,7 @@ impl Claim {
 
     /// Checks this claim alone.
     pub fn verify(&self) -> bool {
-        let signature = ed25519_consensus::Signature::from(self.signature.0);
+        let signature = ed25519_zebra::Signature::from(self.signature.0);
         VerificationKey::try_from(self.key.0)
             .is_ok_and(|key| key.verify(&signature, &self.digest.0).is_ok())
     }
@@ -271,7 +271,7 @@ fn verify_chunk(chunk: &[Claim]) -> bool {
     let mut verifier = batch::Verifier::new();
     let mut transcript = Sha256::new();
     for claim in chunk {
-        let signature = ed25519_consensus::Signature::from(claim.signature.0);
+        let signature = ed25519_zebra::Signature::from(claim.signature.0);
         verifier.queue((VerificationKeyBytes::from(claim.key.0), signature, &claim.digest.0));
         transcript.update(claim.key.0);
         transcript.update(claim.digest.0);
