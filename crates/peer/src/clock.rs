@@ -4,8 +4,13 @@ use muster_learning::{Corpus, Learner, LearnerError, TrainingConfig};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
-/// Own steps between two measurements of the control.
-const EVERY: u64 = 24;
+/// Own steps between two measurements of the control, at first and later.
+const EVERY_AT_FIRST: u64 = 4;
+const EVERY: u64 = 32;
+/// Measurements before the cost is told, and after which they become rare.
+const FIRST: usize = 5;
+/// Measurements that count; the latest replace the earliest.
+const COUNTED: usize = 32;
 
 /// Seconds of processor time of this thread; zero where the system does not tell.
 pub(crate) fn thread_seconds() -> f64 {
@@ -18,8 +23,9 @@ pub(crate) fn thread_seconds() -> f64 {
 /// machine slows both alike: a learner of the same sizes that asks nobody takes the same step.
 pub(crate) struct ControlCost {
     learner: Learner,
-    seconds: f64,
-    steps: u32,
+    /// Seconds of the latest measurements.
+    seconds: Vec<f64>,
+    measured: usize,
 }
 
 impl ControlCost {
@@ -33,8 +39,8 @@ impl ControlCost {
         let text: Vec<u8> = (0..model.context * 40).map(|i| (i * 31 % 251) as u8).collect();
         let corpus = Corpus::new(text, model.context)
             .expect("forty contexts of text are more than the ten and one byte that are needed");
-        let mut cost =
-            Self { learner: Learner::new(model, training, corpus, 0)?, seconds: 0.0, steps: 0 };
+        let learner = Learner::new(model, training, corpus, 0)?;
+        let mut cost = Self { learner, seconds: Vec::new(), measured: 0 };
         // The first step of any learner meets cold caches.
         cost.step()?;
         Ok(cost)
@@ -46,19 +52,28 @@ impl ControlCost {
         Ok(())
     }
 
-    /// Measures again if it is time; gives the mean in seconds, and what measuring cost.
+    /// Measures again if it is time; gives the median in seconds, once there are enough
+    /// measurements, and what this one cost.
     ///
     /// # Errors
     /// None but our own mistakes.
-    pub fn measure(&mut self, own_steps: u64) -> Result<(f64, f64), LearnerError> {
+    pub fn measure(&mut self, own_steps: u64) -> Result<(Option<f64>, f64), LearnerError> {
+        let every = if self.measured < FIRST { EVERY_AT_FIRST } else { EVERY };
         let mut spent = 0.0;
-        if self.steps == 0 || own_steps.is_multiple_of(EVERY) {
+        if own_steps.is_multiple_of(every) {
             let cpu = thread_seconds();
             self.step()?;
             spent = thread_seconds() - cpu;
-            self.seconds += spent;
-            self.steps += 1;
+            if self.seconds.len() < COUNTED {
+                self.seconds.push(spent);
+            } else {
+                self.seconds[self.measured % COUNTED] = spent;
+            }
+            self.measured += 1;
         }
-        Ok((self.seconds / f64::from(self.steps), spent))
+        let mut sorted = self.seconds.clone();
+        sorted.sort_by(f64::total_cmp);
+        let enough = sorted.len() >= FIRST;
+        Ok((enough.then(|| sorted[sorted.len() / 2]), spent))
     }
 }

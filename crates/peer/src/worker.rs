@@ -31,14 +31,14 @@ use tokio::sync::{Semaphore, oneshot};
 const SERVE_SHARE: f64 = 4.0;
 /// Longest wait for the answers to an own step; it adapts to what peers take, down to the shortest.
 const ANSWER_TIMEOUT_MAX: Duration = Duration::from_secs(4);
-const ANSWER_TIMEOUT_MIN: Duration = Duration::from_millis(750);
+const ANSWER_TIMEOUT_MIN: Duration = Duration::from_millis(1500);
 /// How long a gradient may take to be taken.
 const GRADIENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Gradients on their way at once; further ones are not sent.
 const GRADIENTS_MAX: usize = 16;
 /// How long a peer that did not answer is left alone: at first, and at most.
 const BACKOFF_MIN: Duration = Duration::from_millis(500);
-const BACKOFF_MAX: Duration = Duration::from_secs(60);
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// Oldest that a checkpoint gets while steps are made: what a crash can cost at most.
 const CHECKPOINT_AGE_MAX: Duration = Duration::from_secs(15);
 /// Continuations generated at once.
@@ -392,10 +392,11 @@ impl Worker {
     pub(crate) fn note(&mut self, fetched: Vec<Fetched>) -> Vec<Option<Activations>> {
         let mut answers = Vec::with_capacity(fetched.len());
         for Fetched { peer, answer, took } in fetched {
+            // Those that never came count as well: a busy network is given more time.
+            self.latency = self.latency.mul_f64(0.95) + took.mul_f64(0.05);
             match answer {
                 Ok((_, answer)) => {
                     self.backoff.remove(&peer);
-                    self.latency = self.latency.mul_f64(0.95) + took.mul_f64(0.05);
                     answers.push(Some(answer));
                 }
                 Err(error) => {
@@ -410,7 +411,7 @@ impl Worker {
 
     fn fail(&mut self, peer: PeerIndex) {
         let failures = self.backoff.get(&peer).map_or(0, |backoff| backoff.failures);
-        let wait = BACKOFF_MIN.saturating_mul(4_u32.saturating_pow(failures)).min(BACKOFF_MAX);
+        let wait = BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(failures)).min(BACKOFF_MAX);
         let until = Instant::now() + wait;
         self.backoff.insert(peer, Backoff { failures: failures.saturating_add(1), until });
     }
@@ -441,6 +442,7 @@ impl Worker {
         let (control, spent) = cost.measure(self.learner.steps())?;
         // The measurement itself is no part of learning.
         self.cpu_start += spent;
+        let Some(control) = control else { return Ok(None) };
         let steps = (self.learner.steps() - self.steps_start) as f64;
         let spent = thread_seconds() - self.cpu_start - self.evaluation_seconds - steps * control;
         Ok((control > 0.0 && steps > 0.0).then(|| spent / (steps * control)))
