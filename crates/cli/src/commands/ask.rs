@@ -21,7 +21,7 @@ pub struct Options {
     /// The text to continue; - reads standard input
     text: String,
     /// How many bytes to buy
-    #[arg(long, value_name = "N", default_value_t = 120)]
+    #[arg(long, value_name = "N", default_value_t = 64)]
     max_bytes: u32,
     /// Ask this peer (number or name) [default: the one with the most incentive that answers]
     #[arg(long, value_name = "PEER")]
