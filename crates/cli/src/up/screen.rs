@@ -223,8 +223,8 @@ const PEER_COLUMNS: [(&str, u16); 11] = [
     ("behaviour", 9),
     ("state", 10),
     ("steps", 7),
-    ("loss alone", 10),
-    ("network", 8),
+    ("alone", 8),
+    ("with net", 8),
     ("student", 8),
     ("gain ±2se", 16),
     ("stake", 11),
@@ -240,7 +240,7 @@ fn draw_peers(frame: &mut Frame<'_>, area: Rect, view: &View, palette: Palette) 
     });
     let header = Row::new(header).style(palette.strong());
     let widths = PEER_COLUMNS.map(|(_, width)| Constraint::Length(width));
-    frame.render_widget(Table::new(rows, widths).header(header).column_spacing(2), area);
+    frame.render_widget(Table::new(rows, widths).header(header).column_spacing(1), area);
 }
 
 fn peer_row(one: &PeerView, palette: Palette) -> Row<'static> {
