@@ -8,7 +8,7 @@
 //!   queued by their sender's standing ([`queue`], [`inbox`]); answers are signed and remembered
 //!   ([`evidence`]);
 //! - [`worker`]: the model's thread, where the learner lives; own steps, requests of others, and
-//!   bought continuations ([`ask`], [`payment`]) take turns; [`behaviour`] holds honest conduct and
+//!   bought continuations ([`mod@ask`], [`payment`]) take turns; [`behaviour`] holds honest conduct and
 //!   the simulated attacks;
 //! - [`refresh`], [`clerk`], [`report`]: the ledger, through the HTTP interface of its nodes.
 //!

@@ -1,7 +1,7 @@
 //! The model's thread: own steps, others' requests, and bought continuations, in turns.
 //!
 //! The learner lives here alone. While an own step waits for the answers of other peers, the thread
-//! serves; between own steps it serves for at most [`SERVE_SHARE`] times as long as an own step
+//! serves; between own steps it serves for at most `SERVE_SHARE` times as long as an own step
 //! takes, so neither side starves the other. Answers arrive as events.
 
 use crate::behaviour::{Conduct, Shares};

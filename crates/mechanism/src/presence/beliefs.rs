@@ -16,7 +16,7 @@ pub struct Beliefs {
 
 impl Beliefs {
     /// `players` = p_1..p_m and `malicious` = q_0..q_n. Both positive everywhere, each with sum 1 within 1e-9 (and then
-    /// normalised exactly), q strictly log-concave: q[j+1]/q[j] < q[j]/q[j-1].
+    /// normalised exactly), q strictly log-concave: `q[j+1]/q[j] < q[j]/q[j-1]`.
     ///
     /// ```
     /// use muster_mechanism::presence::{Beliefs, PresenceError};

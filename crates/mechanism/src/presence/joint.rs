@@ -79,7 +79,7 @@ impl JointBeliefs {
         Ok(())
     }
 
-    /// The game with this belief. Its "players" are headcounts: `beliefs().players()` is r[k] and
+    /// The game with this belief. Its "players" are headcounts: `beliefs().players()` is `r[k]` and
     /// `payoffs().acting()` is V(k), since those are all that the solution time depends on.
     ///
     /// # Errors

@@ -104,11 +104,11 @@ pub enum PresenceError {
         "malicious is not log-concave at index {index}: q[{index}+1]/q[{index}] = {after:e} must be below q[{index}]/q[{index}-1] = {before:e}"
     )]
     NotLogConcave {
-        /// j with q[j+1]/q[j] >= q[j]/q[j-1].
+        /// j with `q[j+1]/q[j] >= q[j]/q[j-1]`.
         index: usize,
-        /// q[j]/q[j-1].
+        /// `q[j]/q[j-1]`.
         before: f64,
-        /// q[j+1]/q[j].
+        /// `q[j+1]/q[j]`.
         after: f64,
     },
     /// W does not rise strictly.

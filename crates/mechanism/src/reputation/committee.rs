@@ -43,7 +43,7 @@ pub fn top_committee<K: Ord>(
 /// reputation among those left. In the order drawn. Servers without reputation are never drawn.
 ///
 /// `words`: public randomness, one uniform 64-bit word per server in the order of the servers. Server j gets the key
-/// `-ln(u[j]) / rho[j]`, exponential with rate rho[j], and the smallest keys win (Efraimidis and Spirakis 2006): the
+/// `-ln(u[j]) / rho[j]`, exponential with rate `rho[j]`, and the smallest keys win (Efraimidis and Spirakis 2006): the
 /// chance of a server never falls when its reputation rises.
 ///
 /// # Errors

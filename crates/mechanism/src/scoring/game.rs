@@ -28,7 +28,7 @@ impl VerificationGame {
     /// `prior` = pi (m) over the truth; `observation[t][x]` = P(observe x | truth t), m x m, rows with sum 1;
     /// `cost` = c (m) by observation, not negative. Sums may be off by 1e-9 and are then normalised exactly.
     ///
-    /// Where q[x] is 0, the belief after x weighs the types of prior 0 by O[t][x], the limit of a small common prior.
+    /// Where `q[x]` is 0, the belief after x weighs the types of prior 0 by `O[t][x]`, the limit of a small common prior.
     ///
     /// # Errors
     /// Wrong shapes, numbers or sums; [`ScoringError::ImpossibleObservation`].

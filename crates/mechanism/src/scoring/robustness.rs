@@ -11,7 +11,7 @@ pub struct Robustness {
     pub margin: f64,
     /// M.
     pub bound: f64,
-    /// The smallest positive q[x].
+    /// The smallest positive `q[x]`.
     pub marginal_min: f64,
 }
 
@@ -124,7 +124,7 @@ impl VerificationGame {
     }
 
     /// The largest e for which the matrix keeps `margin` under the prior `pi + e direction`. `direction` (m) sums
-    /// to 0. Every constraint, multiplied by q[x], is linear in e, so the answer is a ratio and not a search. At most
+    /// to 0. Every constraint, multiplied by `q[x]`, is linear in e, so the answer is a ratio and not a search. At most
     /// the e at which a probability would fall below 0.
     ///
     /// ```
