@@ -1,5 +1,23 @@
-//! Experiments that run Muster's mechanisms on many seeds.
+//! Experiments that run Muster's mechanisms: the papers' figures, tables and theorems, and the
+//! questions that the papers leave open.
 //!
+//! - [`experiment`]: what an experiment is.
+//! - [`figure`]: what a figure shows.
+//! - [`market`], [`presence`], [`reputation`], [`verification`]: the experiments.
 //! - [`cabal`]: how a cabal's share of all stake develops, by rule, graph, leak and stake.
 
 pub mod cabal;
+pub mod experiment;
+pub mod figure;
+pub mod market;
+pub mod presence;
+pub mod reputation;
+pub mod verification;
+
+use experiment::Experiment;
+
+/// All experiments, in the order of the page.
+pub fn all() -> Vec<&'static dyn Experiment> {
+    [presence::EXPERIMENTS, verification::EXPERIMENTS, reputation::EXPERIMENTS, market::EXPERIMENTS]
+        .concat()
+}

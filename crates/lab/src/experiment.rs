@@ -1,0 +1,154 @@
+//! What an experiment is: cells that can be computed in any order, on any machine, and a report that
+//! is drawn from all of them.
+//!
+//! A cell is a pure function of the setting and its number. So a sweep gives the same numbers for any
+//! number of threads, goes on where it stopped, and can be split between machines.
+
+use std::path::PathBuf;
+
+use crate::figure::Figure;
+
+/// How much to compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// Few seeds and coarse grids: the shape of every result, in seconds.
+    Quick,
+    /// The sizes and seeds that the documentation quotes.
+    Full,
+}
+
+/// What an experiment is run with. Together with the number of a cell it decides every result.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// How much to compute.
+    pub scale: Scale,
+    /// From which every random number comes.
+    pub seed: u64,
+    /// Where the real data lies, for experiments that ask for a file of it.
+    pub data: Option<PathBuf>,
+}
+
+/// One value of a row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// A finite number. What has no value is [`Value::Absent`].
+    Number(f64),
+    /// A name.
+    Text(String),
+    /// Not defined for this row.
+    Absent,
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        if number.is_finite() { Self::Number(number) } else { Self::Absent }
+    }
+}
+
+impl From<usize> for Value {
+    fn from(number: usize) -> Self {
+        Self::Number(number as f64)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+/// As many values as the experiment has columns.
+pub type Row = Vec<Value>;
+
+/// All rows of an experiment, in the order of its cells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// The names of the columns, in the words of the field, units last.
+    pub columns: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Row>,
+}
+
+/// How a claim fared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// What we measured agrees with it.
+    Agrees,
+    /// What we measured contradicts it.
+    Differs,
+    /// The source does not say; this is our answer.
+    Answered,
+}
+
+/// A claim of a source beside what we measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// What the source claims or leaves open, with its equation, table or theorem.
+    pub claim: String,
+    /// What we measured, with numbers.
+    pub measured: String,
+    /// How the two compare; computed, never written by hand.
+    pub verdict: Verdict,
+}
+
+/// What an experiment shows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Report {
+    /// Claims beside measurements.
+    pub findings: Vec<Finding>,
+    /// Figures, drawn as SVG and PNG.
+    pub figures: Vec<Figure>,
+    /// Small tables for the page, each with its caption.
+    pub tables: Vec<(String, Table)>,
+}
+
+/// Why an experiment could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum ExperimentError {
+    /// A file of real data is not there.
+    #[error("needs {file}, which is not in the data directory; give --data DIR")]
+    DataMissing {
+        /// The name of the file.
+        file: &'static str,
+    },
+    /// A file of real data cannot be read.
+    #[error("cannot read {file}: {reason}")]
+    Data {
+        /// The file, and the line where there is one.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A mechanism refused what the experiment gave it.
+    #[error("{0}")]
+    Mechanism(#[from] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// One experiment.
+pub trait Experiment: Sync {
+    /// The name on the command line and of the directory: `presence-figure-1`.
+    fn name(&self) -> &'static str;
+    /// A heading for people.
+    fn title(&self) -> &'static str;
+    /// Paper, and the figure, table, theorem or question in it.
+    fn source(&self) -> &'static str;
+    /// The columns of the rows that cells give.
+    fn columns(&self) -> &'static [&'static str];
+    /// The file of real data without which it cannot run.
+    fn data_file(&self) -> Option<&'static str> {
+        None
+    }
+    /// How many cells there are.
+    fn cells(&self, setting: &Setting) -> usize;
+    /// The rows of cell `index`: a pure function of its arguments. A cell takes seconds, not minutes;
+    /// what it computes inside uses one thread.
+    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError>;
+    /// What all rows show. Pure as well.
+    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError>;
+}
