@@ -75,6 +75,42 @@ pub struct Table {
     pub rows: Vec<Row>,
 }
 
+impl Table {
+    /// The rows, each with the names of its columns.
+    pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
+        self.rows.iter().map(|row| Record { columns: &self.columns, row })
+    }
+}
+
+/// A row with the names of its columns.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'t> {
+    columns: &'t [String],
+    row: &'t [Value],
+}
+
+impl<'t> Record<'t> {
+    /// The number in a column; NaN where there is none, so that no comparison with it holds.
+    pub fn number(&self, column: &str) -> f64 {
+        match self.value(column) {
+            Some(Value::Number(number)) => *number,
+            _ => f64::NAN,
+        }
+    }
+
+    /// The text in a column; empty where there is none.
+    pub fn text(&self, column: &str) -> &'t str {
+        match self.value(column) {
+            Some(Value::Text(text)) => text,
+            _ => "",
+        }
+    }
+
+    fn value(&self, column: &str) -> Option<&'t Value> {
+        self.row.get(self.columns.iter().position(|name| name == column)?)
+    }
+}
+
 /// How a claim fared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
