@@ -105,6 +105,15 @@ impl Epoch {
     /// What one unit of emission of peer `i` pays, given the weights of this epoch. Under
     /// [`Rule::ConnectedMedian`] a peer whose opinion was not computed pays nobody.
     ///
+    /// ```
+    /// use muster_mechanism::market::{Config, Weights, epoch};
+    /// let weights = Weights::from_triplets(3, [(0, 1, 1.0), (1, 0, 1.0), (2, 0, 0.5), (2, 1, 0.5)])?;
+    /// let found = epoch(&weights, &[40.0, 40.0, 20.0], None, &Config::default())?;
+    /// let paid: f64 = found.payout_row(&weights, 0).map(|(_, share)| share).sum();
+    /// assert!(paid > 0.0 && paid <= 1.0);
+    /// # Ok::<(), muster_mechanism::market::Error>(())
+    /// ```
+    ///
     /// # Panics
     /// If `weights` is of another size, or `i` is not below its number of peers.
     pub fn payout_row<'a>(&'a self, weights: &'a Weights, i: usize) -> PayoutRow<'a> {
@@ -136,6 +145,16 @@ impl Epoch {
 /// `config.gated` is off. The other rules mint in every epoch and leave the scaling alone: their
 /// loss is only reported, and stepping it in a graph too sparse for the paper's cutoff would
 /// scale everybody to nothing.
+///
+/// ```
+/// use muster_mechanism::market::{Config, Weights, epoch};
+/// // Two peers value each other; the third values them, and nobody values it.
+/// let weights = Weights::from_triplets(3, [(0, 1, 1.0), (1, 0, 1.0), (2, 0, 0.5), (2, 1, 0.5)])?;
+/// let found = epoch(&weights, &[40.0, 40.0, 20.0], None, &Config::default())?;
+/// assert_eq!(found.incentive[2], 0.0);
+/// assert!((found.minted - 0.01 * 100.0).abs() < 1e-9);
+/// # Ok::<(), muster_mechanism::market::Error>(())
+/// ```
 ///
 /// # Errors
 /// [`Error::Parameter`], [`Error::Length`], [`Error::EntryInvalid`], [`Error::NoStake`].

@@ -137,6 +137,16 @@ impl Cabal {
 
     /// The cabal's share of all stake after each of `blocks` blocks. A block mints `inflation` in
     /// proportion to the incentive if the loss is negative, and otherwise steps the scaling.
+    ///
+    /// ```
+    /// use muster_mechanism::market::simulation::Cabal;
+    /// let (pair, stake) = ([0.0, 1.0, 1.0, 0.0], 0.5 * 0.6);
+    /// let mut market = Cabal::new(&pair, &[stake; 2], &pair, &[0.2; 2], 10.0)?;
+    /// let share = market.run(100, 0.1, 0.05);
+    /// assert!(share[99] < share[0] && share[0] < 0.4, "the smaller side decays");
+    /// assert_eq!(market.gradient().len(), 4);
+    /// # Ok::<(), muster_mechanism::market::simulation::SimulationError>(())
+    /// ```
     pub fn run(&mut self, blocks: usize, inflation: f64, learning_rate: f64) -> Vec<f64> {
         (0..blocks)
             .map(|_| {

@@ -30,6 +30,16 @@ pub struct Weights {
 impl Weights {
     /// Builds the matrix of `peers` peers from `(row, column, weight)` in any order.
     ///
+    /// ```
+    /// use muster_mechanism::market::{Error, Weights};
+    /// let weights = Weights::from_triplets(3, [(0, 1, 0.25), (0, 2, 0.75), (2, 0, 1.0)])?;
+    /// assert_eq!((weights.peers(), weights.count()), (3, 3));
+    /// assert_eq!((weights.get(0, 2), weights.get(1, 0)), (0.75, 0.0));
+    /// let too_large = Weights::from_triplets(2, [(0, 1, 1.5)]);
+    /// assert!(matches!(too_large, Err(Error::RowTooLarge { row: 0, .. })));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::PeerOutOfRange`], [`Error::WeightInvalid`], [`Error::WeightTwice`],
     /// [`Error::RowTooLarge`], [`Error::TooManyPeers`].
@@ -73,6 +83,13 @@ impl Weights {
 
     /// Takes over arrays in compressed-sparse-row form: `offsets` has one entry more than there
     /// are peers, row `i` is `columns[offsets[i]..offsets[i + 1]]` with rising columns.
+    ///
+    /// ```
+    /// use muster_mechanism::market::Weights;
+    /// let weights = Weights::from_csr(vec![0, 2, 2, 3], vec![1, 2, 0], vec![0.25, 0.75, 1.0])?;
+    /// assert_eq!(weights.row(0), (&[1, 2][..], &[0.25, 0.75][..]));
+    /// # Ok::<(), muster_mechanism::market::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`Weights::from_triplets`], and [`Error::Malformed`] where the arrays do not fit

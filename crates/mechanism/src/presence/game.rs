@@ -169,6 +169,19 @@ impl Core {
 impl Game {
     /// A game in which one solution by the deadline counts, as in the paper.
     ///
+    /// ```
+    /// use muster_mechanism::presence::{Beliefs, Game, Payoffs, Rate, Seconds};
+    /// let game = Game::new(
+    ///     Beliefs::new(vec![0.2, 0.3, 0.5], vec![0.6, 0.3, 0.1])?,
+    ///     Payoffs::new(vec![0.0, 1.0, 3.0], 1.9)?,
+    ///     Rate::per_second(0.05)?,
+    /// )?;
+    /// assert!(game.payoff_at_zero() > 1.9 && game.payoff_at_infinity() < 1.9);
+    /// let short = game.payoff_at(Seconds::new(1.0)?);
+    /// assert!(game.payoff_at_infinity() < short && short < game.payoff_at_zero());
+    /// # Ok::<(), muster_mechanism::presence::PresenceError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`PresenceError::Length`] if there is not one payoff per number of players.
     pub fn new(beliefs: Beliefs, payoffs: Payoffs, rate: Rate) -> Result<Self, PresenceError> {
@@ -240,6 +253,20 @@ impl Game {
     }
 
     /// [`payoff_at`](Self::payoff_at) for many deadlines, in parallel; the same bits for any number of threads.
+    ///
+    /// ```
+    /// # use muster_mechanism::presence::{Beliefs, Game, Payoffs, Rate};
+    /// # let game = Game::new(
+    /// #     Beliefs::new(vec![0.2, 0.3, 0.5], vec![0.6, 0.3, 0.1])?,
+    /// #     Payoffs::new(vec![0.0, 1.0, 3.0], 1.9)?,
+    /// #     Rate::per_second(0.05)?,
+    /// # )?;
+    /// # use muster_mechanism::presence::Seconds;
+    /// let deadlines = [Seconds::new(1.0)?, Seconds::new(10.0)?, Seconds::new(100.0)?];
+    /// let curve = game.curve(&deadlines);
+    /// assert!(curve[0] > curve[1] && curve[1] > curve[2], "strictly decreasing (Proposition 1)");
+    /// # Ok::<(), muster_mechanism::presence::PresenceError>(())
+    /// ```
     pub fn curve(&self, deadlines: &[Seconds]) -> Vec<f64> {
         deadlines.par_iter().map(|&t| self.payoff_at(t)).collect()
     }
@@ -250,6 +277,20 @@ impl Game {
     }
 
     /// Ex-ante welfare of a present player, `U(T) = W* + sum_k r[k] P(s, lambda k T) (V(k) - W*)`.
+    ///
+    /// ```
+    /// # use muster_mechanism::presence::{Beliefs, Game, Payoffs, Rate};
+    /// # let game = Game::new(
+    /// #     Beliefs::new(vec![0.2, 0.3, 0.5], vec![0.6, 0.3, 0.1])?,
+    /// #     Payoffs::new(vec![0.0, 1.0, 3.0], 1.9)?,
+    /// #     Rate::per_second(0.05)?,
+    /// # )?;
+    ///
+    /// let (best, most) = (game.deadline_best().expect("W* < E_0"), game.deadline_max().expect("E_inf < W*"));
+    /// assert!(best < most);
+    /// assert!(game.welfare(best) > game.welfare(most));
+    /// # Ok::<(), muster_mechanism::presence::PresenceError>(())
+    /// ```
     pub fn welfare(&self, deadline: Seconds) -> f64 {
         self.core.payoffs.null + self.gain(deadline.get())
     }
@@ -264,11 +305,40 @@ impl Game {
     }
 
     /// T*, the root of `E_T W = W*`. None unless `E_inf < W* < E_0`.
+    ///
+    /// ```
+    /// # use muster_mechanism::presence::{Beliefs, Game, Payoffs, Rate};
+    /// # let game = Game::new(
+    /// #     Beliefs::new(vec![0.2, 0.3, 0.5], vec![0.6, 0.3, 0.1])?,
+    /// #     Payoffs::new(vec![0.0, 1.0, 3.0], 1.9)?,
+    /// #     Rate::per_second(0.05)?,
+    /// # )?;
+    ///
+    /// let most = game.deadline_max().expect("E_inf < W* < E_0");
+    /// assert!((game.payoff_at(most) - 1.9).abs() < 1e-12);
+    /// # Ok::<(), muster_mechanism::presence::PresenceError>(())
+    /// ```
     pub fn deadline_max(&self) -> Option<Seconds> {
         maximum(self)
     }
 
     /// Which of the three cases holds, with the deadlines (Proposition 2).
+    ///
+    /// ```
+    /// # use muster_mechanism::presence::{Beliefs, Game, Payoffs, Rate};
+    /// # let game = Game::new(
+    /// #     Beliefs::new(vec![0.2, 0.3, 0.5], vec![0.6, 0.3, 0.1])?,
+    /// #     Payoffs::new(vec![0.0, 1.0, 3.0], 1.9)?,
+    /// #     Rate::per_second(0.05)?,
+    /// # )?;
+    /// # use muster_mechanism::presence::Outcome;
+    /// let Outcome::Deadline { maximum, best, solved_probability_at_max } = game.solve() else {
+    ///     panic!("W* lies between E_inf and E_0");
+    /// };
+    /// assert!(best < maximum);
+    /// assert_eq!(solved_probability_at_max, game.solved_probability(maximum));
+    /// # Ok::<(), muster_mechanism::presence::PresenceError>(())
+    /// ```
     pub fn solve(&self) -> Outcome {
         let Some(best) = self.deadline_best() else {
             return Outcome::Impossible;
@@ -285,6 +355,20 @@ impl Game {
 
     /// The probability that even the largest possible headcount, m + n machines, solves it by `deadline`: a round in
     /// which this is negligible cannot succeed for anybody.
+    ///
+    /// ```
+    /// # use muster_mechanism::presence::{Beliefs, Game, Payoffs, Rate};
+    /// # let game = Game::new(
+    /// #     Beliefs::new(vec![0.2, 0.3, 0.5], vec![0.6, 0.3, 0.1])?,
+    /// #     Payoffs::new(vec![0.0, 1.0, 3.0], 1.9)?,
+    /// #     Rate::per_second(0.05)?,
+    /// # )?;
+    /// # use muster_mechanism::presence::Seconds;
+    /// // Five machines at most, for four seconds, at a twentieth of a solution a second each.
+    /// let odds = game.solved_probability_largest(Seconds::new(4.0)?);
+    /// assert!((odds + f64::exp_m1(-1.0)).abs() < 1e-12);
+    /// # Ok::<(), muster_mechanism::presence::PresenceError>(())
+    /// ```
     pub fn solved_probability_largest(&self, deadline: Seconds) -> f64 {
         let headcount_max =
             (self.core.beliefs.players_max() + self.core.beliefs.malicious_max()) as f64;
@@ -293,6 +377,21 @@ impl Game {
 
     /// The rate per machine, hence the difficulty, that makes `deadline` the best deadline: all depends on
     /// lambda T only. None if `W* >= E_0`.
+    ///
+    /// ```
+    /// # use muster_mechanism::presence::{Beliefs, Game, Payoffs, Rate};
+    /// # let game = Game::new(
+    /// #     Beliefs::new(vec![0.2, 0.3, 0.5], vec![0.6, 0.3, 0.1])?,
+    /// #     Payoffs::new(vec![0.0, 1.0, 3.0], 1.9)?,
+    /// #     Rate::per_second(0.05)?,
+    /// # )?;
+    /// # use muster_mechanism::presence::Seconds;
+    /// let minute = Seconds::new(60.0)?;
+    /// let rate = game.rate_for_best(minute).expect("W* < E_0");
+    /// let tuned = Game::new(game.beliefs().clone(), game.payoffs().clone(), rate)?;
+    /// assert!((tuned.deadline_best().expect("as before").get() - 60.0).abs() < 1e-6);
+    /// # Ok::<(), muster_mechanism::presence::PresenceError>(())
+    /// ```
     pub fn rate_for_best(&self, deadline: Seconds) -> Option<Rate> {
         let best = self.deadline_best()?;
         Rate::per_second(self.rate * best.get() / deadline.get()).ok()
@@ -320,6 +419,23 @@ impl Game {
 
     /// `gamma_k(i)` for i = max(1, k-n)..=min(k, m), first entry first; empty if no such i. From logarithms, so that
     /// no tail is 0/0. O(min(m, n)).
+    ///
+    /// ```
+    /// # use muster_mechanism::presence::{Beliefs, Game, Payoffs, Rate};
+    /// # let game = Game::new(
+    /// #     Beliefs::new(vec![0.2, 0.3, 0.5], vec![0.6, 0.3, 0.1])?,
+    /// #     Payoffs::new(vec![0.0, 1.0, 3.0], 1.9)?,
+    /// #     Rate::per_second(0.05)?,
+    /// # )?;
+    ///
+    /// // One machine at work: a player, for the player who asks is present.
+    /// assert_eq!(game.players_given_headcount(1), [(1, 1.0)]);
+    /// assert_eq!(game.payoff_given_headcount(1), Some(0.0));
+    /// assert_eq!(game.payoff_given_headcount(9), None);
+    /// let rising: Vec<f64> = (1..=5).filter_map(|k| game.payoff_given_headcount(k)).collect();
+    /// assert!(rising.is_sorted(), "V rises in the headcount (Lemma 1)");
+    /// # Ok::<(), muster_mechanism::presence::PresenceError>(())
+    /// ```
     pub fn players_given_headcount(&self, headcount: usize) -> Vec<(usize, f64)> {
         let (p, q) = (&self.core.beliefs.players_log, &self.core.beliefs.malicious_log);
         let first = headcount.saturating_sub(q.len() - 1).max(1);
@@ -339,6 +455,21 @@ impl Game {
     }
 
     /// `r[k]` for k = 1..=m+n, by direct sums of positive terms: O(m n) and accurate in every tail that f64 can hold.
+    ///
+    /// ```
+    /// # use muster_mechanism::presence::{Beliefs, Game, Payoffs, Rate};
+    /// # let game = Game::new(
+    /// #     Beliefs::new(vec![0.2, 0.3, 0.5], vec![0.6, 0.3, 0.1])?,
+    /// #     Payoffs::new(vec![0.0, 1.0, 3.0], 1.9)?,
+    /// #     Rate::per_second(0.05)?,
+    /// # )?;
+    ///
+    /// let headcount = game.headcount();
+    /// assert_eq!(headcount.len(), 5);
+    /// assert!((headcount[0] - 0.2 * 0.6).abs() < 1e-15);
+    /// assert!((headcount.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    /// # Ok::<(), muster_mechanism::presence::PresenceError>(())
+    /// ```
     pub fn headcount(&self) -> Vec<f64> {
         let (p, q) = (&self.core.beliefs.players, &self.core.beliefs.malicious);
         (1..p.len() + q.len())

@@ -82,6 +82,15 @@ impl JointBeliefs {
     /// The game with this belief. Its "players" are headcounts: `beliefs().players()` is `r[k]` and
     /// `payoffs().acting()` is V(k), since those are all that the solution time depends on.
     ///
+    /// ```
+    /// use muster_mechanism::presence::{JointBeliefs, Payoffs, Rate};
+    /// let joint = JointBeliefs::new(vec![vec![0.3, 0.1], vec![0.4, 0.2]])?;
+    /// joint.check_dominance()?;
+    /// let game = joint.game(Payoffs::new(vec![0.0, 1.0], 0.7)?, Rate::per_second(1.0)?)?;
+    /// assert_eq!(game.beliefs().players_max(), 3, "headcounts 1, 2 and 3");
+    /// # Ok::<(), muster_mechanism::presence::PresenceError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`PresenceError::NoDominance`], with the place and both probabilities, if the mechanism would mislead;
     /// [`PresenceError::Length`] if there is not one payoff per number of players.

@@ -46,6 +46,21 @@ impl Game {
     /// assert!((race.payoff - game.payoff_at(deadline)).abs() < 5.0 * race.payoff_error);
     /// # Ok::<(), muster_mechanism::presence::PresenceError>(())
     /// ```
+    ///
+    /// ```
+    /// # use muster_mechanism::presence::{Beliefs, Game, Payoffs, Rate};
+    /// # let game = Game::new(
+    /// #     Beliefs::new(vec![0.2, 0.3, 0.5], vec![0.6, 0.3, 0.1])?,
+    /// #     Payoffs::new(vec![0.0, 1.0, 3.0], 1.9)?,
+    /// #     Rate::per_second(0.05)?,
+    /// # )?;
+    /// # use muster_mechanism::presence::{RaceSettings, Seconds};
+    /// let deadline = Seconds::new(10.0)?;
+    /// let estimate = game.simulate(RaceSettings { draws: 20_000, seed: 1, deadline })?;
+    /// let difference = estimate.solved - game.solved_probability(deadline);
+    /// assert!(difference.abs() < 5.0 * estimate.solved_error);
+    /// # Ok::<(), muster_mechanism::presence::PresenceError>(())
+    /// ```
     pub fn simulate(&self, settings: RaceSettings) -> Result<RaceEstimate, PresenceError> {
         let (players, malicious) =
             (cumulative(self.beliefs().players()), cumulative(self.beliefs().malicious()));

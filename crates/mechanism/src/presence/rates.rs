@@ -168,6 +168,21 @@ impl UnequalGame {
 
     /// Every deadline at which `E_T W = W*`, shortest first, found on a grid of 16 points per decade between a
     /// millionth of the fastest and sixty times the slowest time scale. With equal rates there is at most one.
+    ///
+    /// ```
+    /// use muster_mechanism::presence::{Beliefs, Payoffs, RateBelief, UnequalGame};
+    /// let game = UnequalGame::new(
+    ///     Beliefs::new(vec![0.2, 0.3, 0.5], vec![0.6, 0.3, 0.1])?,
+    ///     Payoffs::new(vec![0.0, 1.0, 3.0], 1.9)?,
+    ///     0.05,
+    ///     RateBelief::new(vec![0.02, 0.08], vec![0.5, 0.5])?,
+    ///     RateBelief::equal(0.05)?,
+    /// )?;
+    /// for crossing in game.crossings() {
+    ///     assert!((game.payoff_at(crossing.deadline) - 1.9).abs() < 1e-9);
+    /// }
+    /// # Ok::<(), muster_mechanism::presence::PresenceError>(())
+    /// ```
     pub fn crossings(&self) -> Vec<Crossing> {
         self.sign_changes(|t| self.gain(t))
     }

@@ -19,6 +19,12 @@ pub fn committee_size(servers: usize) -> usize {
 
 /// The `size` servers of the highest reputation, best first; ties by key, lowest first.
 ///
+/// ```
+/// use muster_mechanism::reputation::top_committee;
+/// assert_eq!(top_committee(&[0.2, 0.4, 0.2, 0.2], &["d", "c", "b", "a"], 3)?, [1, 3, 2]);
+/// # Ok::<(), muster_mechanism::reputation::ReputationError>(())
+/// ```
+///
 /// # Errors
 /// [`ReputationError::Committee`] for more members than servers; [`ReputationError::Length`] unless there is a key for each.
 pub fn top_committee<K: Ord>(
@@ -45,6 +51,17 @@ pub fn top_committee<K: Ord>(
 /// `words`: public randomness, one uniform 64-bit word per server in the order of the servers. Server j gets the key
 /// `-ln(u[j]) / rho[j]`, exponential with rate `rho[j]`, and the smallest keys win (Efraimidis and Spirakis 2006): the
 /// chance of a server never falls when its reputation rises.
+///
+/// ```
+/// use muster_mechanism::random::Stream;
+/// use muster_mechanism::reputation::lottery;
+/// let mut stream = Stream::new(3, 0);
+/// let words = std::iter::from_fn(|| Some(stream.next_word()));
+/// let drawn = lottery(&[0.5, 0.0, 0.3, 0.2], 3, words)?;
+/// assert_eq!(drawn.len(), 3);
+/// assert!(!drawn.contains(&1), "no reputation, no seat");
+/// # Ok::<(), muster_mechanism::reputation::ReputationError>(())
+/// ```
 ///
 /// # Errors
 /// [`ReputationError::Committee`] if fewer than `size` servers have a reputation; [`ReputationError::Length`] if there are

@@ -131,6 +131,16 @@ impl<'g> Contributions<'g> {
 
     /// `omega[:, j]` for these servers: columns of C over their sums; 0 where nobody reaches a server.
     ///
+    /// ```
+    /// use muster_mechanism::reputation::{ContributionSettings, Contributions, EndorsementGraph};
+    /// let graph = EndorsementGraph::new(2, 1, [(0, 2, 1.0), (1, 0, 1.0), (1, 2, 1.0)].into_iter())?;
+    /// let solver = Contributions::new(&graph, ContributionSettings::default())?;
+    /// let omega = solver.relative(&[0])?;
+    /// assert!((omega[0].iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    /// assert_eq!(solver.matrix()?.len(), 2);
+    /// # Ok::<(), muster_mechanism::reputation::ReputationError>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`columns`](Self::columns).
     pub fn relative(&self, servers: &[usize]) -> Result<Vec<Vec<f64>>, ReputationError> {
@@ -154,6 +164,16 @@ impl<'g> Contributions<'g> {
     /// probability that it will. A server that nobody reaches pays nobody.
     ///
     /// The denominators are known from one rank vector, so all payoffs are one solve and not m.
+    ///
+    /// ```
+    /// use muster_mechanism::reputation::{ContributionSettings, Contributions, EndorsementGraph};
+    /// let graph = EndorsementGraph::new(2, 2, [(0, 2, 1.0), (1, 2, 1.0), (1, 3, 3.0)].into_iter())?;
+    /// let solver = Contributions::new(&graph, ContributionSettings::default())?;
+    /// // Both servers behaved: each pays one in all.
+    /// let payoffs = solver.payoffs(&[1.0, 1.0])?;
+    /// assert!((payoffs.iter().sum::<f64>() - 2.0).abs() < 1e-12);
+    /// # Ok::<(), muster_mechanism::reputation::ReputationError>(())
+    /// ```
     pub fn payoffs(&self, trust: &[f64]) -> Result<Vec<f64>, ReputationError> {
         check_length("trust", trust.len(), self.graph.servers())?;
         check_probabilities("trust", trust)?;

@@ -80,6 +80,14 @@ impl Profile {
 
     /// D_PR of the profile (Theorem 5.1): users who endorse servers only all have the same PageRank, so the decoded
     /// reputation is the mean strategy.
+    ///
+    /// ```
+    /// use muster_mechanism::reputation::Profile;
+    /// let profile = Profile::new(vec![vec![1.0, 0.0], vec![0.5, 0.5]])?;
+    /// assert_eq!(profile.decoded(), [0.75, 0.25]);
+    /// assert!((profile.payoffs(&[0.6, 0.2])?[1] - 0.4).abs() < 1e-12);
+    /// # Ok::<(), muster_mechanism::reputation::ReputationError>(())
+    /// ```
     pub fn decoded(&self) -> Vec<f64> {
         self.totals.iter().map(|t| t / self.rows.len() as f64).collect()
     }
@@ -119,6 +127,17 @@ impl Profile {
 
     /// Best-response dynamics: users move in turn until no entry changes by more than `tolerance` in a round, for at
     /// most `rounds_max` rounds.
+    ///
+    /// ```
+    /// use muster_mechanism::reputation::{Profile, equilibrium};
+    /// let trust = [0.9, 0.6, 0.1];
+    /// let start = Profile::new(vec![vec![0.1, 0.1, 0.8], vec![0.3, 0.3, 0.4], vec![0.2, 0.7, 0.1]])?;
+    /// let end = start.best_response_dynamics(&trust, 1e-12, 10_000)?;
+    /// for (found, expected) in end.profile.decoded().iter().zip(equilibrium(&trust)?) {
+    ///     assert!((found - expected).abs() < 1e-9);
+    /// }
+    /// # Ok::<(), muster_mechanism::reputation::ReputationError>(())
+    /// ```
     pub fn best_response_dynamics(
         mut self,
         trust: &[f64],
@@ -185,6 +204,13 @@ pub(super) fn payoff(strategy: &[f64], others: &[f64], trust: &[f64]) -> f64 {
 }
 
 /// N(R) = R / |R|_1, the equilibrium strategy (Lemma 2).
+///
+/// ```
+/// use muster_mechanism::reputation::equilibrium;
+/// assert_eq!(equilibrium(&[0.5, 0.25, 0.25])?, [0.5, 0.25, 0.25]);
+/// assert!(equilibrium(&[0.0, 0.0]).is_err());
+/// # Ok::<(), muster_mechanism::reputation::ReputationError>(())
+/// ```
 ///
 /// # Errors
 /// Entries outside [0, 1], or all of them 0.

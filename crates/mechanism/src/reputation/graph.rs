@@ -63,6 +63,16 @@ impl EndorsementGraph {
     /// Users 0..n and servers n..n+m. `edges`: (user, target, weight); it is walked several times. Weights need not be
     /// normalised; zero counts as no endorsement and parallel edges add up.
     ///
+    /// ```
+    /// use muster_mechanism::reputation::{EndorsementGraph, ReputationError};
+    /// let graph = EndorsementGraph::new(3, 1, [(0, 3, 2.0), (1, 0, 1.0), (2, 1, 0.0)].into_iter())?;
+    /// assert_eq!((graph.users(), graph.servers()), (3, 1));
+    /// assert_eq!(graph.active_users(), 2, "user 2 endorses nobody");
+    /// let nobody = EndorsementGraph::new(2, 1, [(0, 1, 1.0)].into_iter());
+    /// assert!(matches!(nobody, Err(ReputationError::NoEndorsement)));
+    /// # Ok::<(), ReputationError>(())
+    /// ```
+    ///
     /// # Errors
     /// Empty or too large graphs, indices out of range, weights that are negative or not finite, and
     /// [`ReputationError::NoEndorsement`].

@@ -145,6 +145,15 @@ impl IncrementalRank {
 
     /// Row `user` of C (m), by pushing a unit from that user until the L1 error, which is certified, is at most
     /// `tolerance`; with that bound.
+    ///
+    /// ```
+    /// use muster_mechanism::reputation::{IncrementalRank, RankSettings};
+    /// let rows = vec![vec![(2, 1.0)], vec![(0, 1.0), (3, 1.0)]];
+    /// let ranks = IncrementalRank::new(2, rows, RankSettings::default())?;
+    /// let (row, left) = ranks.contribution_row(1, 1e-12)?;
+    /// assert!(left <= 1e-12 && (row[1] - 0.85 * 0.5).abs() < 1e-9, "half of its endorsement, discounted once");
+    /// # Ok::<(), muster_mechanism::reputation::ReputationError>(())
+    /// ```
     pub fn contribution_row(
         &self,
         user: usize,

@@ -29,6 +29,14 @@ pub struct Distortion {
 }
 
 /// Compares reputation with the truth, both of length m. Ties in the truth cannot be inverted. O(m^2).
+///
+/// ```
+/// use muster_mechanism::reputation::distortion;
+/// let found = distortion(&[0.2, 0.8], &[0.9, 0.3])?;
+/// assert_eq!(found.inversions, 1.0);
+/// assert!((found.error_max - 0.55).abs() < 1e-12);
+/// # Ok::<(), muster_mechanism::reputation::ReputationError>(())
+/// ```
 pub fn distortion(reputation: &[f64], trust: &[f64]) -> Result<Distortion, ReputationError> {
     check_length("reputation", reputation.len(), trust.len())?;
     let truth = equilibrium(trust)?;
@@ -99,6 +107,15 @@ impl Misinformation {
     }
 
     /// The distortion with a share of misinformed users, (designated, ordinary PageRank).
+    ///
+    /// ```
+    /// use muster_mechanism::reputation::Misinformation;
+    /// let trust = [0.9, 0.7, 0.5, 0.3];
+    /// let (designated, ordinary) = Misinformation::Adversarial.compare(&trust, 20, 0, 0.0, 1)?;
+    /// assert!(designated.error_max < 1e-9, "nobody is misinformed: N(R), exactly");
+    /// assert!(designated.error_max <= ordinary.error_max + 1e-12);
+    /// # Ok::<(), muster_mechanism::reputation::ReputationError>(())
+    /// ```
     pub fn compare(
         self,
         trust: &[f64],

@@ -73,6 +73,15 @@ pub(super) const OPTIMISM: f64 = 8.0;
 impl EndorsementGraph {
     /// Designated PageRank and reputation (Eq. 1).
     ///
+    /// ```
+    /// use muster_mechanism::reputation::{EndorsementGraph, RankSettings};
+    /// // Users 0 and 1, servers 2 and 3.
+    /// let graph = EndorsementGraph::new(2, 2, [(0, 2, 1.0), (1, 2, 1.0), (1, 3, 1.0)].into_iter())?;
+    /// let ranking = graph.rank(&RankSettings::default())?;
+    /// assert!((ranking.reputation[0] - 0.75).abs() < 1e-12 && ranking.residual <= 1e-12);
+    /// # Ok::<(), muster_mechanism::reputation::ReputationError>(())
+    /// ```
+    ///
     /// # Errors
     /// Settings out of range; [`ReputationError::NotConverged`] if the residual stays above the tolerance.
     pub fn rank(&self, settings: &RankSettings) -> Result<Ranking, ReputationError> {

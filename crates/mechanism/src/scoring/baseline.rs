@@ -30,6 +30,13 @@ impl Baseline {
     }
 
     /// S, m x m. Where an observation has probability 0, its belief is the game's limit of a small common prior.
+    ///
+    /// ```
+    /// use muster_mechanism::scoring::{Baseline, VerificationGame};
+    /// let coin = VerificationGame::coin();
+    /// let agreement = Baseline::ALL[0].score(&coin);
+    /// assert_eq!(agreement.types(), coin.types());
+    /// ```
     pub fn score(self, game: &VerificationGame) -> ScoringMatrix {
         let m = game.types();
         let (belief, q) = (game.belief(), game.marginal());

@@ -48,6 +48,16 @@ pub struct SybilReturn {
 impl VerificationGame {
     /// The gain of `colluders` among `verifiers` from sharing one observation.
     ///
+    /// ```
+    /// use muster_mechanism::scoring::VerificationGame;
+    /// let coin = VerificationGame::coin();
+    /// let matrix = coin.design(0.1)?.matrix;
+    /// // Alone, nobody can share: honesty is best. All together, one look serves for all.
+    /// assert!(coin.shared_observation(&matrix, 1, 10)?.gain <= 0.0);
+    /// assert!(coin.shared_observation(&matrix, 10, 10)?.gain > 0.0);
+    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ScoringError::Verifiers`] for fewer than two verifiers; [`ScoringError::Number`] if there are no colluders
     /// or more of them than verifiers.
@@ -141,6 +151,16 @@ impl VerificationGame {
 
     /// The price of Sybils: what one machine earns as `identities` verifiers beside `others` honest ones, looking
     /// once and reporting what pays best, against the deposits that it must lock (M each).
+    ///
+    /// ```
+    /// use muster_mechanism::scoring::VerificationGame;
+    /// let coin = VerificationGame::coin();
+    /// let matrix = coin.design(0.1)?.matrix;
+    /// let split = coin.sybil_return(&matrix, 5, 5)?;
+    /// assert!((split.deposit - 5.0 * matrix.bound()).abs() < 1e-12);
+    /// assert!(split.return_on_deposit > split.honest_return, "one look serves five identities");
+    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// ```
     pub fn sybil_return(
         &self,
         matrix: &ScoringMatrix,

@@ -102,6 +102,16 @@ impl DecisionRule {
     }
 
     /// The decision on these reports, (type, verifier) each. Without reports the prior decides. Equal losses accept.
+    ///
+    /// ```
+    /// use muster_mechanism::scoring::{DecisionRule, Verifier, VerificationGame};
+    /// let coin = VerificationGame::coin();
+    /// let rule = DecisionRule::new(&coin, vec![0.5, 0.5], 1.0, 1.0)?;
+    /// let decision = rule.decide(&[(0, Verifier::new(1.0)?)])?;
+    /// // P(heads | seen heads) = 0.9 / (0.9 + 0.2).
+    /// assert!(decision.accept && (decision.posterior[0] - 0.9 / 1.1).abs() < 1e-12);
+    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// ```
     pub fn decide(&self, reports: &[(usize, Verifier)]) -> Result<Decision, ScoringError> {
         let m = self.prior.len();
         if let Some(&(r, _)) = reports.iter().find(|(r, _)| *r >= m) {
@@ -135,6 +145,16 @@ impl DecisionRule {
     }
 
     /// The error rates with these verifiers, exact while m^n <= 2^20, else simulated from `seed`.
+    ///
+    /// ```
+    /// use muster_mechanism::scoring::{DecisionRule, Verifier, VerificationGame};
+    /// let coin = VerificationGame::coin();
+    /// let rule = DecisionRule::new(&coin, vec![0.5, 0.5], 1.0, 1.0)?;
+    /// let rates = rule.error_rates(&[Verifier::new(1.0)?], 7);
+    /// assert!((rates.accept_dishonest - 0.2).abs() < 1e-12 && (rates.reject_honest - 0.1).abs() < 1e-12);
+    /// assert_eq!(rates.standard_error, 0.0, "two combinations of reports are enumerated");
+    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// ```
     pub fn error_rates(&self, verifiers: &[Verifier], seed: u64) -> ErrorRates {
         let m = self.prior.len();
         let combinations = libm::pow(m as f64, verifiers.len() as f64);

@@ -61,6 +61,13 @@ impl VerificationGame {
     }
 
     /// The largest margin that some matrix reaches; None if every margin is feasible (regular beliefs).
+    ///
+    /// ```
+    /// use muster_mechanism::scoring::VerificationGame;
+    /// // Regular beliefs: every margin can be paid for.
+    /// assert_eq!(VerificationGame::coin().margin_limit()?, None);
+    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// ```
     pub fn margin_limit(&self) -> Result<Option<f64>, ScoringError> {
         let m = self.types();
         let scale = self.scale(0.0);

@@ -57,6 +57,14 @@ pub struct DesignChoice {
 impl ProtocolModel {
     /// The verification game of one point. Nobody is expected to cheat: prior 0 for Dishonest.
     ///
+    /// ```
+    /// use muster_mechanism::scoring::{ProtocolModel, VerificationGame};
+    /// let model = ProtocolModel { verifiers: 4, replay_cost: 1.0, opening_cost: 0.1, mistaken: 0.0 };
+    /// let game = model.game(0.5, 2, 0.5)?;
+    /// assert_eq!(game.prior(), VerificationGame::proof_of_learning().prior());
+    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ScoringError::Number`] for values outside their ranges.
     pub fn game(
@@ -116,6 +124,16 @@ impl ProtocolModel {
     }
 
     /// The point's design at a compactness; None if it cannot be reached.
+    ///
+    /// ```
+    /// use muster_mechanism::scoring::ProtocolModel;
+    /// let model = ProtocolModel { verifiers: 4, replay_cost: 1.0, opening_cost: 0.1, mistaken: 0.0 };
+    /// let choice = model.evaluate(0.5, 2, 0.5, 0.01)?.expect("one percent is within reach");
+    /// // Four verifiers who each sample half of the stages miss a bad one in 1/16 of the cases.
+    /// assert!((choice.detection - 15.0 / 16.0).abs() < 1e-12);
+    /// assert!(model.evaluate(0.5, 2, 0.5, 0.99)?.is_none());
+    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// ```
     pub fn evaluate(
         &self,
         flag_rate: f64,
@@ -158,6 +176,19 @@ impl ProtocolModel {
 
     /// For each wanted detection probability, the cheapest point of the grid with at least this compactness and
     /// detection. Parallel; ties go to the earlier point of the grid.
+    ///
+    /// ```
+    /// use muster_mechanism::scoring::{DesignGrid, ProtocolModel};
+    /// let model = ProtocolModel { verifiers: 4, replay_cost: 1.0, opening_cost: 0.1, mistaken: 0.0 };
+    /// let grid = DesignGrid {
+    ///     flag_rates: vec![0.25, 0.5],
+    ///     flags: vec![1, 2],
+    ///     sampling_rates: vec![0.25, 0.5, 1.0],
+    /// };
+    /// let points = model.frontier(&grid, 0.01, &[0.5, 0.99])?;
+    /// assert!(points[0].total <= points[1].total, "more certainty never costs less");
+    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// ```
     ///
     /// # Errors
     /// [`ScoringError::EmptyFrontier`] for the first detection probability that no point reaches.

@@ -30,6 +30,19 @@ impl VerificationGame {
     ///
     /// Where `q[x]` is 0, the belief after x weighs the types of prior 0 by `O[t][x]`, the limit of a small common prior.
     ///
+    /// ```
+    /// use muster_mechanism::scoring::{ScoringError, VerificationGame};
+    /// let noisy = vec![vec![0.9, 0.1], vec![0.2, 0.8]];
+    /// let game = VerificationGame::new(vec![0.5, 0.5], noisy.clone(), vec![1.0, 1.0])?;
+    /// assert!((game.marginal()[0] - 0.55).abs() < 1e-12);
+    /// assert!((game.joint()[0][0] - (0.5 * 0.81 + 0.5 * 0.04)).abs() < 1e-12);
+    /// assert!((game.belief()[0].iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    /// assert!((game.cost_mean() - 1.0).abs() < 1e-12);
+    /// let short = VerificationGame::new(vec![0.5, 0.4], noisy, vec![1.0, 1.0]);
+    /// assert!(matches!(short, Err(ScoringError::NotADistribution { .. })));
+    /// # Ok::<(), ScoringError>(())
+    /// ```
+    ///
     /// # Errors
     /// Wrong shapes, numbers or sums; [`ScoringError::ImpossibleObservation`].
     pub fn new(
@@ -116,6 +129,14 @@ impl VerificationGame {
     }
 
     /// The same observations and costs under another prior.
+    ///
+    /// ```
+    /// use muster_mechanism::scoring::VerificationGame;
+    /// let pol = VerificationGame::proof_of_learning();
+    /// let shifted = pol.with_prior(vec![0.45, 0.25, 0.25, 0.05])?;
+    /// assert!(shifted.marginal()[3] > pol.marginal()[3]);
+    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// ```
     pub fn with_prior(&self, prior: Vec<f64>) -> Result<Self, ScoringError> {
         length("prior", prior.len(), self.types())?;
         Self::derive(distribution(prior, "prior")?, self.observation.clone(), self.cost.clone())
@@ -178,6 +199,14 @@ impl VerificationGame {
 
 impl ScoringMatrix {
     /// From rows, all of the same length as their number, finite.
+    ///
+    /// ```
+    /// use muster_mechanism::scoring::{ScoringError, ScoringMatrix};
+    /// let matrix = ScoringMatrix::new(vec![vec![2.0, -3.0], vec![-1.0, 2.0]])?;
+    /// assert_eq!((matrix.entry(0, 1), matrix.bound()), (-3.0, 3.0));
+    /// assert!(ScoringMatrix::new(vec![vec![f64::NAN, 0.0], vec![0.0, 1.0]]).is_err());
+    /// # Ok::<(), ScoringError>(())
+    /// ```
     pub fn new(rows: Vec<Vec<f64>>) -> Result<Self, ScoringError> {
         let m = rows.len();
         if !(2..=TYPES_MAX).contains(&m) {

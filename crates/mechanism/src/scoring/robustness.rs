@@ -27,6 +27,15 @@ impl Robustness {
     }
 
     /// The margin left by `malicious` of `verifiers` >= 2: `delta - 2 M k / (n-1)` (Lemma 5.6).
+    ///
+    /// ```
+    /// use muster_mechanism::scoring::Robustness;
+    /// let promised = Robustness { margin: 2.0, bound: 41.0, marginal_min: 0.125 };
+    /// assert_eq!(promised.malicious_max(101), 2);
+    /// assert!(promised.margin_left(2, 101)? > 0.0 && promised.margin_left(3, 101)? < 0.0);
+    /// assert!(promised.resists_collusion(1, 1, 101) && !promised.resists_collusion(2, 1, 101));
+    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// ```
     pub fn margin_left(&self, malicious: usize, verifiers: usize) -> Result<f64, ScoringError> {
         if verifiers < 2 {
             return Err(ScoringError::Verifiers { verifiers });
@@ -48,6 +57,13 @@ impl Robustness {
 
     /// The total-variation distance of the prior from the assumed one that does no harm: `alpha/4 min q[x]`
     /// (Theorem 6.3). The exact tolerance along one direction is [`VerificationGame::prior_tolerance`].
+    ///
+    /// ```
+    /// use muster_mechanism::scoring::Robustness;
+    /// let promised = Robustness { margin: 2.0, bound: 40.0, marginal_min: 0.125 };
+    /// assert_eq!(promised.belief_distance_max(), 0.05 / 2.0);
+    /// assert_eq!(promised.prior_distance_max(), 0.05 / 4.0 * 0.125);
+    /// ```
     pub fn prior_distance_max(&self) -> f64 {
         self.compactness() / 4.0 * self.marginal_min
     }
@@ -101,6 +117,17 @@ impl VerificationGame {
 
     /// The exact margin when a share `malicious` (k / (n-1), in [0, 1]) of a verifier's peers report whatever hurts
     /// alignment most: each constraint meets its own worst reports.
+    ///
+    /// ```
+    /// use muster_mechanism::scoring::VerificationGame;
+    /// let pol = VerificationGame::proof_of_learning();
+    /// let design = pol.design(2.0)?;
+    /// let promised = pol.robustness(&design.matrix)?;
+    /// // Two of a verifier's hundred peers are malicious: the exact margin is at least the promised one.
+    /// let exact = pol.worst_case(&design.matrix, 0.02)?;
+    /// assert!(exact.margin >= promised.margin_left(2, 101)? - 1e-9);
+    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// ```
     pub fn worst_case(
         &self,
         matrix: &ScoringMatrix,
@@ -217,6 +244,18 @@ impl VerificationGame {
     }
 
     /// The constants of Theorem 5.7. None if the beliefs are singular, where the theorem says nothing.
+    ///
+    /// ```
+    /// use muster_mechanism::scoring::VerificationGame;
+    /// let coin = VerificationGame::coin();
+    /// let bound = coin.theoretical_bound().expect("its beliefs are regular");
+    /// assert!(coin.design(0.1)?.matrix.bound() <= bound.at(0.1));
+    /// // A margin that suffices for a compactness of one percent, if the bound allows one at all.
+    /// if let Some(margin) = bound.margin_for(0.01) {
+    ///     assert!(coin.margin_for_compactness(0.01)? <= margin);
+    /// }
+    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// ```
     pub fn theoretical_bound(&self) -> Option<TheoreticalBound> {
         let norm = inverse_norm(self.belief())?;
         let q_max = self.marginal().iter().copied().fold(0.0, f64::max);
@@ -237,6 +276,16 @@ impl VerificationGame {
     ///
     /// With T' = T/delta and s = 1/delta, the program asks for the smallest |T'| with costs s c and margin 1: convex
     /// in s, so two one-dimensional searches settle it.
+    ///
+    /// ```
+    /// use muster_mechanism::scoring::VerificationGame;
+    /// let pol = VerificationGame::proof_of_learning();
+    /// let margin = pol.margin_for_compactness(0.02)?;
+    /// let matrix = pol.design(margin)?.matrix;
+    /// assert!((margin / matrix.bound() - 0.02).abs() < 1e-6);
+    /// assert!(pol.margin_for_compactness(2.0 * pol.compactness_max()?).is_err());
+    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// ```
     ///
     /// # Errors
     /// [`ScoringError::Compactness`] with the largest that exists.
