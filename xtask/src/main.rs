@@ -32,6 +32,8 @@ enum Command {
     Test(TestArguments),
     /// Run only our own checks of the sources (sizes, words, links, dependency directions)
     Tidy,
+    /// Measure the mechanisms beside their rivals and write docs/benchmarks.md (needs Python 3)
+    Bench(BenchArguments),
 }
 
 /// Arguments of `cargo xtask up`.
@@ -55,12 +57,24 @@ pub struct TestArguments {
     pub filter: Option<String>,
 }
 
+/// Arguments of `cargo xtask bench`.
+#[derive(Args)]
+struct BenchArguments {
+    /// Run only the contests with this word in their title, and print them instead
+    #[arg(long)]
+    only: Option<String>,
+    /// How many turns every contestant has
+    #[arg(long)]
+    rounds: Option<u32>,
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.command {
         Command::Up(up) => run_up(&up.arguments),
         Command::Test(options) => test::run(options),
         Command::Tidy => tidy::run(),
+        Command::Bench(options) => run_bench(options),
     };
     match result {
         Ok(code) => code,
@@ -102,4 +116,17 @@ fn run_up(arguments: &[String]) -> anyhow::Result<ExitCode> {
     use std::os::unix::process::CommandExt;
     let error = std::process::Command::new(&binary).arg("up").args(arguments).exec();
     Err(anyhow::anyhow!("cannot start {}: {error}", binary.display()))
+}
+
+fn run_bench(options: &BenchArguments) -> anyhow::Result<ExitCode> {
+    let mut command = std::process::Command::new("python3");
+    command.arg("crates/mechanism/benches/compare/compare.py").current_dir(root());
+    if let Some(word) = &options.only {
+        command.args(["--only", word]);
+    }
+    if let Some(rounds) = options.rounds {
+        command.args(["--rounds", &rounds.to_string()]);
+    }
+    process::run(&mut command, "measure; what it says stands above")?;
+    Ok(ExitCode::SUCCESS)
 }

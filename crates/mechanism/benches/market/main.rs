@@ -65,5 +65,14 @@ fn million(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, simulation::cabal, today, million);
+fn cabal(criterion: &mut Criterion) {
+    let market = simulation::market();
+    criterion.bench_function("appendix 12.7, 2,000 blocks", |b| {
+        b.iter(|| market.clone().run(2_000, 0.01, 0.05));
+    });
+    let mut other = market.clone();
+    criterion.bench_function("appendix 12.7, gradient", |b| b.iter(|| other.gradient()));
+}
+
+criterion_group!(benches, cabal, today, million);
 criterion_main!(benches);

@@ -4,13 +4,13 @@
 
 use muster_mechanism::market::Weights;
 
-pub type Rows = Vec<Vec<(u16, f64)>>;
+pub type Rows = Vec<Vec<(u32, f64)>>;
 
 pub fn rows(weights: &Weights) -> Rows {
     (0..weights.peers())
         .map(|i| {
             let (columns, values) = weights.row(i);
-            columns.iter().zip(values).map(|(&j, &w)| (j as u16, w)).collect()
+            columns.iter().zip(values).map(|(&j, &w)| (j, w)).collect()
         })
         .collect()
 }

@@ -1,6 +1,5 @@
 //! The experiment of the paper's appendix 12.7: 105 peers, 2,000 blocks, and its gradient.
 
-use criterion::Criterion;
 use muster_mechanism::market::simulation::Cabal;
 
 use crate::inputs::Random;
@@ -18,17 +17,16 @@ fn matrix(n: usize, random: &mut Random) -> Vec<f64> {
     matrix
 }
 
-pub fn market() -> Cabal {
+pub const STAKE_HONEST: [f64; 5] = [0.51 / 5.0; 5];
+pub const STAKE_CABAL: [f64; 100] = [0.49 / 100.0; 100];
+
+/// The weights of both sides.
+pub fn sides() -> [Vec<f64>; 2] {
     let mut random = Random::new(4);
-    let (honest, cabal) = (matrix(5, &mut random), matrix(100, &mut random));
-    Cabal::new(&honest, &[0.51 / 5.0; 5], &cabal, &[0.49 / 100.0; 100], 1.0).expect("connected")
+    [matrix(5, &mut random), matrix(100, &mut random)]
 }
 
-pub fn cabal(criterion: &mut Criterion) {
-    let market = market();
-    criterion.bench_function("appendix 12.7, 2,000 blocks", |b| {
-        b.iter(|| market.clone().run(2_000, 0.01, 0.05));
-    });
-    let mut other = market.clone();
-    criterion.bench_function("appendix 12.7, gradient", |b| b.iter(|| other.gradient()));
+pub fn market() -> Cabal {
+    let [honest, cabal] = sides();
+    Cabal::new(&honest, &STAKE_HONEST, &cabal, &STAKE_CABAL, 1.0).expect("connected")
 }

@@ -1,0 +1,251 @@
+//! Our side of the comparison with rivals, and what of the rivals is in Rust: one contestant a
+//! process, told on stdin when to run, so that contestants can take turns. `compare.py` drives it.
+//!
+//! `compare generate FOLDER` writes the inputs; every other task is `compare RESULT TASK ..`. It
+//! prints one JSON line when it is ready and one after each line that it reads, and writes its
+//! result to the file RESULT as little-endian doubles when stdin ends.
+
+#[path = "../bell.rs"]
+mod bell;
+#[path = "../market/inputs.rs"]
+mod inputs;
+#[path = "../market/rival.rs"]
+mod rival;
+#[path = "../rmat.rs"]
+mod rmat;
+#[path = "../market/simulation.rs"]
+mod simulation;
+
+use std::fs;
+use std::hint::black_box;
+use std::io::BufRead;
+use std::time::{Duration, Instant};
+
+use cpu_time::ProcessTime;
+use muster_mechanism::market::{Config, Connectivity, Rule, Walk, Weights, epoch};
+use muster_mechanism::presence::Seconds;
+use muster_mechanism::reputation::{
+    ContributionSettings, Contributions, EndorsementGraph, RankSettings, Teleport,
+};
+use muster_mechanism::scoring::ProtocolModel;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["generate", folder] => generate(folder),
+        [result, "rank", graph, teleport, tolerance] => rank(result, graph, teleport, tolerance),
+        [result, "contributions", graph, servers] => contributions(result, graph, number(servers)),
+        [result, "epoch", rule, peers, active, density] => {
+            let weights = inputs::dense_rows(number(peers), number(active), density_of(density));
+            market(result, rule, &weights, &inputs::stake(number(peers), number(active)));
+        }
+        [result, "epoch", rule, peers, degree] => {
+            let weights = inputs::sparse_rows(number(peers), number(degree));
+            market(result, rule, &weights, &inputs::stake(number(peers), number(peers)));
+        }
+        [result, "cabal"] => cabal(result),
+        [result, "gradient"] => gradient(result),
+        [result, "design", flags] => design(result, number(flags)),
+        [result, "presence", what, half] => presence(result, what, number(half)),
+        _ => eprintln!("run compare.py, which runs this: {words:?} is not a task"),
+    }
+}
+
+fn number(word: &str) -> usize {
+    word.parse().expect("a whole number")
+}
+
+fn density_of(word: &str) -> f64 {
+    word.parse().expect("a share")
+}
+
+/// Runs `work` on demand. `built`: processor seconds it took to make the structures it works on.
+fn serve<T>(result: &str, built: f64, mut work: impl FnMut() -> T, flat: impl Fn(T) -> Vec<f64>) {
+    say(&format!("{{\"built\": {built}}}"));
+    reset_peak();
+    let mut last = None;
+    for _ in std::io::stdin().lock().lines() {
+        let (processor, clock, mut runs) = (ProcessTime::now(), Instant::now(), 0);
+        while runs == 0 || processor.elapsed() < Duration::from_millis(100) {
+            last = Some(black_box(work()));
+            runs += 1;
+        }
+        let each = |time: Duration| time.as_secs_f64() / f64::from(runs);
+        let (processor, clock) = (each(processor.elapsed()), each(clock.elapsed()));
+        let memory = memory("VmHWM");
+        say(&format!("{{\"processor\": {processor}, \"wall\": {clock}, \"memory\": {memory}}}"));
+    }
+    let numbers = flat(last.expect("at least one run"));
+    let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+    fs::write(result, bytes).expect("the result can be written");
+}
+
+#[allow(clippy::print_stdout, reason = "standard output is how the contestants talk")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+/// Kibibytes, of this process.
+fn memory(field: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with(field)).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).unwrap_or(0)
+}
+
+/// The peak counts from here on.
+fn reset_peak() {
+    fs::write("/proc/self/clear_refs", "5").ok();
+}
+
+fn generate(folder: &str) {
+    for scale in [16, 20] {
+        let graph = rmat::rmat(scale, 16);
+        let name = |ending: &str| format!("{folder}/rmat{scale}.{ending}");
+        let write = |ending: &str, bytes: Vec<u8>| {
+            fs::write(name(ending), bytes).expect("the inputs can be written");
+        };
+        write("source", graph.edges.iter().flat_map(|e| e.0.to_le_bytes()).collect());
+        write("target", graph.edges.iter().flat_map(|e| e.1.to_le_bytes()).collect());
+        write("weight", graph.edges.iter().flat_map(|e| e.2.to_le_bytes()).collect());
+        write("sizes", format!("{} {}", graph.users, graph.servers).into_bytes());
+    }
+    let weights = inputs::dense_rows(4_096, 256, 0.9375);
+    let mut dense = vec![0.0f64; 256 * 4_096];
+    for (i, j, w) in weights.triplets() {
+        dense[i * 4_096 + j] = w;
+    }
+    let stake = inputs::stake(4_096, 256);
+    let [honest, cabal] = simulation::sides();
+    let stakes = [&simulation::STAKE_HONEST[..], &simulation::STAKE_CABAL[..]].concat();
+    for (name, numbers) in [
+        ("epoch.weights", &dense),
+        ("epoch.stake", &stake),
+        ("cabal.honest", &honest),
+        ("cabal.weights", &cabal),
+        ("cabal.stake", &stakes),
+    ] {
+        let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+        fs::write(format!("{folder}/{name}"), bytes).expect("the inputs can be written");
+    }
+}
+
+/// The graph and the processor seconds that it took to make from edges in memory.
+fn load(graph: &str) -> (EndorsementGraph, f64) {
+    let words = |ending: &str| -> Vec<[u8; 4]> {
+        let bytes = fs::read(format!("{graph}.{ending}")).expect("generated before");
+        bytes.as_chunks().0.to_vec()
+    };
+    let sizes = fs::read_to_string(format!("{graph}.sizes")).expect("generated before");
+    let (users, servers) = sizes.trim().split_once(' ').expect("two sizes");
+    let (sources, targets, weights) = (words("source"), words("target"), words("weight"));
+    let edges = (0..sources.len()).map(|e| {
+        let weight = f64::from(f32::from_le_bytes(weights[e]));
+        (u32::from_le_bytes(sources[e]), u32::from_le_bytes(targets[e]), weight)
+    });
+    let start = ProcessTime::now();
+    let graph = EndorsementGraph::new(number(users), number(servers), edges).expect("valid");
+    (graph, start.elapsed().as_secs_f64())
+}
+
+fn rank(result: &str, graph: &str, teleport: &str, tolerance: &str) {
+    let (graph, built) = load(graph);
+    let teleport = if teleport == "users" { Teleport::Users } else { Teleport::Everyone };
+    let tolerance = tolerance.parse().expect("a tolerance");
+    let settings = RankSettings { tolerance, teleport, ..RankSettings::default() };
+    serve(result, built, || graph.rank(&settings).expect("converges"), |r| r.pagerank);
+}
+
+/// The first `servers` columns; the setup of the solver is timed apart, as `built`.
+fn contributions(result: &str, graph: &str, servers: usize) {
+    let (graph, _) = load(graph);
+    let settings = ContributionSettings { tolerance: 1e-9, ..ContributionSettings::default() };
+    let start = ProcessTime::now();
+    let solver = Contributions::new(&graph, settings).expect("converges");
+    let built = start.elapsed().as_secs_f64();
+    let servers: Vec<usize> = (0..servers).collect();
+    serve(result, built, || solver.columns(&servers).expect("converges"), |c| c.concat());
+}
+
+fn market(result: &str, rule: &str, weights: &Weights, stake: &[f64]) {
+    if rule == "rival" {
+        let rows = rival::rows(weights);
+        let none = rows.iter().map(|_| Vec::new()).collect();
+        let bonds = rival::epoch(&rows, stake, &none).bonds;
+        let normalised = |outcome: rival::Outcome| {
+            assert!(outcome.trust.iter().chain(&outcome.dividends).all(|x| x.is_finite()));
+            assert!(outcome.consensus.iter().all(|q| (0.0..=1.0).contains(q)));
+            outcome.incentive
+        };
+        return serve(result, 0.0, || rival::epoch(&rows, stake, &bonds), normalised);
+    }
+    let (rule, walk) = match rule {
+        "paper" => (Rule::Paper, false),
+        "median" => (Rule::Median, false),
+        "connected-median" => (Rule::Paper, true),
+        _ => panic!("{rule} is no rule"),
+    };
+    // A million peers walk with restarts, which is what such a network would choose: its walks are
+    // long where depth-limited ones would reach few.
+    let large = weights.peers() > 100_000;
+    let rule = match (walk, large) {
+        (false, _) => rule,
+        (true, false) => {
+            Rule::ConnectedMedian { walk: Walk::Depth(5), opinions: None, truncation: 1e-4 }
+        }
+        (true, true) => {
+            Rule::ConnectedMedian { walk: Walk::Restart(0.3), opinions: None, truncation: 1e-3 }
+        }
+    };
+    let truncation = if large { 1.0 / 32.0 } else { 0.0 };
+    let connectivity = Connectivity { truncation, ..Connectivity::default() };
+    let config = Config { rule, connectivity, ..Config::default() };
+    let normalised = |incentive: Vec<f64>| {
+        let all: f64 = incentive.iter().sum();
+        incentive.iter().map(|i| if all > 0.0 { i / all } else { 0.0 }).collect()
+    };
+    let run = || epoch(weights, stake, None, &config).expect("valid");
+    serve(result, 0.0, run, |e| normalised(e.incentive));
+}
+
+fn cabal(result: &str) {
+    let market = simulation::market();
+    serve(result, 0.0, || market.clone().run(2_000, 0.01, 0.05), |shares| shares);
+}
+
+fn gradient(result: &str) {
+    let mut market = simulation::market();
+    serve(result, 0.0, || market.gradient(), |gradient| gradient);
+}
+
+fn design(result: &str, flags: usize) {
+    let model = ProtocolModel { verifiers: 4, replay_cost: 1.0, opening_cost: 0.0, mistaken: 0.5 };
+    let game = model.game(0.5, flags, 0.5).expect("valid");
+    let bound = |matrix: muster_mechanism::scoring::Design| vec![matrix.matrix.bound()];
+    serve(result, 0.0, || game.design(black_box(0.2)).expect("feasible"), bound);
+}
+
+fn presence(result: &str, what: &str, half: usize) {
+    let start = ProcessTime::now();
+    let game = bell::game(half);
+    let built = start.elapsed().as_secs_f64();
+    match what {
+        "deadline" => {
+            let deadline = Seconds::new(1.0).expect("positive");
+            serve(result, built, || game.payoff_at(black_box(deadline)), |payoff| vec![payoff]);
+        }
+        "maximum" => {
+            serve(result, built, || game.deadline_max().expect("exists"), |t| vec![t.get()]);
+        }
+        "best" => {
+            serve(result, built, || game.deadline_best().expect("exists"), |t| vec![t.get()]);
+        }
+        "curve" => {
+            let deadline = |d: i32| Seconds::new(10f64.powf(-3.0 + 0.006 * f64::from(d)));
+            let deadlines: Vec<Seconds> =
+                (0..1000).map(|d| deadline(d).expect("positive")).collect();
+            serve(result, built, || game.curve(&deadlines), |curve| curve);
+        }
+        _ => panic!("{what} is nothing that presence is asked"),
+    }
+}
