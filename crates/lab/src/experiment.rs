@@ -106,6 +106,11 @@ impl<'t> Record<'t> {
         }
     }
 
+    /// All values, in the order of the columns.
+    pub fn row(&self) -> &'t [Value] {
+        self.row
+    }
+
     fn value(&self, column: &str) -> Option<&'t Value> {
         self.row.get(self.columns.iter().position(|name| name == column)?)
     }

@@ -1,3 +1,4 @@
 //! Integration tests of `muster-lab`.
 
 mod cabal;
+mod verification;

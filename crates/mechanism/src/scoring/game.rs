@@ -186,13 +186,23 @@ impl VerificationGame {
         length("matrix", matrix.types(), self.types())
     }
 
-    /// W[x,r], the expected pay for reporting r after observing x.
-    pub(super) fn pay(&self, matrix: &ScoringMatrix, observed: usize, reported: usize) -> f64 {
+    /// W[x,r] = B[x] . T[r] (Eq. 10), the expected pay for reporting r after observing x, both types of the game; the
+    /// cost is not taken off.
+    ///
+    /// ```
+    /// use muster_mechanism::scoring::VerificationGame;
+    /// let coin = VerificationGame::coin();
+    /// let matrix = coin.design(0.1)?.matrix;
+    /// assert!((coin.pay(&matrix, 0, 0) - 1.1).abs() < 1e-12, "cost 1 and margin 0.1");
+    /// assert!(coin.pay(&matrix, 0, 1) <= 0.9 + 1e-12 && coin.pay_blind(&matrix, 1) <= -0.1 + 1e-12);
+    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// ```
+    pub fn pay(&self, matrix: &ScoringMatrix, observed: usize, reported: usize) -> f64 {
         dot(&self.belief[observed], &matrix.rows[reported])
     }
 
-    /// L[r], the expected pay for reporting r without looking.
-    pub(super) fn pay_blind(&self, matrix: &ScoringMatrix, reported: usize) -> f64 {
+    /// L[r] = q . T[r] (Eq. 13), the expected pay for reporting r without looking.
+    pub fn pay_blind(&self, matrix: &ScoringMatrix, reported: usize) -> f64 {
         dot(&self.marginal, &matrix.rows[reported])
     }
 }

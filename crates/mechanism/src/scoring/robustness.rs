@@ -217,6 +217,83 @@ impl VerificationGame {
         Ok(limit)
     }
 
+    /// The largest total-variation distance of beliefs from this game's, the blind one among them, at which the
+    /// matrix keeps `margin` whatever the beliefs are: the exact form of Theorem 6.2, in [0, 1].
+    ///
+    /// Within a distance d, what hurts a constraint most is to move mass d from the peer reports that serve it best to
+    /// the one that serves it worst.
+    ///
+    /// ```
+    /// use muster_mechanism::scoring::VerificationGame;
+    /// let coin = VerificationGame::coin();
+    /// let matrix = coin.design(0.1)?.matrix;
+    /// let exact = coin.belief_tolerance(&matrix, 0.0)?;
+    /// assert!(exact >= coin.robustness(&matrix)?.belief_distance_max());
+    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// ```
+    pub fn belief_tolerance(
+        &self,
+        matrix: &ScoringMatrix,
+        margin: f64,
+    ) -> Result<f64, ScoringError> {
+        self.check_matrix(matrix)?;
+        let signed =
+            |r: usize, sign: f64| matrix.rows()[r].iter().map(|t| sign * t).collect::<Vec<_>>();
+        let mut least = 1.0f64;
+        for x in 0..self.types() {
+            for r in 0..self.types() {
+                let sign = if r == x { 1.0 } else { -1.0 };
+                let slack = sign * (self.pay(matrix, x, r) - self.cost()[x]) - margin;
+                least = least.min(distance_to_lose(slack, &self.belief()[x], &signed(r, sign)));
+            }
+        }
+        for r in 0..self.types() {
+            let slack = -self.pay_blind(matrix, r) - margin;
+            least = least.min(distance_to_lose(slack, self.marginal(), &signed(r, -1.0)));
+        }
+        Ok(least)
+    }
+
+    /// The largest total-variation distance of the prior, in whatever direction, at which the matrix keeps `margin`: the
+    /// exact form of Theorem 6.3, in [0, 1]. Observations that the game excludes may become possible in any way.
+    ///
+    /// Every constraint, multiplied by `q[x]`, is an expectation over the prior, so the distance to lose it is found as
+    /// for beliefs.
+    ///
+    /// ```
+    /// use muster_mechanism::scoring::VerificationGame;
+    /// let pol = VerificationGame::proof_of_learning();
+    /// let matrix = pol.design(0.2)?.matrix;
+    /// let exact = pol.prior_distance_tolerance(&matrix, 0.0)?;
+    /// assert!(exact >= pol.robustness(&matrix)?.prior_distance_max());
+    /// assert!(exact <= pol.prior_tolerance(&matrix, &[-1.0, 0.0, 0.0, 1.0], 0.0)?);
+    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// ```
+    pub fn prior_distance_tolerance(
+        &self,
+        matrix: &ScoringMatrix,
+        margin: f64,
+    ) -> Result<f64, ScoringError> {
+        self.check_matrix(matrix)?;
+        let observation = self.observation();
+        let mut least = 1.0f64;
+        let mut consider = |values: Vec<f64>| {
+            let slack = dot(self.prior(), &values);
+            least = least.min(distance_to_lose(slack, self.prior(), &values));
+        };
+        for r in 0..self.types() {
+            let paid: Vec<f64> =
+                observation.iter().map(|row| dot(row, &matrix.rows()[r])).collect();
+            for x in 0..self.types() {
+                let sign = if r == x { 1.0 } else { -1.0 };
+                let slack = |t: usize| sign * (paid[t] - self.cost()[x]) - margin;
+                consider((0..self.types()).map(|t| observation[t][x] * slack(t)).collect());
+            }
+            consider(paid.iter().map(|pay| -pay - margin).collect());
+        }
+        Ok(least)
+    }
+
     fn check_direction(&self, direction: &[f64]) -> Result<(), ScoringError> {
         if direction.len() != self.types() {
             return Err(ScoringError::Length {
@@ -377,4 +454,25 @@ impl VerificationGame {
         }
         Ok((0.5 * (low + high), value(0.5 * (low + high))?))
     }
+}
+
+/// How much of a distribution must move until the expectation of `values` has fallen by more than `slack`; 1 if it
+/// cannot.
+fn distance_to_lose(mut slack: f64, weights: &[f64], values: &[f64]) -> f64 {
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    if weights.iter().zip(values).map(|(w, v)| w * (v - low)).sum::<f64>() <= slack {
+        return 1.0;
+    }
+    let mut best_first: Vec<usize> = (0..values.len()).collect();
+    best_first.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
+    let mut moved = 0.0;
+    for z in best_first {
+        let loss = values[z] - low;
+        if loss * weights[z] >= slack {
+            return if loss > 0.0 { moved + slack.max(0.0) / loss } else { moved };
+        }
+        slack -= loss * weights[z];
+        moved += weights[z];
+    }
+    1.0
 }

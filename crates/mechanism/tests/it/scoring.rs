@@ -255,6 +255,94 @@ proptest! {
         }
     }
 
+    /// Theorem 6.2 and the exact tolerances: beliefs and priors within them keep alignment, whatever they are.
+    #[test]
+    fn theorem_6_2_wrong_beliefs(game in lossy(), margin in 0.2f64..1.0, to in distribution(6)) {
+        let matrix = game.design(margin).expect("regular beliefs").matrix;
+        let robustness = game.robustness(&matrix).expect("same shape");
+        let m = game.types();
+        let total: f64 = to[..m].iter().sum();
+        let noise = 1e-9 * matrix.bound();
+        let toward = |from: &[f64], most: f64| -> Vec<f64> {
+            let distance: f64 =
+                0.5 * (0..m).map(|z| (to[z] / total - from[z]).abs()).sum::<f64>();
+            let step = (most / distance).min(1.0);
+            (0..m).map(|z| from[z] + step * (to[z] / total - from[z])).collect()
+        };
+        let exact = game.belief_tolerance(&matrix, 0.0).expect("same shape");
+        prop_assert!(exact >= robustness.belief_distance_max() * (1.0 - 1e-9));
+        for x in 0..m {
+            let belief = toward(&game.belief()[x], exact);
+            for r in 0..m {
+                let pay: f64 = belief.iter().zip(&matrix.rows()[r]).map(|(b, t)| b * t).sum();
+                let slack = if r == x { pay - game.cost()[x] } else { game.cost()[x] - pay };
+                prop_assert!(slack >= -noise);
+            }
+        }
+        let exact = game.prior_distance_tolerance(&matrix, 0.0).expect("same shape");
+        prop_assert!(exact >= robustness.prior_distance_max() * (1.0 - 1e-9));
+        let moved = game.with_prior(toward(game.prior(), exact)).expect("a distribution");
+        prop_assert!(moved.audit(&matrix).expect("same shape").margin >= -noise);
+    }
+
+    /// Lemma 14.1: q B = q. Theorem 4.3: the expected reward among three verifiers is that of two.
+    #[test]
+    fn theorem_4_3_averages(game in noisy(), margin in 0.0f64..1.0) {
+        let m = game.types();
+        for z in 0..m {
+            let product: f64 = (0..m).map(|x| game.marginal()[x] * game.belief()[x][z]).sum();
+            prop_assert!((product - game.marginal()[z]).abs() < 1e-14);
+        }
+        let Ok(design) = game.design(margin) else { return Ok(()) };
+        for x in 0..m {
+            for r in 0..m {
+                let mut expected = 0.0;
+                for (t, row) in game.observation().iter().enumerate() {
+                    let posterior = game.prior()[t] * row[x] / game.marginal()[x];
+                    for a in 0..m {
+                        for b in 0..m {
+                            let reward = design.matrix.rewards(&[r, a, b]).expect("types")[0];
+                            expected += posterior * row[a] * row[b] * reward;
+                        }
+                    }
+                }
+                let pay = game.pay(&design.matrix, x, r);
+                prop_assert!((expected - pay).abs() <= 1e-12 * (1.0 + design.matrix.bound()));
+            }
+        }
+    }
+
+    /// Theorem 1.1: binary reports, honest proofs that always pass, a positive cost and no cheating.
+    #[test]
+    fn theorem_1_1_dilemma(caught in 0.01f64..1.0, first in 1e-3f64..10.0, second in 1e-3f64..10.0) {
+        let rows = vec![vec![1.0, 0.0], vec![1.0 - caught, caught]];
+        let game = VerificationGame::new(vec![1.0, 0.0], rows, vec![first, second]).expect("valid");
+        let refused = matches!(game.design(0.0), Err(ScoringError::Infeasible { .. }));
+        prop_assert!(refused);
+    }
+
+    /// Probabilities down to 1e-300: an answer or a refusal, never NaN, and an answer that the audit confirms.
+    #[test]
+    fn tiny_probabilities(exponents in proptest::collection::vec(0.0f64..300.0, 6), margin in 0.0f64..1.0) {
+        let rare = |k: usize| 10f64.powf(-exponents[k]) / 3.0;
+        let row = |place: usize, a: f64, b: f64| {
+            let mut row = vec![a, a, a];
+            row[(place + 1) % 3] = b;
+            row[place] = 1.0 - a - b;
+            row
+        };
+        let prior = vec![1.0 - rare(0) - rare(1), rare(0), rare(1)];
+        let rows = vec![row(0, rare(2), rare(3)), row(1, rare(4), rare(5)), row(2, rare(3), rare(4))];
+        let game = VerificationGame::new(prior, rows, vec![1.0, 2.0, 0.5]).expect("valid");
+        prop_assert!(game.belief().iter().flatten().all(|b| b.is_finite()));
+        if let Ok(design) = game.design(margin) {
+            let bound = design.matrix.bound();
+            prop_assert!(bound.is_finite());
+            let audit = game.audit(&design.matrix).expect("same shape");
+            prop_assert!(audit.margin >= margin - 1e-9 * (1.0 + bound), "{audit:?}");
+        }
+    }
+
     /// Theorem 10.1 (ii): a rule that favours agreement pays a party that agrees, whatever it saw.
     #[test]
     fn theorem_10_1_agreement_pays(game in lossy(), observations in proptest::collection::vec(0usize..3, 2..6)) {

@@ -1,0 +1,287 @@
+//! Accept or reject: error rates of the decision by number of verifiers and their honesty, enumerated
+//! and simulated, beside two rules of thumb.
+
+use muster_mechanism::random::Stream;
+use muster_mechanism::scoring::{DecisionRule, ScoringError, VerificationGame, Verifier};
+
+use super::collusion::pick;
+use super::shared::{digits, refused, verdict};
+use crate::experiment::{
+    Experiment, ExperimentError, Finding, Report, Row, Scale, Setting, Table, Verdict,
+};
+use crate::figure::{Axis, Division, Figure, Mark, Panel, Stroke};
+
+/// The second of the paper's future works.
+pub struct DecisionErrors;
+
+/// One proof in a hundred is dishonest.
+const PRIOR: [f64; 4] = [0.49, 0.25, 0.25, 0.01];
+/// Losses in replays of a stage: a wrong model in the network, an honest prover's bond.
+const WRONG_ACCEPT: f64 = 100.0;
+const WRONG_REJECT: f64 = 20.0;
+const HONESTY: [f64; 4] = [0.6, 0.8, 0.95, 0.99];
+/// Rejecting on one report of Dishonest, and on a majority of them.
+const RULES: usize = 3;
+
+impl Experiment for DecisionErrors {
+    fn name(&self) -> &'static str {
+        "verification-decision"
+    }
+
+    fn title(&self) -> &'static str {
+        "Accepting and rejecting work"
+    }
+
+    fn source(&self) -> &'static str {
+        "It Takes Two, Section 8, future work 2"
+    }
+
+    fn columns(&self) -> &'static [&'static str] {
+        &[
+            "verifiers",
+            "honesty",
+            "wrong_accept",
+            "wrong_reject",
+            "loss",
+            "wrong_accept_simulated",
+            "wrong_reject_simulated",
+            "deviation_in_standard_errors",
+            "loss_any",
+            "loss_majority",
+        ]
+    }
+
+    fn cells(&self, setting: &Setting) -> usize {
+        HONESTY.len() * verifiers(setting).len()
+    }
+
+    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+        let verifiers = verifiers(setting);
+        let honesty = HONESTY[index / verifiers.len()];
+        let count = verifiers[index % verifiers.len()];
+        let draws = match setting.scale {
+            Scale::Quick => 4_000,
+            Scale::Full => 200_000,
+        };
+        let stream = Stream::new(setting.seed, index as u64);
+        compare(count, honesty, draws, stream).map(|row| vec![row]).map_err(refused)
+    }
+
+    fn report(&self, _: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+        Ok(Report {
+            findings: vec![agreement(table), more_verifiers(table), rivals(table)],
+            figures: vec![figure(table)],
+            tables: Vec::new(),
+        })
+    }
+}
+
+fn verifiers(setting: &Setting) -> Vec<usize> {
+    match setting.scale {
+        Scale::Quick => vec![1, 2, 3, 4, 6, 8],
+        Scale::Full => (1..=10).collect(),
+    }
+}
+
+/// The rule, the verifiers and how they report.
+struct Panelists {
+    game: VerificationGame,
+    rule: DecisionRule,
+    honesty: f64,
+    verifiers: Vec<Verifier>,
+}
+
+fn compare(
+    count: usize,
+    honesty: f64,
+    draws: usize,
+    mut stream: Stream,
+) -> Result<Row, ScoringError> {
+    let game = VerificationGame::proof_of_learning();
+    let rule = DecisionRule::new(&game, PRIOR.to_vec(), WRONG_ACCEPT, WRONG_REJECT)?;
+    let verifiers = vec![Verifier::new(honesty)?; count];
+    // At most 4^10 combinations of reports: enumerated, so the seed is not used.
+    let exact = rule.error_rates(&verifiers, 0);
+    let panelists = Panelists { game, rule, honesty, verifiers };
+    let dishonest = panelists.rejections(draws, &mut stream, |_| 3)?;
+    let honest_prior: Vec<f64> = PRIOR[..3].iter().map(|p| p / (1.0 - PRIOR[3])).collect();
+    let honest = panelists.rejections(draws, &mut stream, |s| pick(&honest_prior, s))?;
+    let accepted = 1.0 - dishonest[0];
+    let deviation = |found: f64, exact: f64| {
+        let error = (exact * (1.0 - exact) / draws as f64).sqrt();
+        // An event too rare to be drawn has a count of 0 or 1 where its expectation is below one.
+        (found - exact).abs() / error.max(1.0 / draws as f64)
+    };
+    let worst =
+        deviation(accepted, exact.accept_dishonest).max(deviation(honest[0], exact.reject_honest));
+    let loss = |rule: usize| {
+        WRONG_ACCEPT * PRIOR[3] * (1.0 - dishonest[rule])
+            + WRONG_REJECT * (1.0 - PRIOR[3]) * honest[rule]
+    };
+    Ok(vec![
+        count.into(),
+        honesty.into(),
+        exact.accept_dishonest.into(),
+        exact.reject_honest.into(),
+        exact.loss.into(),
+        accepted.into(),
+        honest[0].into(),
+        worst.into(),
+        loss(1).into(),
+        loss(2).into(),
+    ])
+}
+
+impl Panelists {
+    /// The share of simulated tasks that are rejected: by the decision, on any report of Dishonest, on a
+    /// majority of them.
+    fn rejections(
+        &self,
+        draws: usize,
+        stream: &mut Stream,
+        truth: impl Fn(&mut Stream) -> usize,
+    ) -> Result<[f64; RULES], ScoringError> {
+        let mut rejected = [0.0; RULES];
+        for _ in 0..draws {
+            let truth = truth(stream);
+            let reports: Vec<(usize, Verifier)> = self
+                .verifiers
+                .iter()
+                .map(|&verifier| (self.report(truth, stream), verifier))
+                .collect();
+            let accusing = reports.iter().filter(|(report, _)| *report == 3).count();
+            let decision = self.rule.decide(&reports)?;
+            let votes = [!decision.accept, accusing > 0, 2 * accusing > reports.len()];
+            for (count, vote) in rejected.iter_mut().zip(votes) {
+                *count += f64::from(u8::from(vote));
+            }
+        }
+        Ok(rejected.map(|count| count / draws as f64))
+    }
+
+    fn report(&self, truth: usize, stream: &mut Stream) -> usize {
+        if stream.uniform() < self.honesty {
+            return pick(&self.game.observation()[truth], stream);
+        }
+        stream.below(self.game.types() as u64) as usize
+    }
+}
+
+fn agreement(rows: &Table) -> Finding {
+    let deviations: Vec<f64> =
+        rows.records().map(|row| row.number("deviation_in_standard_errors")).collect();
+    let worst = deviations.iter().copied().fold(0.0, f64::max);
+    Finding {
+        claim: "Enumerated error rates are those of a simulation of the same verifiers".into(),
+        measured: format!(
+            "{} pairs of rates; the largest deviation is {:.1} standard errors",
+            deviations.len(),
+            worst
+        ),
+        // Of a few hundred normal deviates none exceeds 4.5, except once in a thousand runs.
+        verdict: verdict(worst < 4.5),
+    }
+}
+
+/// The loss by number of verifiers, at one honesty.
+fn losses(rows: &Table, honesty: f64, column: &str) -> Vec<(f64, f64)> {
+    rows.records()
+        .filter(|row| row.number("honesty") == honesty)
+        .map(|row| (row.number("verifiers"), row.number(column)))
+        .collect()
+}
+
+fn more_verifiers(rows: &Table) -> Finding {
+    let mut falls = true;
+    let parts = HONESTY.map(|honesty| {
+        let list = losses(rows, honesty, "loss");
+        falls &= list.windows(2).all(|pair| pair[1].1 <= pair[0].1 + 1e-12);
+        let (first, last) = (list[0], list[list.len() - 1]);
+        format!(
+            "honesty {honesty}: {} with {}, {} with {}",
+            digits(first.1),
+            first.0,
+            digits(last.1),
+            last.0
+        )
+    });
+    let shape = if falls { "never rises" } else { "rises somewhere" };
+    Finding {
+        claim: "Future work 2: how well reports decide".into(),
+        measured: format!(
+            "the expected loss {shape} with the number of verifiers (accepting everything loses \
+             {}): {}",
+            digits(WRONG_ACCEPT * PRIOR[3]),
+            parts.join("; ")
+        ),
+        verdict: Verdict::Answered,
+    }
+}
+
+fn rivals(rows: &Table) -> Finding {
+    let worst = |column: &str| {
+        rows.records().map(|row| row.number("loss") / row.number(column)).fold(0.0, f64::max)
+    };
+    let best = |column: &str| {
+        rows.records()
+            .map(|row| row.number("loss") / row.number(column))
+            .fold(f64::INFINITY, f64::min)
+    };
+    Finding {
+        claim: "Future work 2: does weighing reports beat counting them".into(),
+        measured: format!(
+            "its loss is {:.0}% to {:.0}% of rejecting on any report of Dishonest (simulated), \
+             and {:.0}% to {:.0}% of rejecting on a majority",
+            100.0 * best("loss_any"),
+            100.0 * worst("loss_any"),
+            100.0 * best("loss_majority"),
+            100.0 * worst("loss_majority")
+        ),
+        verdict: Verdict::Answered,
+    }
+}
+
+fn figure(rows: &Table) -> Figure {
+    let panel = |title: &str, exact: &str, simulated: Option<&str>, y: Axis| {
+        let mut marks = Vec::new();
+        for honesty in HONESTY {
+            let label = format!("honesty {honesty}");
+            // A rate of 0 has no place on a logarithmic axis.
+            let visible = |points: Vec<(f64, f64)>| -> Vec<(f64, f64)> {
+                let logarithmic = y.division == Division::Logarithmic;
+                points.into_iter().filter(|point| !logarithmic || point.1 > 0.0).collect()
+            };
+            let points = visible(losses(rows, honesty, exact));
+            marks.push(Mark::Line { label: label.clone(), points, stroke: Stroke::Solid });
+            if let Some(column) = simulated {
+                let points = visible(losses(rows, honesty, column));
+                marks.push(Mark::Points { label, points });
+            }
+        }
+        Panel { title: title.to_owned(), x: Axis::linear("verifiers"), y, marks }
+    };
+    Figure {
+        name: "decision".into(),
+        caption: format!(
+            "Proof of learning, one proof in a hundred dishonest, a wrong acceptance costs \
+             {WRONG_ACCEPT} and a wrong rejection {WRONG_REJECT} replays. Lines: every \
+             combination of reports enumerated; points: simulated. A verifier of honesty h \
+             reports anything with probability 1 - h."
+        ),
+        panels: vec![
+            panel(
+                "dishonest work accepted",
+                "wrong_accept",
+                Some("wrong_accept_simulated"),
+                Axis::linear("probability").within(0.0, 1.0),
+            ),
+            panel(
+                "honest work rejected",
+                "wrong_reject",
+                Some("wrong_reject_simulated"),
+                Axis::logarithmic("probability"),
+            ),
+            panel("expected loss", "loss", None, Axis::linear("loss per task (replays)")),
+        ],
+    }
+}
