@@ -4,6 +4,7 @@
 //! - [`experiment`]: what an experiment is.
 //! - [`figure`]: what a figure shows.
 //! - [`market`], [`presence`], [`reputation`], [`verification`]: the experiments.
+//! - [`statistics`]: summaries of samples.
 //! - [`cabal`]: how a cabal's share of all stake develops, by rule, graph, leak and stake.
 
 pub mod cabal;
@@ -12,6 +13,7 @@ pub mod figure;
 pub mod market;
 pub mod presence;
 pub mod reputation;
+pub mod statistics;
 pub mod verification;
 
 use experiment::Experiment;

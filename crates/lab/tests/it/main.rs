@@ -1,4 +1,5 @@
 //! Integration tests of `muster-lab`.
 
 mod cabal;
+mod reputation;
 mod verification;

@@ -316,3 +316,65 @@ pub fn noisy_regret_bound(
     let (n, m) = (users as f64, servers as f64);
     Ok(m * m * (n - 1.0) / (n * n) * (1.0 + noise) / (1.0 - noise))
 }
+
+/// How much a user could gain while everybody plays N(R') for a belief R' that is not R:
+///
+/// ```text
+/// eps' <= |R|_1 (n-1)/n (1 - (sum_j sqrt(N(R)[j] N(R')[j]))^2) + 1/n sum over R'[j] = 0 of R[j]
+/// ```
+///
+/// with equality unless the best response leaves out a server; the last term is what nobody is paid now. Ours, in place of the linear approximation of Lemma 3:
+/// on the simplex `sum_j r_j x_j / (x_j + o_j)` is at most `|R|_1 - (sum_j sqrt(r_j o_j))^2 / n`, the maximum without
+/// the constraint `x >= 0`. The bracket is the squared sine of the angle between the roots of both distributions, so
+/// the gain is of second order in the error of the belief and does not grow with the number of users.
+///
+/// `trust` (m) = R, `belief` (m) = R', both in [0, 1] and not all 0.
+///
+/// ```
+/// use muster_mechanism::reputation::{Profile, equilibrium, noisy_regret};
+/// let (trust, belief) = ([0.9, 0.6, 0.3], [0.88, 0.61, 0.31]);
+/// let measured = Profile::symmetric(10, &equilibrium(&belief)?)?.regret(&trust)?.largest;
+/// assert!((noisy_regret(10, &trust, &belief)? - measured).abs() < 1e-12);
+/// # Ok::<(), muster_mechanism::reputation::ReputationError>(())
+/// ```
+///
+/// # Errors
+/// As for [`equilibrium`]; beliefs of another length; no users.
+pub fn noisy_regret(users: usize, trust: &[f64], belief: &[f64]) -> Result<f64, ReputationError> {
+    check_length("belief", belief.len(), trust.len())?;
+    if users == 0 {
+        return Err(ReputationError::Empty { users, servers: trust.len() });
+    }
+    let (truth, played) = (equilibrium(trust)?, equilibrium(belief)?);
+    // 1 - cos by squares of differences: it keeps its digits where the two are close.
+    let squares = truth.iter().zip(&played).map(|(p, q)| (p.sqrt() - q.sqrt()).powi(2));
+    let versine = 0.5 * sum(squares);
+    let n = users as f64;
+    let overlooked = sum((0..trust.len()).filter(|&j| belief[j] == 0.0).map(|j| trust[j]));
+    let endorsed = sum(trust.iter().copied()) * (n - 1.0) / n * versine * (2.0 - versine);
+    Ok(endorsed + overlooked / n)
+}
+
+/// The max-norm error of the decoded reputation N(R') where every belief is within `noise` of R and their sum within
+/// `sum_error`: at most `(noise + max_j N(R)[j] sum_error) / (|R|_1 - sum_error)`.
+///
+/// Theorem 7.1 leaves `sum_error` out (its approximation (5)) and arrives at `noise / |R|_1`. Infinite where the sum
+/// of the beliefs may vanish.
+///
+/// # Errors
+/// As for [`equilibrium`]; a negative `noise` or `sum_error`.
+pub fn noisy_decoding_bound(
+    trust: &[f64],
+    noise: f64,
+    sum_error: f64,
+) -> Result<f64, ReputationError> {
+    let largest = equilibrium(trust)?.into_iter().fold(0.0, f64::max);
+    for (field, value) in [("noise", noise), ("sum_error", sum_error)] {
+        if !(value >= 0.0 && value.is_finite()) {
+            let wanted = "it must be a finite number that is not negative";
+            return Err(ReputationError::Parameter { field, value, wanted });
+        }
+    }
+    let left = sum(trust.iter().copied()) - sum_error;
+    Ok(if left > 0.0 { (noise + largest * sum_error) / left } else { f64::INFINITY })
+}

@@ -46,7 +46,8 @@ pub use committee::{
 pub use contributions::{ContributionSettings, Contributions, ServerExit};
 pub use deviation::Deviation;
 pub use game::{
-    BestResponse, Dynamics, Profile, Regret, best_response, equilibrium, noisy_regret_bound,
+    BestResponse, Dynamics, Profile, Regret, best_response, equilibrium, noisy_decoding_bound,
+    noisy_regret, noisy_regret_bound,
 };
 pub use graph::EndorsementGraph;
 pub use incremental::{IncrementalRank, Refresh};
