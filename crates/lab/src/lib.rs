@@ -5,9 +5,7 @@
 //! - [`figure`]: what a figure shows.
 //! - [`market`], [`presence`], [`reputation`], [`verification`]: the experiments.
 //! - [`statistics`]: summaries of samples.
-//! - [`cabal`]: how a cabal's share of all stake develops, by rule, graph, leak and stake.
 
-pub mod cabal;
 pub mod experiment;
 pub mod figure;
 pub mod market;

@@ -1,5 +1,6 @@
 //! Integration tests of `muster-lab`.
 
 mod cabal;
+mod market;
 mod reputation;
 mod verification;

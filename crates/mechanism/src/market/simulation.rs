@@ -187,6 +187,11 @@ impl Cabal {
         self.gradient_at(&sides)
     }
 
+    /// The stake of every peer, the honest first.
+    pub fn stake(&self) -> &[f64] {
+        &self.stake
+    }
+
     fn sides(&self) -> [Range<usize>; 2] {
         [0..self.honest, self.honest..self.stake.len()]
     }

@@ -1,0 +1,352 @@
+//! The cabal map for every rule, graph and cabal: which rule the network should have.
+
+use muster_mechanism::market::{Config, Rule, Walk};
+
+use super::scenario::{Clipping, Graph, Leak, Ring, Scenario, inflation_for};
+use super::shared::{failed, number, quick_or_full, seeded, verdict};
+use crate::experiment::{
+    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Value,
+    Verdict,
+};
+use crate::figure::{Axis, Figure, Mark, Panel};
+use crate::statistics::{largest, mean};
+
+/// What all stake grows by in a run.
+const GROWTH: f64 = 50.0;
+
+/// Up to this leak a rule is asked to hold whatever the cabal does.
+const SMALL_LEAK: f64 = 0.05;
+
+/// A market in which stake grew by less than this has paid nobody.
+const GROWTH_MIN: f64 = 1.0 + 1e-9;
+
+/// The map of all rules, and what it says of the network's.
+pub struct RulesMap;
+
+const TRUNCATION: f64 = 1e-4;
+
+const fn walks(walk: Walk) -> Rule {
+    Rule::ConnectedMedian { walk, opinions: None, truncation: TRUNCATION }
+}
+
+/// Name, rule, how it is applied. What the network offers comes first.
+const RULES: [(&str, Rule, Clipping); 8] = [
+    ("paper", Rule::Paper, Clipping::Once),
+    ("median", Rule::Median, Clipping::Once),
+    ("walk 3", walks(Walk::Depth(3)), Clipping::Once),
+    ("walk 5", walks(Walk::Depth(5)), Clipping::Once),
+    ("restart 0.3", walks(Walk::Restart(0.3)), Clipping::Once),
+    ("walk 5, majority 0.6", walks(Walk::Depth(5)), Clipping::Majority(0.6)),
+    ("walk 5, twice", walks(Walk::Depth(5)), Clipping::Twice),
+    ("walk 8, twice", walks(Walk::Depth(8)), Clipping::Twice),
+];
+
+/// Name, graph, honest peers, members of the cabal.
+const MARKETS: [(&str, Graph, usize, usize); 3] = [
+    ("20 know all", Graph::Dense, 20, 10),
+    ("20 know 5", Graph::Knows(5), 20, 10),
+    ("60 know 3", Graph::Knows(3), 60, 20),
+];
+
+/// How a cabal goes about it.
+struct Attack {
+    name: &'static str,
+    leak_to: Leak,
+    ring: Ring,
+    cover: f64,
+    /// Whether it has but one member.
+    alone: bool,
+}
+
+const fn attack(name: &'static str, leak_to: Leak, ring: Ring, cover: f64, alone: bool) -> Attack {
+    Attack { name, leak_to, ring, cover, alone }
+}
+
+/// The first ones are those of the quick scale.
+const ATTACKS: [Attack; 6] = [
+    attack("concentrated", Leak::Concentrated, Ring::Star, 0.0, false),
+    attack("spread", Leak::Spread, Ring::Dense, 0.0, false),
+    attack("concentrated, cover 0.3", Leak::Concentrated, Ring::Star, 0.3, false),
+    attack("concentrated, cover 0.1", Leak::Concentrated, Ring::Star, 0.1, false),
+    attack("concentrated, cover 0.6", Leak::Concentrated, Ring::Star, 0.6, false),
+    attack("one alone", Leak::Concentrated, Ring::Star, 0.0, true),
+];
+
+struct Grid {
+    attacks: usize,
+    leaks: Vec<f64>,
+    stakes: Vec<f64>,
+    epochs: usize,
+}
+
+fn grid(setting: &Setting) -> Grid {
+    let steps = |first: f64, step: f64, count: usize| -> Vec<f64> {
+        // Rounded, so that 0.05 is the same number in every grid.
+        (0..count).map(|at| ((first + step * at as f64) * 1e6).round() / 1e6).collect()
+    };
+    let (leaks, stakes) = match setting.scale {
+        Scale::Quick => (steps(0.0, 0.025, 5), steps(0.55, 0.15, 3)),
+        Scale::Full => (steps(0.0, 0.005, 21), steps(0.5, 0.025, 17)),
+    };
+    let (attacks, epochs) = quick_or_full(setting, (3, 10), (ATTACKS.len(), 40));
+    Grid { attacks, leaks, stakes, epochs }
+}
+
+impl Experiment for RulesMap {
+    fn name(&self) -> &'static str {
+        "market-rules-map"
+    }
+
+    fn title(&self) -> &'static str {
+        "Which rule holds against cabals"
+    }
+
+    fn source(&self) -> &'static str {
+        "Ours: the rules `paper`, `median` and `connected-median`, and candidates, on one map"
+    }
+
+    fn columns(&self) -> &'static [&'static str] {
+        &["rule", "market", "attack", "honest_stake", "leak", "share", "stake"]
+    }
+
+    fn cells(&self, setting: &Setting) -> usize {
+        let grid = grid(setting);
+        RULES.len() * MARKETS.len() * grid.attacks * grid.stakes.len()
+    }
+
+    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+        let grid = grid(setting);
+        let (rest, stake) = (index / grid.stakes.len(), index % grid.stakes.len());
+        let (rest, attack) = (rest / grid.attacks, rest % grid.attacks);
+        let (rule_name, rule, clipping) = RULES[rest / MARKETS.len()];
+        let (market, graph, honest, members) = MARKETS[rest % MARKETS.len()];
+        let (attack, honest_stake) = (&ATTACKS[attack], grid.stakes[stake]);
+        let run = |leak: f64| {
+            let scenario = Scenario {
+                rule,
+                clipping,
+                graph,
+                leak_to: attack.leak_to,
+                leak,
+                honest,
+                cabal: if attack.alone { 1 } else { members },
+                ring: attack.ring,
+                cover: attack.cover,
+                honest_stake,
+                epochs: grid.epochs,
+                inflation: inflation_for(GROWTH, grid.epochs),
+                seed: setting.seed,
+            };
+            let end = scenario.run().map_err(failed)?;
+            let mut row: Row = [rule_name, market, attack.name].map(Value::from).to_vec();
+            row.extend([honest_stake, leak, end.share, end.stake].map(Value::from));
+            Ok(row)
+        };
+        grid.leaks.iter().copied().map(run).collect()
+    }
+
+    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+        let scores: Vec<Score> = RULES.iter().map(|rule| score(rule.0, setting, table)).collect();
+        let findings = vec![default_rule(&scores), candidates(&scores), covered(table)];
+        let figures = MARKETS.iter().map(|m| figure(self.name(), m.0, setting, table)).collect();
+        let tables = vec![(
+            format!(
+                "The cabal's share at the end, by the attack that is best for it in each market \
+                 ({} attacks). A market that pays nobody counts as lost: its share is 1.",
+                grid(setting).attacks
+            ),
+            summary(&scores),
+        )];
+        Ok(Report { findings, figures, tables })
+    }
+}
+
+/// How one rule did. A market that pays nobody counts as lost: its share is one.
+struct Score {
+    rule: &'static str,
+    /// The cabal's mean share over all markets, leaks and stakes, each by its best attack.
+    mean: f64,
+    /// The share of these in which the cabal ends with less than it began with.
+    held: f64,
+    /// Of those with a small leak: the mean, the largest, and the share that held.
+    small: [f64; 3],
+}
+
+/// The share of the best attack, by market, stake and leak: (leak, what it began with, share).
+fn worst(rule: &str, setting: &Setting, table: &Table) -> Vec<(f64, f64, f64)> {
+    let grid = grid(setting);
+    // Rows run through markets, attacks, stakes and leaks, in this order.
+    let rows: Vec<Record<'_>> = table.records().filter(|r| r.text("rule") == rule).collect();
+    let cells = grid.stakes.len() * grid.leaks.len();
+    rows.chunks(grid.attacks * cells)
+        .flat_map(|market| {
+            (0..cells.min(market.len())).map(move |cell| {
+                let attacks = market.iter().skip(cell).step_by(cells);
+                let here = &market[cell];
+                let share = largest(attacks.map(|record| {
+                    if record.number("stake") < GROWTH_MIN { 1.0 } else { record.number("share") }
+                }));
+                (here.number("leak"), 1.0 - here.number("honest_stake"), share)
+            })
+        })
+        .collect()
+}
+
+fn score(rule: &'static str, setting: &Setting, table: &Table) -> Score {
+    let cells = worst(rule, setting, table);
+    let shares = |cells: &[(f64, f64, f64)]| cells.iter().map(|c| c.2).collect::<Vec<f64>>();
+    let held = |cells: &[(f64, f64, f64)]| {
+        cells.iter().filter(|c| c.2 < c.1).count() as f64 / cells.len() as f64
+    };
+    let small: Vec<_> = cells.iter().copied().filter(|c| c.0 <= SMALL_LEAK).collect();
+    Score {
+        rule,
+        mean: mean(&shares(&cells)),
+        held: held(&cells),
+        small: [mean(&shares(&small)), largest(shares(&small)), held(&small)],
+    }
+}
+
+/// The index in [`RULES`] of the network's rule, whatever its truncation.
+fn network() -> Option<usize> {
+    let walk = |rule: Rule| match rule {
+        Rule::ConnectedMedian { walk, .. } => Some(walk),
+        _ => None,
+    };
+    let default = Config::default().rule;
+    RULES.iter().position(|(_, rule, clipping)| {
+        let same = *rule == default || (walk(default).is_some() && walk(*rule) == walk(default));
+        same && *clipping == Clipping::Once
+    })
+}
+
+fn best<'s>(scores: impl Iterator<Item = &'s Score>) -> Option<&'s Score> {
+    scores.min_by(|a, b| a.mean.total_cmp(&b.mean))
+}
+
+fn default_rule(scores: &[Score]) -> Finding {
+    let offered = RULES.iter().filter(|rule| rule.2 == Clipping::Once).count();
+    let best = best(scores[..offered].iter());
+    let network = network().map(|at| &scores[at]);
+    let measured = match (best, network) {
+        (Some(best), Some(network)) => format!(
+            "Of the rules that the network offers, `{}` leaves the cabal least: {} of all stake on \
+             average over the map, {} at leaks up to 5%, where its worst market loses {}. The \
+             network's default, `{}`: {}, {} and {}.",
+            best.rule,
+            number(best.mean),
+            number(best.small[0]),
+            number(best.small[1]),
+            network.rule,
+            number(network.mean),
+            number(network.small[0]),
+            number(network.small[1]),
+        ),
+        _ => "The network's default is not among the rules of this map.".to_owned(),
+    };
+    Finding {
+        claim: "The network's default is the rule that the map supports.".to_owned(),
+        measured,
+        verdict: verdict(best.zip(network).is_some_and(|(a, b)| a.rule == b.rule)),
+    }
+}
+
+fn candidates(scores: &[Score]) -> Finding {
+    let best = best(scores.iter());
+    let measured = match (best, network().map(|at| &scores[at])) {
+        (Some(best), Some(network)) => format!(
+            "Of all rules on the map `{}` leaves the cabal least: {} on average against {} under \
+             the network's default, and it lets the cabal end with less than it began with in {}% \
+             of all markets against {}%.",
+            best.rule,
+            number(best.mean),
+            number(network.mean),
+            number(100.0 * best.held),
+            number(100.0 * network.held),
+        ),
+        _ => "The network's default is not among the rules of this map.".to_owned(),
+    };
+    Finding {
+        claim: "Whether a rule does better than those that the network offers.".to_owned(),
+        measured,
+        verdict: Verdict::Answered,
+    }
+}
+
+/// Whether it pays for a cabal to rank honest peers as well, under the rule that clips twice.
+fn covered(table: &Table) -> Finding {
+    let of = |rule: &str, attack: &str| {
+        let here = |r: &Record<'_>| r.text("rule") == rule && r.text("attack") == attack;
+        mean(&table.records().filter(here).map(|r| r.number("share")).collect::<Vec<f64>>())
+    };
+    let [once, twice] = ["walk 5", "walk 5, twice"]
+        .map(|rule| [of(rule, ATTACKS[0].name), of(rule, ATTACKS[2].name)]);
+    Finding {
+        claim: "Whether a cabal gains by ranking honest peers as well, to look like one of them."
+            .to_owned(),
+        measured: format!(
+            "Giving 0.3 of its weights to honest peers changes the cabal's mean share from {} to \
+             {} under walks of 5 steps clipped once, from {} to {} clipped twice.",
+            number(once[0]),
+            number(once[1]),
+            number(twice[0]),
+            number(twice[1])
+        ),
+        verdict: Verdict::Answered,
+    }
+}
+
+fn summary(scores: &[Score]) -> Table {
+    let columns = [
+        "rule",
+        "mean share",
+        "held (%)",
+        "mean share, leak <= 5%",
+        "largest share, leak <= 5%",
+        "held, leak <= 5% (%)",
+    ];
+    let row = |score: &Score| -> Row {
+        let [mean, largest, held] = score.small;
+        let numbers = [score.mean, 100.0 * score.held, mean, largest, 100.0 * held];
+        let rounded = numbers.map(|n| Value::from((n * 1e3).round() / 1e3));
+        [vec![score.rule.into()], rounded.to_vec()].concat()
+    };
+    let columns = columns.map(str::to_owned).to_vec();
+    Table { columns, rows: scores.iter().map(row).collect() }
+}
+
+fn figure(name: &str, market: &str, setting: &Setting, table: &Table) -> Figure {
+    let grid = grid(setting);
+    let at = MARKETS.iter().position(|m| m.0 == market).unwrap_or(0);
+    let cells = grid.stakes.len() * grid.leaks.len();
+    let percent = |values: &[f64]| values.iter().map(|v| 100.0 * v).collect::<Vec<f64>>();
+    let panel = |rule: &str| Panel {
+        title: rule.to_owned(),
+        x: Axis::linear("honest weight that leaks (%)"),
+        y: Axis::linear("honest stake (%)"),
+        marks: vec![Mark::Heatmap {
+            label: "cabal's share".to_owned(),
+            x: percent(&grid.leaks),
+            y: percent(&grid.stakes),
+            values: worst(rule, setting, table)
+                .into_iter()
+                .skip(at * cells)
+                .take(cells)
+                .map(|cell| Some(cell.2))
+                .collect(),
+            range: (0.0, 1.0),
+        }],
+    };
+    Figure {
+        name: format!("{name}-{}", market.replace(' ', "-")),
+        caption: format!(
+            "Honest peers: {market}. The cabal's share of all stake when it has grown \
+             {GROWTH}-fold ({} epochs), by the best of {} attacks in every cell; 1 where nobody is \
+             paid; {}.",
+            grid.epochs,
+            grid.attacks,
+            seeded(setting)
+        ),
+        panels: RULES.iter().map(|rule| panel(rule.0)).collect(),
+    }
+}
