@@ -6,10 +6,13 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use crate::figure::Figure;
 
 /// How much to compute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Scale {
     /// Few seeds and coarse grids: the shape of every result, in seconds.
     Quick,
@@ -28,8 +31,9 @@ pub struct Setting {
     pub data: Option<PathBuf>,
 }
 
-/// One value of a row.
-#[derive(Debug, Clone, PartialEq)]
+/// One value of a row. In JSON a number, a string or null.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum Value {
     /// A finite number. What has no value is [`Value::Absent`].
     Number(f64),
@@ -67,7 +71,7 @@ impl From<String> for Value {
 pub type Row = Vec<Value>;
 
 /// All rows of an experiment, in the order of its cells.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Table {
     /// The names of the columns, in the words of the field, units last.
     pub columns: Vec<String>,
@@ -117,7 +121,8 @@ impl<'t> Record<'t> {
 }
 
 /// How a claim fared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// What we measured agrees with it.
     Agrees,
@@ -128,7 +133,7 @@ pub enum Verdict {
 }
 
 /// A claim of a source beside what we measured.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// What the source claims or leaves open, with its equation, table or theorem.
     pub claim: String,

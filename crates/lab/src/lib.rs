@@ -2,15 +2,21 @@
 //! questions that the papers leave open.
 //!
 //! - [`experiment`]: what an experiment is.
-//! - [`figure`]: what a figure shows.
+//! - [`figure`]: what a figure shows; [`draw`]: how it is drawn, as SVG and PNG.
+//! - [`run`]: computes cells on all cores, goes on where it stopped, unites shards.
+//! - [`output`]: tables, reports, and the page that shows them.
 //! - [`market`], [`presence`], [`reputation`], [`verification`]: the experiments.
 //! - [`statistics`]: summaries of samples.
 
+pub mod draw;
 pub mod experiment;
 pub mod figure;
+pub mod files;
 pub mod market;
+pub mod output;
 pub mod presence;
 pub mod reputation;
+pub mod run;
 pub mod statistics;
 pub mod verification;
 

@@ -1,0 +1,355 @@
+//! The page `index.html`: one file without any other, made of all reports in a directory.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use super::{Document, OutputError, TableEntry};
+use crate::experiment::{Scale, Value, Verdict};
+use crate::files::{FileError, write_whole};
+
+const STYLE: &str = include_str!("page.css");
+
+/// The most rows of a table that the page shows; the rest is in the report.
+const ROWS_SHOWN: usize = 60;
+
+/// Parts of the page, by the first word of the experiments' names.
+const PARTS: [(&str, &str, &str); 4] = [
+    ("presence", "Presence", "How many are here, told by how fast a puzzle is solved."),
+    ("verification", "Verification", "Paying for checks that nobody can check."),
+    ("reputation", "Reputation", "Trust distilled from endorsements."),
+    ("market", "Market", "Peers price each other."),
+];
+
+/// Writes the page of all reports that lie under `out`.
+///
+/// # Errors
+/// Where a report cannot be read, or the page cannot be written.
+pub fn write(out: &Path) -> Result<(), OutputError> {
+    let documents = documents(out)?;
+    let mut page = String::new();
+    render(&mut page, out, &documents)?;
+    Ok(write_whole(&out.join("index.html"), page.as_bytes())?)
+}
+
+/// Known experiments in their order, then others by name.
+fn documents(out: &Path) -> Result<Vec<Document>, OutputError> {
+    fs::create_dir_all(out).map_err(FileError::on("make", out))?;
+    let mut found = Vec::new();
+    for entry in fs::read_dir(out).map_err(FileError::on("read", out))? {
+        let path = entry.map_err(FileError::on("read", out))?.path().join("report.json");
+        if !path.is_file() {
+            continue;
+        }
+        let text = fs::read(&path).map_err(FileError::on("read", &path))?;
+        let document: Document = serde_json::from_slice(&text)
+            .map_err(|error| OutputError::Report { path, reason: error.to_string() })?;
+        found.push(document);
+    }
+    let known = crate::all();
+    let place = |document: &Document| {
+        known.iter().position(|known| known.name() == document.experiment).unwrap_or(known.len())
+    };
+    found.sort_by_cached_key(|document| (place(document), document.experiment.clone()));
+    Ok(found)
+}
+
+fn render(page: &mut String, out: &Path, documents: &[Document]) -> Result<(), OutputError> {
+    let count = |verdict| {
+        let findings = documents.iter().flat_map(|document| &document.findings);
+        findings.filter(|finding| finding.verdict == verdict).count()
+    };
+    add(
+        page,
+        format_args!(
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta \
+             name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Muster: \
+             the mechanisms, measured</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
+             <header>\n<h1>The mechanisms, measured</h1>\n<p>What the papers claim beside what \
+             Muster {version} measured. Every number below can be repeated with the command that \
+             stands beside it; the same seed gives the same digits.</p>\n<p class=\"counts\"><span \
+             class=\"agrees\">{agrees} agree</span> <span class=\"differs\">{differs} \
+             differ</span> <span class=\"answered\">{answered} open questions \
+             answered</span></p>\n</header>\n",
+            version = escape(env!("CARGO_PKG_VERSION")),
+            agrees = count(Verdict::Agrees),
+            differs = count(Verdict::Differs),
+            answered = count(Verdict::Answered),
+        ),
+    );
+    contents(page, documents);
+    for (part, members) in parts(documents) {
+        if let Some((_, heading, about)) = part {
+            add(page, format_args!("<h2 class=\"part\">{heading}</h2>\n<p>{about}</p>\n"));
+        }
+        for document in members {
+            section(page, out, document)?;
+        }
+    }
+    page.push_str("</main>\n</body>\n</html>\n");
+    Ok(())
+}
+
+/// Adds text; a `String` takes everything.
+fn add(page: &mut String, text: std::fmt::Arguments) {
+    page.write_fmt(text).expect("a string takes everything");
+}
+
+type Part = Option<(&'static str, &'static str, &'static str)>;
+
+/// Experiments by part, in the order of the page; those of no known part last.
+fn parts(documents: &[Document]) -> Vec<(Part, Vec<&Document>)> {
+    let part_of = |document: &Document| {
+        PARTS.iter().position(|(prefix, _, _)| {
+            document.experiment.split('-').next().is_some_and(|first| first == *prefix)
+        })
+    };
+    let members = |part: Option<usize>| {
+        documents.iter().filter(|document| part_of(document) == part).collect::<Vec<_>>()
+    };
+    let known = (0..PARTS.len()).map(|part| (Some(PARTS[part]), members(Some(part))));
+    known.chain([(None, members(None))]).filter(|(_, members)| !members.is_empty()).collect()
+}
+
+fn contents(page: &mut String, documents: &[Document]) {
+    page.push_str("<nav>\n<h2>Contents</h2>\n");
+    for (part, members) in parts(documents) {
+        if let Some((_, heading, _)) = part {
+            add(page, format_args!("<h3>{heading}</h3>\n"));
+        }
+        page.push_str("<ul>\n");
+        for document in members {
+            let (name, title) = (escape(&document.experiment), escape(&document.title));
+            add(page, format_args!("<li><a href=\"#{name}\">{title}</a>"));
+            if document.skipped.is_some() {
+                page.push_str(" <span class=\"skipped\">not run</span>");
+            }
+            for finding in &document.findings {
+                let word = word(finding.verdict);
+                let mark = mark(finding.verdict);
+                add(page, format_args!(" <span class=\"{word}\" title=\"{word}\">{mark}</span>"));
+            }
+            page.push_str("</li>\n");
+        }
+        page.push_str("</ul>\n");
+    }
+    page.push_str("</nav>\n");
+}
+
+fn section(page: &mut String, out: &Path, document: &Document) -> Result<(), OutputError> {
+    let (name, title) = (escape(&document.experiment), escape(&document.title));
+    let source = escape(&document.source);
+    add(
+        page,
+        format_args!(
+            "<section id=\"{name}\">\n<h2>{title}</h2>\n<p class=\"source\">{source}</p>\n"
+        ),
+    );
+    if let Some(reason) = &document.skipped {
+        add(page, format_args!("<p class=\"skipped\">Not run: {}.</p>\n", escape(reason)));
+    } else {
+        findings(page, document);
+        figures(page, out, document)?;
+        for entry in &document.tables {
+            table(page, entry);
+        }
+    }
+    footer(page, document);
+    page.push_str("</section>\n");
+    Ok(())
+}
+
+fn findings(page: &mut String, document: &Document) {
+    if document.findings.is_empty() {
+        return;
+    }
+    page.push_str(
+        "<table class=\"findings\">\n<thead><tr><th>The source</th><th>Measured</th><th>\
+         Verdict</th></tr></thead>\n<tbody>\n",
+    );
+    for finding in &document.findings {
+        let (claim, measured) = (escape(&finding.claim), escape(&finding.measured));
+        let (word, mark) = (word(finding.verdict), mark(finding.verdict));
+        add(
+            page,
+            format_args!(
+                "<tr><td data-label=\"The source\">{claim}</td><td data-label=\"Measured\">\
+                 {measured}</td><td data-label=\"Verdict\" class=\"{word}\">{mark} {word}</td>\
+                 </tr>\n"
+            ),
+        );
+    }
+    page.push_str("</tbody>\n</table>\n");
+}
+
+fn figures(page: &mut String, out: &Path, document: &Document) -> Result<(), OutputError> {
+    let name = escape(&document.experiment);
+    for figure in &document.figures {
+        let path = out.join(&document.experiment).join(format!("{}.svg", figure.name));
+        let svg = fs::read_to_string(&path).map_err(FileError::on("read", &path))?;
+        let svg = svg.split_once("?>").map_or(svg.as_str(), |(_, rest)| rest).trim();
+        let (file, caption) = (escape(&figure.name), escape(&figure.caption));
+        add(
+            page,
+            format_args!(
+                "<figure>\n<div class=\"drawing\">{svg}</div>\n<figcaption>{caption} <a \
+                 href=\"{name}/{file}.svg\">SVG</a> <a href=\"{name}/{file}.png\">PNG</a>\
+                 </figcaption>\n</figure>\n"
+            ),
+        );
+    }
+    Ok(())
+}
+
+fn table(page: &mut String, entry: &TableEntry) {
+    let table = &entry.table;
+    let caption = escape(&entry.caption);
+    add(
+        page,
+        format_args!(
+            "<div class=\"wide\"><table class=\"data\">\n<caption>{caption}</caption>\n<thead><tr>"
+        ),
+    );
+    for column in &table.columns {
+        add(page, format_args!("<th>{}</th>", escape(column)));
+    }
+    page.push_str("</tr></thead>\n<tbody>\n");
+    for row in table.rows.iter().take(ROWS_SHOWN) {
+        page.push_str("<tr>");
+        for value in row {
+            match value {
+                Value::Number(number) => {
+                    add(page, format_args!("<td class=\"number\">{}</td>", digits(*number)));
+                }
+                Value::Text(text) => add(page, format_args!("<td>{}</td>", escape(text))),
+                Value::Absent => page.push_str("<td class=\"number\">–</td>"),
+            }
+        }
+        page.push_str("</tr>\n");
+    }
+    page.push_str("</tbody>\n</table></div>\n");
+    if table.rows.len() > ROWS_SHOWN {
+        let all = table.rows.len();
+        add(
+            page,
+            format_args!("<p>The first {ROWS_SHOWN} of {all} rows; all are in report.json.</p>\n"),
+        );
+    }
+}
+
+fn footer(page: &mut String, document: &Document) {
+    let name = escape(&document.experiment);
+    add(
+        page,
+        format_args!(
+            "<p class=\"repeat\"><code>{}</code></p>\n<p class=\"facts\">",
+            escape(&document.command())
+        ),
+    );
+    if document.skipped.is_none() {
+        let scale = match document.scale {
+            Scale::Quick => "quick",
+            Scale::Full => "full",
+        };
+        add(
+            page,
+            format_args!(
+                "Data: <a href=\"{name}/data.csv\">CSV</a> <a href=\"{name}/data.json\">JSON</a> \
+                 <a href=\"{name}/report.json\">report</a> · "
+            ),
+        );
+        let cells = match document.cells {
+            1 => "one cell".to_owned(),
+            count => format!("{count} cells"),
+        };
+        add(page, format_args!("scale {scale}, {cells} · "));
+    }
+    add(
+        page,
+        format_args!(
+            "seed {} · Muster {} (sources {})</p>\n",
+            document.seed,
+            escape(&document.version),
+            escape(&document.sources)
+        ),
+    );
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Agrees => "agrees",
+        Verdict::Differs => "differs",
+        Verdict::Answered => "answered",
+    }
+}
+
+/// A sign beside the word, for those who do not see its colour.
+fn mark(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Agrees => "✓",
+        Verdict::Differs => "≠",
+        Verdict::Answered => "◆",
+    }
+}
+
+/// Six significant digits, for tables that people read; files have all.
+fn digits(number: f64) -> String {
+    if number == 0.0 {
+        return "0".to_owned();
+    }
+    let size = number.abs();
+    if number.fract() == 0.0 && size < 1e9 {
+        return format!("{number:.0}");
+    }
+    if !(1e-4..1e9).contains(&size) {
+        return format!("{number:.4e}");
+    }
+    // From 5 decimals at 1..10 to more for smaller and fewer for larger numbers.
+    let decimals = (5.0 - size.log10().floor()).clamp(0.0, 9.0) as usize;
+    let text = format!("{number:.decimals$}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+/// Text for HTML, also between double quotes.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_six_significant_digits() {
+        for (number, text) in [
+            (0.0, "0"),
+            (-3.0, "-3"),
+            (0.1, "0.1"),
+            (1.0 / 3.0, "0.333333"),
+            (12345.678, "12345.7"),
+            (1.5e-7, "1.5000e-7"),
+            (0.999_999_9, "1"),
+        ] {
+            assert_eq!(digits(number), text);
+        }
+    }
+
+    #[test]
+    fn signs_of_html_are_escaped() {
+        assert_eq!(escape("a < b & \"c\""), "a &lt; b &amp; &quot;c&quot;");
+    }
+}

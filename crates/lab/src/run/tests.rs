@@ -1,0 +1,268 @@
+//! The same bytes for any threads, shards and interruptions; refusals in one sentence.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{Error, Observer, Outcome, Plan, Shard, Status, merge, run};
+use crate::experiment::{
+    Experiment, ExperimentError, Finding, Report, Row, Scale, Setting, Table, Value, Verdict,
+};
+use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+
+/// Counts the cells that are computed.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Observer for Count {
+    fn begin(&self, _: &dyn Experiment, _: usize) {}
+    fn cell(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+    fn end(&self, _: &Outcome) {}
+}
+
+/// Twelve cells of two rows; one cell may fail.
+struct Curve {
+    fails_at: Option<usize>,
+    data: Option<&'static str>,
+}
+
+const CURVE: Curve = Curve { fails_at: None, data: None };
+
+impl Experiment for Curve {
+    fn name(&self) -> &'static str {
+        "test-curve"
+    }
+    fn title(&self) -> &'static str {
+        "A curve <of> tests"
+    }
+    fn source(&self) -> &'static str {
+        "this test"
+    }
+    fn columns(&self) -> &'static [&'static str] {
+        &["x", "y", "word, or \"name\""]
+    }
+    fn data_file(&self) -> Option<&'static str> {
+        self.data
+    }
+    fn cells(&self, _: &Setting) -> usize {
+        12
+    }
+    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+        if self.fails_at == Some(index) {
+            return Err(ExperimentError::Mechanism("no such number".into()));
+        }
+        let x = index as f64 / 3.0;
+        let row = |y: f64, word: &str| vec![Value::from(x), Value::Number(y), Value::from(word)];
+        Ok(vec![row(x * setting.seed as f64, "a, b"), row(f64::NAN, "c")])
+    }
+    fn report(&self, _: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+        let number = |value: &Value| match value {
+            Value::Number(number) => Some(*number),
+            _ => None,
+        };
+        let points = table.rows.iter().filter_map(|row| number(&row[0]).zip(number(&row[1])));
+        let points = points.collect::<Vec<_>>();
+        let absent = table.rows.iter().filter(|row| row[1] == Value::Absent).count();
+        let line = Mark::Line { label: "y".to_owned(), points, stroke: Stroke::Solid };
+        let panel = Panel {
+            title: "y over x".to_owned(),
+            x: Axis::linear("x"),
+            y: Axis::linear("y"),
+            marks: vec![line],
+        };
+        Ok(Report {
+            findings: vec![Finding {
+                claim: "half of it is absent".to_owned(),
+                measured: format!("{absent} of {}", table.rows.len()),
+                verdict: if absent == 12 { Verdict::Agrees } else { Verdict::Differs },
+            }],
+            figures: vec![Figure {
+                name: "curve".to_owned(),
+                caption: "A <line>.".to_owned(),
+                panels: vec![panel],
+            }],
+            tables: vec![("All.".to_owned(), table.clone())],
+        })
+    }
+}
+
+fn plan<'a>(experiment: &'a Curve, out: &Path) -> Plan<'a> {
+    Plan {
+        experiments: vec![experiment],
+        setting: Setting { scale: Scale::Quick, seed: 7, data: None },
+        out: out.to_path_buf(),
+        shard: Shard::WHOLE,
+        fresh: false,
+        other_sources: false,
+    }
+}
+
+/// Runs with so many threads: the outcome, and how many cells were computed.
+fn go(plan: &Plan, threads: usize) -> (Result<Outcome, Error>, usize) {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+    let count = Count::default();
+    let outcome = pool.install(|| run(plan, &count));
+    (outcome.map(|mut all| all.remove(0)), count.0.into_inner())
+}
+
+/// All files of a run but the cells, whose order tells who was first.
+fn files(out: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    for folder in [out.to_path_buf(), out.join("test-curve")] {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_file() && !path.ends_with("cells.jsonl") {
+                let name = path.strip_prefix(out).expect("inside").to_path_buf();
+                files.push((name, fs::read(&path).expect("a file")));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+fn text(out: &Path, name: &str) -> String {
+    fs::read_to_string(out.join(name)).expect("a file")
+}
+
+#[test]
+fn a_run_leaves_tables_figures_report_and_page() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (outcome, computed) = go(&plan(&CURVE, folder.path()), 2);
+    let outcome = outcome.expect("it runs");
+    assert!(matches!(outcome.status, Status::Reported { agrees: 1, differs: 0, answered: 0 }));
+    assert_eq!((computed, outcome.cells, outcome.resumed), (12, 12, 0));
+    let names = files(folder.path()).into_iter().map(|(name, _)| name.display().to_string());
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        [
+            "index.html",
+            "test-curve/curve.png",
+            "test-curve/curve.svg",
+            "test-curve/data.csv",
+            "test-curve/data.json",
+            "test-curve/report.json"
+        ]
+    );
+    let csv = text(folder.path(), "test-curve/data.csv");
+    assert!(
+        csv.starts_with("x,y,\"word, or \"\"name\"\"\"\n0,0,\"a, b\"\n0,,c\n0.3333333333333333,")
+    );
+    let page = text(folder.path(), "index.html");
+    for part in ["A curve &lt;of&gt; tests", "12 of 24", "✓ agrees", "--seed 7 --quick", "<svg"] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("<script") && !page.contains("src="), "nothing from elsewhere");
+}
+
+#[test]
+fn threads_shards_and_interruptions_leave_the_same_bytes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    go(&plan(&CURVE, &at("whole")), 1).0.expect("it runs");
+    let whole = files(&at("whole"));
+    go(&plan(&CURVE, &at("threads")), 4).0.expect("it runs");
+    assert_eq!(files(&at("threads")), whole);
+
+    let parts = [0, 1, 2].map(|index| {
+        let out = at(&format!("shard-{index}"));
+        let shard = Shard { index, of: 3 };
+        let (outcome, computed) = go(&Plan { shard, ..plan(&CURVE, &out) }, 2);
+        let status = outcome.expect("it runs").status;
+        assert!(matches!(status, Status::Partial { finished: 4 }), "{status:?}");
+        assert_eq!(computed, 4);
+        out
+    });
+    let missing = merge(&[&CURVE], &parts[..2], &at("merged"), None, &Count::default());
+    let sentence = missing.expect_err("a shard is missing").to_string();
+    assert!(sentence.contains("only 8 of 12 cells are there, cell 2 is not"), "{sentence}");
+    assert!(!at("merged").exists(), "nothing half-written");
+    merge(&[&CURVE], &parts, &at("merged"), None, &Count::default()).expect("they fit");
+    assert_eq!(files(&at("merged")), whole);
+
+    // Crashed in the middle of a line.
+    let cells = at("shard-0").join("test-curve/cells.jsonl");
+    let mut torn = fs::read(&cells).expect("a file");
+    torn.truncate(torn.len() - 5);
+    fs::write(&cells, torn).expect("written");
+    let (outcome, computed) = go(&plan(&CURVE, &at("shard-0")), 2);
+    assert_eq!((computed, outcome.expect("it runs").resumed), (9, 3));
+    assert_eq!(files(&at("shard-0")), whole);
+    let (again, computed) = go(&plan(&CURVE, &at("shard-0")), 2);
+    assert_eq!((computed, again.expect("it runs").resumed), (0, 12));
+}
+
+#[test]
+fn cells_of_another_setting_are_refused_until_told_otherwise() {
+    let folder = tempfile::tempdir().expect("a folder");
+    go(&plan(&CURVE, folder.path()), 2).0.expect("it runs");
+    let mut other = plan(&CURVE, folder.path());
+    other.setting.seed = 8;
+    let Status::Failed(error) = go(&other, 2).0.expect("it runs").status else {
+        panic!("refused");
+    };
+    let sentence = error.to_string();
+    assert!(
+        sentence.contains("(the seed: 7, now 8)") && sentence.contains("--fresh"),
+        "{sentence}"
+    );
+    other.fresh = true;
+    let (outcome, computed) = go(&other, 2);
+    assert!(matches!(outcome.expect("it runs").status, Status::Reported { .. }));
+    assert_eq!(computed, 12);
+
+    let path = folder.path().join("test-curve/cells.jsonl");
+    let sources = env!("MUSTER_LAB_SOURCES");
+    let foreign = fs::read_to_string(&path).expect("a file").replace(sources, "0123456789abcdef");
+    fs::write(&path, foreign).expect("written");
+    other.fresh = false;
+    assert!(matches!(go(&other, 2).0.expect("it runs").status, Status::Failed(_)));
+    other.other_sources = true;
+    let (outcome, computed) = go(&other, 2);
+    assert!(matches!(outcome.expect("it runs").status, Status::Reported { .. }));
+    assert_eq!(computed, 0);
+}
+
+#[test]
+fn damage_is_told_with_its_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    go(&plan(&CURVE, folder.path()), 1).0.expect("it runs");
+    let path = folder.path().join("test-curve/cells.jsonl");
+    let whole = fs::read_to_string(&path).expect("a file");
+    for damage in
+        ["{\"cell\":99,\"rows\":[]}\n", "{\"cell\":1,\"rows\":[[1]]}\n", "no\n", "\u{0}\n"]
+    {
+        let (head, rest) = whole.split_once('\n').expect("lines");
+        fs::write(&path, format!("{head}\n{damage}{rest}")).expect("written");
+        let Status::Failed(error) = go(&plan(&CURVE, folder.path()), 1).0.expect("it runs").status
+        else {
+            panic!("refused: {damage}");
+        };
+        assert!(error.to_string().contains("cells.jsonl, line 2: "), "{error}");
+    }
+}
+
+#[test]
+fn failures_are_told_and_keep_what_was_computed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let failing = Curve { fails_at: Some(5), data: None };
+    let (outcome, _) = go(&plan(&failing, folder.path()), 1);
+    let Status::Failed(error) = outcome.expect("the run goes on").status else { panic!("failed") };
+    assert_eq!(error.to_string(), "cell 5: no such number");
+    let (outcome, computed) = go(&plan(&CURVE, folder.path()), 1);
+    assert!(matches!(outcome.expect("it runs").status, Status::Reported { .. }));
+    assert!(computed < 12, "{computed} cells were computed again");
+
+    let out = folder.path().join("skipped");
+    let needs = Curve { fails_at: None, data: Some("numbers.csv") };
+    let (outcome, _) = go(&plan(&needs, &out), 1);
+    assert!(matches!(outcome.expect("it runs").status, Status::Skipped(_)));
+    assert!(text(&out, "index.html").contains("Not run: needs numbers.csv"));
+
+    let none = Plan { shard: Shard { index: 2, of: 2 }, ..plan(&CURVE, folder.path()) };
+    assert!(matches!(go(&none, 1).0, Err(Error::Shard { index: 2, of: 2 })));
+    let nowhere = merge(&[&CURVE], &[out], &folder.path().join("m"), None, &Count::default());
+    assert!(matches!(nowhere, Err(Error::NothingToMerge)));
+}
