@@ -2,5 +2,6 @@
 
 mod cabal;
 mod market;
+mod presence;
 mod reputation;
 mod verification;

@@ -1,0 +1,205 @@
+//! The best deadline, which the paper leaves open, against the largest.
+
+use muster_mechanism::presence::Outcome;
+use muster_mechanism::random::Stream;
+
+use super::games::{Null, Parts, deadlines};
+use crate::experiment::{
+    Experiment, ExperimentError, Finding, Report, Row, Scale, Setting, Table, Value, Verdict,
+};
+use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+use crate::statistics::{largest, quantile};
+
+/// Welfare at T° and T* over random games.
+pub struct BestDeadline;
+
+const BLOCK: usize = 50;
+const GRID: usize = 400;
+
+impl Experiment for BestDeadline {
+    fn name(&self) -> &'static str {
+        "presence-best-deadline"
+    }
+
+    fn title(&self) -> &'static str {
+        "The best deadline is shorter than the largest"
+    }
+
+    fn source(&self) -> &'static str {
+        "Brandenburger and Steverson, Discussion: the optimal T is left for future work"
+    }
+
+    fn columns(&self) -> &'static [&'static str] {
+        &[
+            "game",
+            "deadline_best_seconds",
+            "deadline_max_seconds",
+            "gain_at_best",
+            "gain_at_max",
+            "gain_on_grid",
+            "gain_headcount_known",
+            "solution_at_best_minus_null",
+        ]
+    }
+
+    fn cells(&self, setting: &Setting) -> usize {
+        match setting.scale {
+            Scale::Quick => 20,
+            Scale::Full => 200,
+        }
+    }
+
+    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+        (index * BLOCK..(index + 1) * BLOCK).map(|number| row(setting, number)).collect()
+    }
+
+    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+        Ok(Report {
+            findings: findings(table),
+            figures: vec![figure(setting, table)?],
+            tables: Vec::new(),
+        })
+    }
+}
+
+fn row(setting: &Setting, number: usize) -> Result<Row, ExperimentError> {
+    let parts = Parts::random(&mut Stream::new(setting.seed, number as u64), Null::Between)?;
+    let game = parts.game()?;
+    let null = game.payoffs().null();
+    let Outcome::Deadline { maximum, best, .. } = game.solve() else {
+        return Err(ExperimentError::Mechanism("W* was drawn between E_inf and E_0".into()));
+    };
+    let grid = deadlines(1e-3 * best.get(), 1e2 * maximum.get(), GRID)?;
+    let on_grid = largest(grid.into_iter().map(|deadline| game.welfare(deadline) - null));
+    let headcount = game.headcount();
+    let known = headcount.iter().enumerate().map(|(at, r)| {
+        r * game.payoff_given_headcount(at + 1).map_or(0.0, |value| (value - null).max(0.0))
+    });
+    // What a solution that arrives exactly at T° is worth: its density over headcounts is
+    // r[k] k exp(-lambda k T).
+    let (mut above, mut below) = (0.0, 0.0);
+    for (at, r) in headcount.iter().enumerate() {
+        let k = (at + 1) as f64;
+        let weight = r * k * libm::exp(-parts.rate * best.get() * k);
+        above += weight * (game.payoff_given_headcount(at + 1).unwrap_or(null) - null);
+        below += weight;
+    }
+    Ok(vec![
+        Value::from(number),
+        Value::from(best.get()),
+        Value::from(maximum.get()),
+        Value::from(game.welfare(best) - null),
+        Value::from(game.welfare(maximum) - null),
+        Value::from(on_grid),
+        Value::from(known.sum::<f64>()),
+        Value::from(above / below),
+    ])
+}
+
+fn findings(table: &Table) -> Vec<Finding> {
+    let games = table.rows.len();
+    let column = |name: &str| table.records().map(|row| row.number(name)).collect::<Vec<_>>();
+    let (best, maximum) = (column("deadline_best_seconds"), column("deadline_max_seconds"));
+    let (at_best, on_grid) = (column("gain_at_best"), column("gain_on_grid"));
+    let (at_max, known) = (column("gain_at_max"), column("gain_headcount_known"));
+    let shorter = best.iter().zip(&maximum).filter(|(best, maximum)| best < maximum).count();
+    let ratio = best.iter().zip(&maximum).map(|(a, b)| a / b).collect::<Vec<_>>();
+    let share = at_best.iter().zip(&known).map(|(a, b)| a / b).collect::<Vec<_>>();
+    // Equal up to rounding: the grid may come as near to T° as it likes.
+    let highest =
+        at_best.iter().zip(&on_grid).filter(|&(best, other)| *best >= other - 1e-12).count();
+    let rest = largest(at_max.iter().zip(&at_best).map(|(a, b)| a.abs() / b));
+    let worth = largest(column("solution_at_best_minus_null").iter().map(|value| value.abs()));
+    let answered = |holds| if holds { Verdict::Answered } else { Verdict::Differs };
+    vec![
+        Finding {
+            claim: "Which deadline is best? (open) The root T° of sum_k r[k] k exp(-lambda k T) \
+                    (V(k) - W*)."
+                .to_owned(),
+            measured: format!(
+                "No deadline of {GRID} has higher welfare in {highest} of {games} games; a \
+                 solution exactly at T° is worth W* within {worth:.1e}."
+            ),
+            verdict: answered(highest == games && games > 0 && worth < 1e-9),
+        },
+        Finding {
+            claim: "The optimal T lies below T* (Discussion).".to_owned(),
+            measured: format!(
+                "In {shorter} of {games} games; T°/T* is {:.3} in the median, from {:.3} to {:.3} \
+                 in the middle half.",
+                quantile(&ratio, 0.5),
+                quantile(&ratio, 0.25),
+                quantile(&ratio, 0.75)
+            ),
+            verdict: if shorter == games && games > 0 { Verdict::Agrees } else { Verdict::Differs },
+        },
+        Finding {
+            claim: "What is the largest deadline T* worth? (open)".to_owned(),
+            measured: format!(
+                "Nothing: acting is then worth W* exactly. Its gain over staying is at most \
+                 {rest:.1e} of that at T°."
+            ),
+            verdict: answered(rest < 1e-6),
+        },
+        Finding {
+            claim: "How much of the value of knowing the headcount does one solution give? (open)"
+                .to_owned(),
+            measured: format!(
+                "{:.1}% in the median game, from {:.1}% to {:.1}% in the middle half.",
+                100.0 * quantile(&share, 0.5),
+                100.0 * quantile(&share, 0.25),
+                100.0 * quantile(&share, 0.75)
+            ),
+            verdict: answered(share.iter().all(|share| (0.0..=1.0 + 1e-9).contains(share))),
+        },
+    ]
+}
+
+fn figure(setting: &Setting, table: &Table) -> Result<Figure, ExperimentError> {
+    let game = Parts::example()?.game()?;
+    let curve = deadlines(0.1, 2000.0, 300)?.into_iter();
+    let curve = curve.map(|deadline| (deadline.get(), game.welfare(deadline)));
+    let mut marks = vec![
+        Mark::Line {
+            label: "welfare U(T)".to_owned(),
+            points: curve.collect(),
+            stroke: Stroke::Solid,
+        },
+        Mark::Horizontal { label: "W*".to_owned(), y: game.payoffs().null() },
+    ];
+    if let Outcome::Deadline { maximum, best, .. } = game.solve() {
+        marks.push(Mark::Vertical { label: "T*, largest".to_owned(), x: maximum.get() });
+        marks.push(Mark::Vertical { label: "T°, best".to_owned(), x: best.get() });
+    }
+    let ratios = table
+        .records()
+        .map(|row| row.number("deadline_best_seconds") / row.number("deadline_max_seconds"));
+    let ratios = ratios.collect::<Vec<_>>();
+    let bars = (0..20).map(|at| {
+        let low = f64::from(at) / 20.0;
+        let inside = ratios.iter().filter(|&&ratio| (low..low + 0.05).contains(&ratio)).count();
+        (low + 0.025, inside as f64)
+    });
+    Ok(Figure {
+        name: "best-deadline".to_owned(),
+        caption: format!(
+            "Left: the example game. Right: {} random games, seed {}.",
+            ratios.len(),
+            setting.seed
+        ),
+        panels: vec![
+            Panel {
+                title: "Welfare of a present player".to_owned(),
+                x: Axis::logarithmic("deadline T (s)"),
+                y: Axis::linear("expected payoff"),
+                marks,
+            },
+            Panel {
+                title: "How much shorter the best deadline is".to_owned(),
+                x: Axis::linear("T° / T*").within(0.0, 1.0),
+                y: Axis::linear("games"),
+                marks: vec![Mark::Bars { label: String::new(), values: bars.collect() }],
+            },
+        ],
+    })
+}

@@ -1,0 +1,207 @@
+//! A puzzle that must be solved several times sharpens the headcount.
+
+use muster_mechanism::presence::Outcome;
+use muster_mechanism::random::Stream;
+
+use super::games::{Null, Parts, deadlines, refused};
+use crate::experiment::{
+    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Value,
+    Verdict,
+};
+use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+use crate::statistics::quantile;
+
+/// Welfare at the best deadline by the number of solutions.
+pub struct Solutions;
+
+const SOLUTIONS: [u32; 6] = [1, 2, 4, 8, 16, 32];
+const BLOCK: usize = 10;
+
+impl Experiment for Solutions {
+    fn name(&self) -> &'static str {
+        "presence-solutions"
+    }
+
+    fn title(&self) -> &'static str {
+        "Asking for several solutions"
+    }
+
+    fn source(&self) -> &'static str {
+        "Beyond Brandenburger and Steverson: the time of the s-th solution is Erlang"
+    }
+
+    fn columns(&self) -> &'static [&'static str] {
+        &[
+            "game",
+            "solutions",
+            "payoff_at_zero",
+            "outcome",
+            "deadline_best_seconds",
+            "deadline_max_seconds",
+            "gain_at_best",
+            "gain_headcount_known",
+        ]
+    }
+
+    fn cells(&self, setting: &Setting) -> usize {
+        match setting.scale {
+            Scale::Quick => 20,
+            Scale::Full => 200,
+        }
+    }
+
+    /// Of ten games, three are impossible with one solution.
+    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+        let mut rows = Vec::new();
+        for number in index * BLOCK..(index + 1) * BLOCK {
+            let null = if number % 10 < 3 { Null::Above } else { Null::Between };
+            let parts = Parts::random(&mut Stream::new(setting.seed, number as u64), null)?;
+            for solutions in SOLUTIONS {
+                rows.push(row(&parts, number, solutions)?);
+            }
+        }
+        Ok(rows)
+    }
+
+    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+        Ok(Report {
+            findings: findings(table),
+            figures: vec![figure(setting, table)?],
+            tables: vec![("By the number of solutions.".to_owned(), by_solutions(table))],
+        })
+    }
+}
+
+fn row(parts: &Parts, number: usize, solutions: u32) -> Result<Row, ExperimentError> {
+    let game = parts.game()?.with_solutions(solutions).map_err(refused)?;
+    let null = game.payoffs().null();
+    let headcount = game.headcount();
+    let known = headcount.iter().enumerate().map(|(at, r)| {
+        r * game.payoff_given_headcount(at + 1).map_or(0.0, |value| (value - null).max(0.0))
+    });
+    let known: f64 = known.sum();
+    let (outcome, best, maximum) = match game.solve() {
+        Outcome::Impossible => ("impossible", None, None),
+        Outcome::Unneeded { best } => ("unneeded", Some(best), None),
+        Outcome::Deadline { maximum, best, .. } => ("deadline", Some(best), Some(maximum)),
+    };
+    Ok(vec![
+        Value::from(number),
+        Value::from(f64::from(solutions)),
+        Value::from(game.payoff_at_zero()),
+        Value::from(outcome),
+        Value::from(best.map_or(f64::NAN, |best| best.get())),
+        Value::from(maximum.map_or(f64::NAN, |maximum| maximum.get())),
+        Value::from(best.map_or(0.0, |best| game.welfare(best) - null)),
+        Value::from(known),
+    ])
+}
+
+/// Games of one number of solutions in which acting is ever worthwhile.
+fn of(table: &Table, solutions: u32) -> impl Iterator<Item = Record<'_>> {
+    table.records().filter(move |row| row.number("solutions") == f64::from(solutions))
+}
+
+/// The share of the value of knowing the headcount, over the games that one solution decides.
+fn shares(table: &Table, solutions: u32) -> Vec<f64> {
+    let decided = of(table, 1).map(|row| row.text("outcome") == "deadline").collect::<Vec<_>>();
+    let rows = of(table, solutions).zip(decided).filter(|(_, decided)| *decided);
+    rows.map(|(row, _)| row.number("gain_at_best") / row.number("gain_headcount_known")).collect()
+}
+
+fn impossible(table: &Table, solutions: u32) -> usize {
+    of(table, solutions).filter(|row| row.text("outcome") == "impossible").count()
+}
+
+fn findings(table: &Table) -> Vec<Finding> {
+    let medians = SOLUTIONS.map(|solutions| quantile(&shares(table, solutions), 0.5));
+    let percent = |share: f64| format!("{:.1}%", 100.0 * share);
+    let columns = SOLUTIONS.map(|solutions| shares(table, solutions));
+    let games = columns[0].len();
+    let rising = (0..games).filter(|&game| {
+        let shares = columns.iter().map(|column| column[game]).collect::<Vec<_>>();
+        shares.windows(2).all(|pair| pair[1] >= pair[0] - 1e-9)
+    });
+    let (rising, before) = (rising.count(), impossible(table, 1));
+    let after = impossible(table, SOLUTIONS[SOLUTIONS.len() - 1]);
+    let answered = |holds| if holds { Verdict::Answered } else { Verdict::Differs };
+    let [first, .., last] = medians;
+    vec![
+        Finding {
+            claim: "Does asking for more solutions make the headcount sharper? (open)".to_owned(),
+            measured: format!(
+                "The best deadline gives {} of the value of knowing the headcount with one \
+                 solution (median), {} with 4, {} with 32; each doubling raises it in {rising} of \
+                 {games} games.",
+                percent(first),
+                percent(medians[2]),
+                percent(last)
+            ),
+            verdict: answered(games > 0 && last > first && rising == games),
+        },
+        Finding {
+            claim: "Can it make coordination possible where one solution cannot? (open)".to_owned(),
+            measured: format!(
+                "Of {before} games that are impossible with one solution, {after} are so with 32."
+            ),
+            verdict: answered(before > 0 && after < before),
+        },
+    ]
+}
+
+fn by_solutions(table: &Table) -> Table {
+    let columns = ["solutions", "share_of_value_quartile_1", "median", "quartile_3", "impossible"];
+    let rows = SOLUTIONS.map(|solutions| {
+        let shares = shares(table, solutions);
+        let mut row = vec![Value::from(f64::from(solutions))];
+        row.extend([0.25, 0.5, 0.75].map(|share| Value::from(quantile(&shares, share))));
+        row.push(Value::from(impossible(table, solutions)));
+        row
+    });
+    Table { columns: columns.map(str::to_owned).to_vec(), rows: rows.to_vec() }
+}
+
+fn figure(setting: &Setting, table: &Table) -> Result<Figure, ExperimentError> {
+    let parts = Parts::example()?;
+    let mut welfare = Vec::new();
+    for solutions in [1, 4, 16] {
+        let game = parts.game()?.with_solutions(solutions).map_err(refused)?;
+        let time = f64::from(solutions);
+        let curve = deadlines(0.1 * time, 300.0 * time, 250)?.into_iter().map(|deadline| {
+            // In mean times between solutions, so that curves can be compared.
+            (deadline.get() / time, game.welfare(deadline))
+        });
+        let label =
+            if solutions == 1 { "1 solution".into() } else { format!("{solutions} solutions") };
+        let points = curve.collect();
+        welfare.push(Mark::Line { label, points, stroke: Stroke::Solid });
+    }
+    welfare.push(Mark::Horizontal { label: "W*".to_owned(), y: parts.payoffs.null() });
+    let at = |solutions: u32, share: f64| quantile(&shares(table, solutions), share);
+    let median = SOLUTIONS.map(|s| (f64::from(s), at(s, 0.5))).to_vec();
+    let band = SOLUTIONS.map(|s| (f64::from(s), at(s, 0.25), at(s, 0.75))).to_vec();
+    let label = "median and middle half of games".to_owned();
+    let shares = vec![
+        Mark::Band { label: label.clone(), points: band },
+        Mark::Line { label: label.clone(), points: median.clone(), stroke: Stroke::Solid },
+        Mark::Points { label, points: median },
+    ];
+    Ok(Figure {
+        name: "solutions".to_owned(),
+        caption: format!("Left: the example game. Right: random games, seed {}.", setting.seed),
+        panels: vec![
+            Panel {
+                title: "Welfare of a present player".to_owned(),
+                x: Axis::logarithmic("deadline / solutions (s)"),
+                y: Axis::linear("expected payoff"),
+                marks: welfare,
+            },
+            Panel {
+                title: "Value of the best deadline".to_owned(),
+                x: Axis::logarithmic("solutions asked for"),
+                y: Axis::linear("share of knowing the headcount").within(0.0, 1.0),
+                marks: shares,
+            },
+        ],
+    })
+}
