@@ -60,6 +60,8 @@ enum Command {
     Reputation(calculator::reputation::Options),
     /// Design and check payments to verifiers
     Scoring(calculator::scoring::Options),
+    /// Measure the mechanisms beside what the papers claim
+    Lab(commands::lab::Options),
     /// Print the reference of all commands as Markdown
     #[command(hide = true)]
     Reference,
@@ -84,7 +86,7 @@ fn main() -> ExitCode {
         Command::Presence(options) => calculator::presence::run(&options),
         Command::Reputation(options) => calculator::reputation::run(&options),
         Command::Scoring(options) => calculator::scoring::run(&options),
-
+        Command::Lab(options) => commands::lab::run(&options),
         Command::Reference => commands::reference::print(&Arguments::command()),
     };
     match outcome {

@@ -2,6 +2,7 @@
 
 mod document;
 pub mod market;
+mod plot;
 pub mod presence;
 pub mod reputation;
 pub mod scoring;

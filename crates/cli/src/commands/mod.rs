@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod genesis;
+pub mod lab;
 pub mod node;
 pub mod peer;
 pub mod proposal;

@@ -14,6 +14,7 @@ use muster_mechanism::market::{Config, Connectivity, Epoch, Rule, Walk, Weights,
 use serde_json::{Value, json};
 
 use super::document::{self, Document};
+use super::plot::{self, PlotOption};
 use crate::output::{self, Align, Table};
 
 /// Compute the market without any network
@@ -29,6 +30,8 @@ enum Verb {
     Epoch {
         /// A JSON document, or a file with one under `given`; `-` reads standard input
         file: PathBuf,
+        #[command(flatten)]
+        plot: PlotOption,
         /// Print one JSON document
         #[arg(long)]
         json: bool,
@@ -37,10 +40,12 @@ enum Verb {
 
 /// Runs the command.
 pub fn run(options: &Options) -> Result<()> {
-    let Verb::Epoch { file, json } = &options.verb;
+    let Verb::Epoch { file, plot, json } = &options.verb;
+    plot.check()?;
     let market = Market::parse(&document::read(file)?)
         .with_context(|| format!("{} is refused", file.display()))?;
     let after = market.epoch()?;
+    plot.write(|| plot::epoch(&market.report(&after)))?;
     if *json { output::print_json(&market.report(&after)) } else { market.print(&after) }
 }
 

@@ -13,6 +13,7 @@ use muster_mechanism::presence::{
 use serde_json::{Value, json};
 
 use super::document::{self, Document};
+use super::plot::{self, PlotOption};
 use crate::output::{self, Align, Table};
 
 /// Tell how many are present from how fast a puzzle is solved
@@ -31,6 +32,8 @@ enum Verb {
         /// Deadlines in seconds at which to print the expected payoff
         #[arg(long, value_delimiter = ',', default_values_t = [0.01, 0.1, 1.0, 10.0])]
         curve: Vec<f64>,
+        #[command(flatten)]
+        plot: PlotOption,
         /// Print one JSON document
         #[arg(long)]
         json: bool,
@@ -48,6 +51,8 @@ enum Verb {
         /// How many deadlines, spaced evenly on a logarithmic scale
         #[arg(long, default_value_t = 25)]
         points: usize,
+        #[command(flatten)]
+        plot: PlotOption,
         /// Print one JSON document
         #[arg(long)]
         json: bool,
@@ -89,12 +94,19 @@ const POINTS_MAX: usize = 100_000;
 /// Runs the command.
 pub fn run(options: &Options) -> Result<()> {
     match &options.verb {
-        Verb::Solve { file, curve, json } => {
-            let report = solve(&game(&read(file)?)?, curve)?;
+        Verb::Solve { file, curve, plot, json } => {
+            plot.check()?;
+            let game = game(&read(file)?)?;
+            let report = solve(&game, curve)?;
+            draw_solution(plot, &game, &report)?;
             if *json { output::print_json(&report) } else { print_solution(&report) }
         }
-        Verb::Curve { file, from, to, points, json } => {
-            let report = curve(&game(&read(file)?)?, *from, *to, *points)?;
+        Verb::Curve { file, from, to, points, plot, json } => {
+            plot.check()?;
+            let game = game(&read(file)?)?;
+            let report = curve(&game, *from, *to, *points)?;
+            let solution = solve(&game, &[])?;
+            plot.write(|| plot::presence(&report["curve"], &solution))?;
             if *json { output::print_json(&report) } else { print_curve(&report) }
         }
         Verb::Prize { file, deadline, json } => {
@@ -179,6 +191,35 @@ fn solve(game: &Game, curve: &[f64]) -> Result<Value> {
         }
     }
     Ok(report)
+}
+
+/// The deadlines that matter, from a hundredth of the shorter to a hundred times the longer; where
+/// none does, around the mean time to a solution.
+fn draw_solution(plot: &PlotOption, game: &Game, report: &Value) -> Result<()> {
+    if !plot.wanted() {
+        return Ok(());
+    }
+    let known = ["deadline_best", "deadline_max"].map(|field| report[field].as_f64());
+    let known = known.into_iter().flatten().collect::<Vec<_>>();
+    let middle = likely_time(game)?;
+    let shortest = known.iter().copied().fold(middle, f64::min) / 100.0;
+    let longest = known.iter().copied().fold(middle, f64::max) * 100.0;
+    let curve = curve(game, shortest, longest, 300)?;
+    plot.write(|| plot::presence(&curve["curve"], report))
+}
+
+/// A power of two in seconds by which a solution is about as likely as not.
+fn likely_time(game: &Game) -> Result<f64> {
+    let mut time = 1.0;
+    let likely =
+        |time: f64| Ok::<_, anyhow::Error>(game.solved_probability(Seconds::new(time)?) > 0.5);
+    while time < 1e100 && !likely(time)? {
+        time *= 2.0;
+    }
+    while time > 1e-100 && likely(time)? {
+        time /= 2.0;
+    }
+    Ok(time)
 }
 
 fn curve(game: &Game, from: f64, to: f64, points: usize) -> Result<Value> {

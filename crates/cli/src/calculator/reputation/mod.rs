@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use self::edges::Labelled;
 use super::document::{self, Document};
+use super::plot::{self, PlotOption};
 use crate::output::{self, Align, Table};
 
 /// Distil reputation from endorsements
@@ -48,6 +49,8 @@ enum Verb {
         /// Print contributions also where there are more than a million
         #[arg(long)]
         contributions: bool,
+        #[command(flatten)]
+        plot: PlotOption,
         /// Print one JSON document
         #[arg(long)]
         json: bool,
@@ -92,14 +95,17 @@ const GAME_MAX: usize = 10_000_000;
 /// Runs the command.
 pub fn run(options: &Options) -> Result<()> {
     match &options.verb {
-        Verb::Rank { file: Some(file), contributions, json, .. } => {
+        Verb::Rank { file: Some(file), contributions, plot, json, .. } => {
+            plot.check()?;
             let document = read(file, &RANK_FIELDS)?;
             let report = rank(&document, *contributions)?;
+            plot.write(|| plot::reputation(&report))?;
             if *json { output::print_json(&report) } else { print_ranks(&report, None) }
         }
-        Verb::Rank { edges, servers, rank_everyone, restart, json, .. } => {
+        Verb::Rank { edges, servers, rank_everyone, restart, plot, json, .. } => {
+            plot.check()?;
             let Some(path) = edges else { bail!("give a document or --edges") };
-            rank_labelled(path, servers.as_deref(), *rank_everyone, *restart, *json)
+            rank_labelled(path, servers.as_deref(), *rank_everyone, *restart, plot, *json)
         }
         Verb::Committee { file, json } => {
             let report = committee(&read(file, &COMMITTEE_FIELDS)?)?;
@@ -126,6 +132,7 @@ fn rank_labelled(
     servers: Option<&Path>,
     everyone: bool,
     restart: f64,
+    plot: &PlotOption,
     json: bool,
 ) -> Result<()> {
     let text = document::read(edges)?;
@@ -142,6 +149,7 @@ fn rank_labelled(
         ));
     }
     let mut report = ranks(&labelled.graph, restart, None, false)?;
+    plot.write(|| plot::reputation(&report))?;
     if !json {
         return print_ranks(&report, Some(&labelled.servers));
     }

@@ -12,6 +12,7 @@ use muster_mechanism::scoring::{
 use serde_json::{Value, json};
 
 use super::document::{self, Document};
+use super::plot::{self, PlotOption};
 use crate::output::{self, Align, Table};
 
 /// Design and check payments to verifiers
@@ -24,13 +25,13 @@ pub struct Options {
 #[derive(clap::Subcommand)]
 enum Verb {
     /// The canonical matrix of the smallest payments with a margin
-    Design(Input),
+    Design(DrawnInput),
     /// The margin that a given `matrix` has, and what limits it
     Audit(Input),
     /// The design beside simple agreement, logarithmic, mutual-information and determinant rules
     Compare(Input),
     /// The cheapest flag rate, flags and sampling rate for wanted detection probabilities
-    Frontier(Input),
+    Frontier(DrawnInput),
 }
 
 #[derive(clap::Args)]
@@ -40,6 +41,14 @@ struct Input {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
+}
+
+#[derive(clap::Args)]
+struct DrawnInput {
+    #[command(flatten)]
+    input: Input,
+    #[command(flatten)]
+    plot: PlotOption,
 }
 
 const FIELDS: [&str; 5] = ["prior", "observation", "cost", "margin", "matrix"];
@@ -61,10 +70,24 @@ const POINTS_MAX: usize = 100_000;
 /// Runs the command.
 pub fn run(options: &Options) -> Result<()> {
     let (report, json) = match &options.verb {
-        Verb::Design(input) => (design(&read(&input.file, &FIELDS)?)?, input.json),
+        Verb::Design(DrawnInput { input, plot }) => {
+            plot.check()?;
+            let report = design(&read(&input.file, &FIELDS)?)?;
+            if report["feasible"] == json!(true) {
+                plot.write(|| plot::matrix(&report))?;
+            } else if plot.wanted() {
+                output::say("muster: there is no matrix to draw");
+            }
+            (report, input.json)
+        }
         Verb::Audit(input) => (audit(&read(&input.file, &FIELDS)?)?, input.json),
         Verb::Compare(input) => (compare(&read(&input.file, &FIELDS)?)?, input.json),
-        Verb::Frontier(input) => (frontier(&read(&input.file, &FRONTIER_FIELDS)?)?, input.json),
+        Verb::Frontier(DrawnInput { input, plot }) => {
+            plot.check()?;
+            let report = frontier(&read(&input.file, &FRONTIER_FIELDS)?)?;
+            plot.write(|| plot::frontier(&report))?;
+            (report, input.json)
+        }
     };
     if json {
         return output::print_json(&report);
