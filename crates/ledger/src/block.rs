@@ -1,6 +1,7 @@
 //! Blocks and their headers.
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use rayon::prelude::*;
 
 use crate::crypto::{Claim, Hash, PublicKey, hash, verify_batch};
 use crate::encoding::{DecodeError, decode, encode};
@@ -81,7 +82,7 @@ impl Block {
 /// domains; no transactions give the hash of nothing.
 pub fn transactions_root(transactions: &[SignedTransaction]) -> Hash {
     let leaves: Vec<Hash> = transactions
-        .iter()
+        .par_iter()
         .map(|transaction| hash("transactions leaf", &[&encode(transaction)]))
         .collect();
     merkle_root(&leaves)

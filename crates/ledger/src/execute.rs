@@ -122,17 +122,18 @@ pub fn propose(
     candidates: impl Iterator<Item = SignedTransaction>,
 ) -> Result<(Vec<SignedTransaction>, Execution), BlockError> {
     let mut executor = Executor::begin(state, parent, time_ms, proposer)?;
-    let mut included = Vec::new();
-    for candidate in candidates {
-        if included.len() as u64 >= executor.count_max {
-            break;
+    let count_max = usize::try_from(executor.count_max).unwrap_or(usize::MAX);
+    let mut take = |candidate: &SignedTransaction| {
+        let taken = executor.include(candidate).is_ok();
+        if !taken {
+            executor.transition.rollback();
         }
-        match executor.include(&candidate) {
-            Ok(()) => included.push(candidate),
-            Err(_) => executor.transition.rollback(),
-        }
-    }
-    Ok((included, executor.end()?))
+        taken
+    };
+    let included: Vec<SignedTransaction> =
+        candidates.filter(|candidate| take(candidate)).take(count_max).collect();
+    let execution = executor.end(&included)?;
+    Ok((included, execution))
 }
 
 /// Executes a block in full: header, sizes, roots, signatures, every transaction, conservation.
@@ -142,17 +143,27 @@ pub fn execute(state: &State, parent: &Header, block: &Block) -> Result<Executio
     if let Some(index) = block.invalid_signature() {
         return Err(BlockError::Signature { index });
     }
-    execute_verified(state, parent, block)
+    check_header(state, parent, block)?;
+    let (expected, found) =
+        (transactions_root(&block.transactions), block.header.transactions_root);
+    if expected != found {
+        return Err(BlockError::TransactionsRoot { expected, found });
+    }
+    run(state, block, parent)
 }
 
-/// As [`execute`], for a block whose signatures were all checked before.
+/// As [`execute`], for a block whose signatures and transactions root were checked before.
 pub fn execute_verified(
     state: &State,
     parent: &Header,
     block: &Block,
 ) -> Result<Execution, BlockError> {
-    let header = &block.header;
     check_header(state, parent, block)?;
+    run(state, block, parent)
+}
+
+fn run(state: &State, block: &Block, parent: &Header) -> Result<Execution, BlockError> {
+    let header = &block.header;
     let mut executor = Executor::begin(state, parent, header.time_ms, header.proposer)?;
     let limits = state.limits();
     let malformed = |(index, transaction): (usize, &SignedTransaction)| {
@@ -170,7 +181,7 @@ pub fn execute_verified(
             Refusal::Full => BlockError::Cost { index, cost_max },
         })?;
     }
-    let execution = executor.end()?;
+    let execution = executor.end(transactions)?;
     let expected = committee_hash(execution.state.committee());
     if header.next_committee != expected {
         return Err(BlockError::NextCommittee { expected, found: header.next_committee });
@@ -201,10 +212,6 @@ fn check_header(state: &State, parent: &Header, block: &Block) -> Result<(), Blo
     let bytes_max = state.parameters().block_bytes_max;
     if bytes > bytes_max {
         return Err(BlockError::Bytes { bytes, bytes_max });
-    }
-    let (expected, found) = (transactions_root(&block.transactions), header.transactions_root);
-    if expected != found {
-        return Err(BlockError::TransactionsRoot { expected, found });
     }
     Ok(())
 }
@@ -325,7 +332,10 @@ struct Executor {
     height: Height,
     proposer: PublicKey,
     previous: Hash,
-    receipts: Vec<Receipt>,
+    /// Of each transaction included, what it paid and what became of it.
+    outcomes: Vec<(Cost, Result<(), Rejection>)>,
+    /// Fees taken and not yet counted as burned.
+    fees: Grains,
     cost: u64,
     bytes: u64,
     cost_max: u64,
@@ -354,7 +364,8 @@ impl Executor {
             height,
             proposer,
             previous: parent.hash(),
-            receipts: Vec::new(),
+            outcomes: Vec::new(),
+            fees: Grains::ZERO,
             cost: 0,
             bytes: HEADER_BYTES,
             cost_max: parameters.block_cost_max,
@@ -385,6 +396,7 @@ impl Executor {
         if !free {
             self.transition.commit();
         }
+        let fees = self.fees.checked_add(cost.fee).ok_or(Rejection::Overflow)?;
         let result = actions::act(&mut self.transition, transaction);
         match &result {
             Ok(()) => self.transition.commit(),
@@ -394,7 +406,8 @@ impl Executor {
         }
         self.cost = units;
         self.bytes = bytes;
-        self.receipts.push(Receipt { hash: signed.hash(), fee: cost.fee, tip: cost.tip, result });
+        self.fees = fees;
+        self.outcomes.push((cost, result));
         Ok(())
     }
 
@@ -415,17 +428,19 @@ impl Executor {
             .ok_or(Rejection::CannotPay { needed, available: account.balance })?;
         account.nonce = account.nonce.checked_add(1).ok_or(Rejection::Overflow)?;
         transition.put_account(&transaction.signer, account);
-        transition.burn(cost.fee)?;
         transition.credit(&self.proposer, cost.tip)
     }
 
     /// Does what the end of the block brings, and checks that money was conserved.
-    fn end(mut self) -> Result<Execution, BlockError> {
-        let mut counters = self.transition.counters();
-        counters.transactions = counters.transactions.saturating_add(self.receipts.len() as u64);
-        self.transition.put_counters(counters);
-        self.transition.commit();
+    /// `included` are the transactions that were, in order.
+    fn end(mut self, included: &[SignedTransaction]) -> Result<Execution, BlockError> {
         let fault = |reason| BlockError::Fault { reason };
+        let mut counters = self.transition.counters();
+        counters.transactions = counters.transactions.saturating_add(included.len() as u64);
+        self.transition.put_counters(counters);
+        let burned = self.transition.burn(self.fees);
+        burned.map_err(|rejection| fault(rejection.to_string()))?;
+        self.transition.commit();
         let epoch_ends = self.height >= self.transition.clock().epoch_end;
         if epoch_ends {
             epoch::end(&mut self.transition, self.previous).map_err(fault)?;
@@ -442,6 +457,11 @@ impl Executor {
         if epoch_ends {
             state.audit().map_err(|error| fault(error.to_string()))?;
         }
-        Ok(Execution { state, changes, receipts: self.receipts, events, cost: self.cost })
+        let receipt = |(transaction, (cost, result)): (&SignedTransaction, _)| {
+            let Cost { fee, tip, .. } = cost;
+            Receipt { hash: transaction.hash(), fee, tip, result }
+        };
+        let receipts = included.par_iter().zip(self.outcomes).map(receipt).collect();
+        Ok(Execution { state, changes, receipts, events, cost: self.cost })
     }
 }

@@ -2,10 +2,12 @@
 //! trace and the changes of a block are known exactly.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::crypto::PublicKey;
 use crate::event::Event;
 use crate::money::Grains;
+use crate::parameters::Parameters;
 use crate::state::{Account, Counters, Key, Read, State, Supply, Value};
 use crate::transaction::{PeerId, Rejection};
 
@@ -20,6 +22,8 @@ pub(crate) struct Transition {
     block: Changes,
     action: Changes,
     events: Vec<Event>,
+    /// The parameters, which every transaction asks for several times, while nobody changes them.
+    parameters: Option<Arc<Parameters>>,
     /// Events of the block that the current action may not take back.
     events_kept: usize,
 }
@@ -29,6 +33,16 @@ impl Read for Transition {
         match self.action.get(key).or_else(|| self.block.get(key)) {
             Some(value) => value.as_ref(),
             None => self.state.get(key),
+        }
+    }
+
+    fn parameters(&self) -> &Arc<Parameters> {
+        match &self.parameters {
+            Some(parameters) => parameters,
+            None => match self.get(&Key::Parameters) {
+                Some(Value::Parameters(parameters)) => parameters,
+                _ => unreachable!("every state has parameters, checked when it is made"),
+            },
         }
     }
 }
@@ -42,11 +56,15 @@ impl Transition {
             block: Changes::new(),
             action: Changes::new(),
             events: Vec::new(),
+            parameters: Some(Read::parameters(state).clone()),
             events_kept: 0,
         }
     }
 
     pub(crate) fn put(&mut self, key: Key, value: Value) {
+        if key == Key::Parameters {
+            self.parameters = None;
+        }
         self.action.insert(key, Some(value));
     }
 

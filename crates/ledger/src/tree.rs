@@ -56,17 +56,14 @@ pub fn update<R: TreeReader>(
         .collect();
     // The batch form hashes every inner node once instead of once for each leaf below it, but
     // knows no removal; both give the same root, since the tree is a function of its leaves.
-    let written: Option<Vec<(KeyHash, Vec<u8>)>> =
-        leaves.iter().map(|(key, value)| Some((*key, value.clone()?))).collect();
-    let (root, batch) = match written {
-        Some(written) if !written.is_empty() => {
-            let (roots, batch) =
-                tree.batch_put_value_sets(vec![written], None, height.0).map_err(error)?;
-            (roots[0], batch)
-        }
-        _ => tree.put_value_set(leaves, height.0).map_err(error)?,
-    };
-    Ok((Hash(root.0), batch))
+    let removes = leaves.iter().any(|(_, value)| value.is_none());
+    if removes || leaves.is_empty() {
+        let (root, batch) = tree.put_value_set(leaves, height.0).map_err(error)?;
+        return Ok((Hash(root.0), batch));
+    }
+    let written = leaves.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+    let (roots, batch) = tree.batch_put_value_sets(vec![written], None, height.0).map_err(error)?;
+    Ok((Hash(roots[0].0), batch))
 }
 
 /// The changes that make an empty tree into the tree of a state.

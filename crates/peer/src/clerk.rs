@@ -275,12 +275,24 @@ impl Clerk {
             Some((key, price_max)) => {
                 tracing::info!(%price_max, "registering by burning the price");
                 let registration = agree(Payment::Burn { price_max: *price_max });
-                send(&self.ledger, key, Action::Register { registration }, chain, height).await?;
+                send(
+                    &self.ledger,
+                    key,
+                    Action::Register { registration: Box::new(registration) },
+                    chain,
+                    height,
+                )
+                .await?;
             }
             None => {
                 let nonce = self.find_work(chain).await?;
                 let registration = agree(Payment::Work { nonce });
-                self.send_hot(Action::Register { registration }, chain, height).await?;
+                self.send_hot(
+                    Action::Register { registration: Box::new(registration) },
+                    chain,
+                    height,
+                )
+                .await?;
             }
         }
         tracing::info!(address = %hot.public(), "registered");

@@ -75,8 +75,10 @@ fn actions(chain: &Chain) -> Vec<Action> {
         Action::Transfer { to: address("bob"), amount: mst(1) },
         Action::Stake { peer: PeerId(1), amount: mst(2) },
         Action::Unstake { peer: PeerId(1), amount: mst(3) },
-        Action::Register { registration: registration(Payment::Work { nonce: 5 }) },
-        Action::Register { registration: registration(Payment::Burn { price_max: mst(1) }) },
+        Action::Register { registration: Box::new(registration(Payment::Work { nonce: 5 })) },
+        Action::Register {
+            registration: Box::new(registration(Payment::Burn { price_max: mst(1) })),
+        },
         Action::SetEndpoint { endpoint: endpoint("moved") },
         Action::CommitWeights { commitment: Hash([3; 32]) },
         Action::RevealWeights { weights: row(&[0, 1]), salt: [4; 32] },

@@ -43,7 +43,7 @@ pub fn any_action(chain: &Chain, numbers: &mut Numbers, signer: &str) -> Action 
         0 => Action::Transfer { to: address(PEOPLE[numbers.below(12) as usize]), amount },
         1 => Action::Stake { peer, amount },
         2 => Action::Unstake { peer, amount },
-        3 => Action::Register { registration: any_registration(chain, numbers) },
+        3 => Action::Register { registration: Box::new(any_registration(chain, numbers)) },
         4 => Action::SetEndpoint { endpoint: endpoint(&format!("e{}", numbers.below(5))) },
         5 => Action::CommitWeights { commitment: commitment(chain, signer) },
         6 => Action::RevealWeights { weights: crate::support::row(&[0, 1]), salt: [1; 32] },

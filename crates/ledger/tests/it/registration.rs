@@ -22,7 +22,7 @@ fn register(chain: &Chain, signer: &str, name: &str, payment: Payment) -> Signed
     let (hot, cold) = (key(&format!("hot-{name}")), address(&format!("cold-{name}")));
     let endpoint = endpoint(name);
     let registration = Registration::agree(&chain.state.chain(), &hot, cold, endpoint, payment);
-    chain.sign(signer, 0, Action::Register { registration })
+    chain.sign(signer, 0, Action::Register { registration: Box::new(registration) })
 }
 
 fn burn() -> Payment {
