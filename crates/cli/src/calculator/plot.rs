@@ -97,7 +97,7 @@ pub fn presence(curve: &Value, solution: &Value) -> Vec<Panel> {
 /// The result of `market epoch`.
 pub fn epoch(report: &Value) -> Vec<Panel> {
     const BARS_MAX: usize = 40;
-    let draw = |title: &str, fields: &[&str]| {
+    let draw = |title: &str, unit: &str, fields: &[&str]| {
         let marks = fields.iter().map(|&field| {
             let values = numbers(&report[field]).into_iter().enumerate();
             let values = values.map(|(peer, value)| (peer as f64, value)).collect::<Vec<_>>();
@@ -107,23 +107,35 @@ pub fn epoch(report: &Value) -> Vec<Panel> {
                 _ => Mark::Points { label, points: values },
             }
         });
-        panel(title, Axis::linear("peer"), Axis::linear("share"), marks.collect())
+        panel(title, Axis::linear("peer"), Axis::linear(unit), marks.collect())
     };
-    vec![draw("Ranks and incentive", &["ranks", "incentive"]), draw("Trust", &["trust"])]
+    vec![
+        draw("Ranks and incentive", "share", &["ranks", "incentive"]),
+        draw("Trust", "trust", &["trust"]),
+    ]
 }
 
 /// The reputation of `reputation rank`, from the highest down.
 pub fn reputation(report: &Value) -> Vec<Panel> {
+    const BARS_MAX: usize = 20;
     let mut sorted = numbers(&report["reputation"]);
     sorted.sort_by(|a, b| b.total_cmp(a));
     let points = sorted.into_iter().enumerate().map(|(at, value)| ((at + 1) as f64, value));
-    let points = points.filter(|point| point.1 > 0.0).collect::<Vec<_>>();
-    let large = points.len() > 20;
-    let x = if large { Axis::logarithmic("place") } else { Axis::linear("place") };
-    let y = if large { Axis::logarithmic("reputation") } else { Axis::linear("reputation") };
-    let label = String::new();
-    let marks = vec![line("", points.clone()), Mark::Points { label, points }];
-    vec![panel("Reputation of servers, highest first", x, y, marks)]
+    let points = points.collect::<Vec<_>>();
+    let title = "Reputation of servers, highest first";
+    if points.len() <= BARS_MAX {
+        let names = points.iter().map(|(place, _)| place.to_string()).collect();
+        let values = points.iter().map(|&(place, value)| (place - 1.0, value)).collect();
+        let bars = Mark::Bars { label: String::new(), values };
+        return vec![panel(
+            title,
+            Axis::categories("place", names),
+            Axis::linear("reputation"),
+            vec![bars],
+        )];
+    }
+    let (x, y) = (Axis::logarithmic("place"), Axis::logarithmic("reputation"));
+    vec![panel(title, x, y, vec![line("", points)])]
 }
 
 /// The matrix of `scoring design`.

@@ -89,9 +89,13 @@ impl Series {
         self.entries.iter().position(|entry| entry.label == label)
     }
 
-    /// The colour of a label; grey where there is none.
+    /// The colour of a label. What has none is grey beside what has one.
     pub fn colour(&self, label: &str) -> &'static str {
-        self.index(label).map_or(super::canvas::SOFT, palette::series)
+        match self.index(label) {
+            Some(index) => palette::series(index),
+            None if self.entries.is_empty() => palette::series(0),
+            None => super::canvas::SOFT,
+        }
     }
 
     /// How its lines are drawn.
@@ -101,7 +105,9 @@ impl Series {
         match stroke {
             Stroke::Dashed => Pen { colour, width: 1.6, dashes: CLAIM },
             Stroke::Solid if repeats => Pen { colour, width: 2.0, dashes: REPEATED },
-            Stroke::Solid if self.index(label).is_none() => Pen::solid(colour, 1.2),
+            Stroke::Solid if self.index(label).is_none() && !self.entries.is_empty() => {
+                Pen::solid(colour, 1.2)
+            }
             Stroke::Solid => Pen::solid(colour, 2.0),
         }
     }
