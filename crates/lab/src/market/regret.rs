@@ -83,7 +83,9 @@ impl Experiment for ZeroRegret {
         let relative = |column: &'static str| {
             let points = table
                 .records()
-                .map(|r| (r.number("step"), r.number(column) / r.number("gain").abs()));
+                .map(|r| (r.number("step"), r.number(column) / r.number("gain").abs()))
+                // Below rounding there is nothing to draw on a logarithmic axis.
+                .filter(|(_, share)| *share > 0.0);
             spreads(points.collect::<Vec<_>>())
         };
         let at = |column: &str, step: f64| {
@@ -126,7 +128,7 @@ impl Experiment for ZeroRegret {
         let panel = Panel {
             title: "Regret of a step along the gradient".to_owned(),
             x: Axis::logarithmic("length of the step (share of a row's weight)"),
-            y: Axis::logarithmic("regret (share of what the step gains)").within(1e-9, 10.0),
+            y: Axis::logarithmic("regret (share of what the step gains)").within(1e-12, 10.0),
             marks: vec![
                 band(same_label, &same),
                 line(same_label, &same, Stroke::Solid),

@@ -88,7 +88,7 @@ fn grid(setting: &Setting) -> Grid {
         Scale::Quick => (steps(0.0, 0.025, 5), steps(0.55, 0.15, 3)),
         Scale::Full => (steps(0.0, 0.005, 21), steps(0.5, 0.025, 17)),
     };
-    let (attacks, epochs) = quick_or_full(setting, (3, 10), (ATTACKS.len(), 40));
+    let (attacks, epochs) = quick_or_full(setting, (3, 10), (ATTACKS.len(), 80));
     Grid { attacks, leaks, stakes, epochs }
 }
 
