@@ -10,12 +10,11 @@
 use muster_mechanism::market::{Config, Weights, epoch};
 use muster_mechanism::random::Stream;
 
-use super::shared::{failed, line, number, quick_or_full, seeded, verdict};
+use super::shared::{failed, number, quick_or_full, seeded, verdict};
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Verdict,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
-use crate::statistics::spreads;
 
 const PEERS: usize = 20;
 /// To how many others an honest peer gives weight.
@@ -100,11 +99,8 @@ impl Experiment for WeightCopying {
         let panel = |title: &str, from: usize| {
             let mut marks = vec![Mark::Horizontal { label: "honest".to_owned(), y: 1.0 }];
             for (copy, _) in &COPIES[from..from + 2] {
-                let points = of(table, copy)
-                    .map(|r| (r.number("drift"), r.number("income") / r.number("honest_income")));
-                let spreads = spreads(points.collect::<Vec<_>>());
-                marks.push(super::shared::band(copy, &spreads));
-                marks.push(line(copy, &spreads, Stroke::Solid));
+                let (label, stroke) = ((*copy).to_owned(), Stroke::Solid);
+                marks.push(Mark::Line { label, points: curve(table, copy), stroke });
             }
             Panel {
                 title: title.to_owned(),
@@ -116,9 +112,9 @@ impl Experiment for WeightCopying {
         let figure = Figure {
             name: self.name().to_owned(),
             caption: format!(
-                "Medians over {} runs of {PEERS} peers, with the tenth to the ninetieth \
-                 percentile; each gives weight to {CHOSEN} others; the cost of measuring is not \
-                 in it; {}.",
+                "Mean income over {} runs of {PEERS} peers, beside that of the same peer in the \
+                 same runs with honest rows; each gives weight to {CHOSEN} others; the cost of \
+                 measuring is not in it; {}.",
                 seeds(setting),
                 seeded(setting)
             ),
