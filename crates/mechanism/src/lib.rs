@@ -18,3 +18,4 @@ pub mod presence;
 pub mod random;
 pub mod reputation;
 pub mod scoring;
+mod wide;

@@ -5,6 +5,8 @@
 
 use rayon::prelude::*;
 
+use super::panel::{self, Panels, Scratch, Voters, WIDTH};
+
 /// Opinions of some peers about all: compressed rows, with whose they are.
 pub(super) struct Opinions<'a> {
     /// Row `r` is `columns[offsets[r]..offsets[r + 1]]`, rising, and likewise `values`, all
@@ -39,6 +41,16 @@ impl Votes {
             .collect();
         let half = of.iter().sum::<u64>().div_ceil(2);
         Self { of, half }
+    }
+
+    /// Votes and standing, row by row.
+    pub(super) fn with(&self, standing: &[f64]) -> Vec<(u64, f64)> {
+        self.of.iter().copied().zip(standing.iter().copied()).collect()
+    }
+
+    /// The votes that a ceiling needs.
+    pub(super) fn half(&self) -> u64 {
+        self.half
     }
 
     /// Which columns are held positive by enough votes to have a ceiling above zero.
@@ -77,6 +89,9 @@ pub(super) fn clip(opinions: &Opinions<'_>, peers: usize) -> Clipped {
         return Clipped { ceiling, incentive };
     }
     let entries = opinions.columns.len();
+    if entries * ROOM >= rows.len() * peers {
+        return clip_dense(opinions, &votes, &rows, peers);
+    }
     let blocks_max = (entries / (SEGMENT_ENTRIES * rows.len())).max(1);
     let blocks = (entries / BLOCK_ENTRIES).clamp(1, blocks_max);
     let width = peers.div_ceil(blocks).max(1);
@@ -88,6 +103,32 @@ pub(super) fn clip(opinions: &Opinions<'_>, peers: usize) -> Clipped {
             for (ceiling, incentive) in blocks {
                 tile.fill(ceiling.len());
                 tile.clip(ceiling, incentive);
+            }
+        },
+    );
+    Clipped { ceiling, incentive }
+}
+
+/// As [`clip`], where most rows have an opinion on most columns.
+fn clip_dense(opinions: &Opinions<'_>, votes: &Votes, rows: &[u32], peers: usize) -> Clipped {
+    let all = votes.with(opinions.standing);
+    let voting: Vec<(u64, f64)> = rows.iter().map(|&r| all[r as usize]).collect();
+    let voters = Voters { rows: &voting, half: votes.half };
+    let row = |r: usize| {
+        let range = opinions.offsets[rows[r] as usize]..opinions.offsets[rows[r] as usize + 1];
+        (&opinions.columns[range.clone()], &opinions.values[range])
+    };
+    let mut ceiling = vec![0.0; peers];
+    let mut incentive = vec![0.0; peers];
+    let task = peers.div_ceil(TASKS).next_multiple_of(WIDTH);
+    ceiling.par_chunks_mut(task).zip(incentive.par_chunks_mut(task)).enumerate().for_each(
+        |(at, (ceiling, incentive))| {
+            let mut panels = Panels::new(rows.len(), row, at * task);
+            let mut scratch = Scratch::default();
+            for (ceiling, incentive) in ceiling.chunks_mut(WIDTH).zip(incentive.chunks_mut(WIDTH)) {
+                let (limits, sums) = panel::clip(panels.next(), &voters, &mut scratch);
+                ceiling.copy_from_slice(&limits[..ceiling.len()]);
+                incentive.copy_from_slice(&sums[..incentive.len()]);
             }
         },
     );
@@ -284,30 +325,39 @@ impl Selection {
             self.candidates[kept] = keyed(entry);
             kept += usize::from(bin.has(entry.value.to_bits()));
         }
-        let mut bin = bin;
-        while kept > SORT_ENTRIES && bin.width > 1 {
-            let (low, high) = (bin.low, bin.low + (bin.width - 1));
-            let candidates = &mut self.candidates[..kept];
-            bin = Bin::find(low, high, candidates.iter().copied(), votes.half, &mut above)
-                .expect("the bin before held enough votes");
-            let among = kept;
-            kept = 0;
-            for at in 0..among {
-                let candidate = self.candidates[at];
-                self.candidates[kept] = candidate;
-                kept += usize::from(bin.has(candidate.0));
-            }
-        }
-        let candidates = &mut self.candidates[..kept];
-        candidates.sort_unstable_by_key(|&(key, _)| std::cmp::Reverse(key));
-        for &(key, votes_of) in candidates.iter() {
-            above += votes_of;
-            if above >= votes.half {
-                return f64::from_bits(key);
-            }
-        }
-        unreachable!("the last bin held enough votes")
+        settle(&mut self.candidates[..kept], above, votes.half)
     }
+}
+
+/// The largest key such that the votes of candidates at least as large reach `half` together with
+/// those `above` all candidates, as a double. All candidates together must reach it.
+pub(super) fn settle(candidates: &mut [(u64, u64)], mut above: u64, half: u64) -> f64 {
+    let mut kept = candidates.len();
+    while kept > SORT_ENTRIES {
+        let among = &mut candidates[..kept];
+        let keys = among.iter().map(|&(key, _)| key);
+        let (low, high) = keys.fold((u64::MAX, 0), |(low, high), k| (low.min(k), high.max(k)));
+        if low == high {
+            break;
+        }
+        let bin = Bin::find(low, high, among.iter().copied(), half, &mut above)
+            .expect("the candidates hold enough votes");
+        kept = 0;
+        for at in 0..among.len() {
+            let candidate = among[at];
+            among[kept] = candidate;
+            kept += usize::from(bin.has(candidate.0));
+        }
+    }
+    let candidates = &mut candidates[..kept];
+    candidates.sort_unstable_by_key(|&(key, _)| std::cmp::Reverse(key));
+    for &(key, votes) in candidates.iter() {
+        above += votes;
+        if above >= half {
+            return f64::from_bits(key);
+        }
+    }
+    unreachable!("the last candidates held enough votes")
 }
 
 /// The bits of the smallest and the largest value.

@@ -29,7 +29,10 @@
 
 mod clip;
 mod connectivity;
+mod core;
 mod epoch;
+mod opinions;
+mod panel;
 mod parts;
 pub mod simulation;
 mod walk;

@@ -1,0 +1,42 @@
+//! Kernels compiled for the widest vector instructions that the processor has.
+//!
+//! The compiler never fuses or reorders floating-point operations, so that a kernel gives the same
+//! bits whichever of its copies runs; only its speed differs.
+
+/// A computation that is worth compiling more than once. `run` must be `#[inline(always)]`, as must
+/// be what its inner loops call, or it is compiled for the plain instructions after all.
+pub(crate) trait Kernel {
+    /// What it computes.
+    type Output;
+
+    /// Computes it.
+    fn run(self) -> Self::Output;
+}
+
+/// Runs the kernel with the widest instructions there are.
+pub(crate) fn wide<K: Kernel>(kernel: K) -> K::Output {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
+            #[allow(unsafe_code, reason = "the instructions that it needs were found just now")]
+            return unsafe { with_avx512(kernel) };
+        }
+        if is_x86_feature_detected!("avx2") {
+            #[allow(unsafe_code, reason = "the instructions that it needs were found just now")]
+            return unsafe { with_avx2(kernel) };
+        }
+    }
+    kernel.run()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx2")]
+fn with_avx512<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn with_avx2<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run()
+}
