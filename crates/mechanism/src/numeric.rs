@@ -8,6 +8,7 @@ pub(crate) struct Sum {
 }
 
 impl Sum {
+    #[inline(always)]
     pub(crate) fn add(&mut self, term: f64) {
         let total = self.total + term;
         self.lost += if self.total.abs() >= term.abs() {

@@ -6,9 +6,10 @@
 //! count in full, by suffix sums.
 
 use crate::numeric::Sum;
+use crate::wide::{Kernel, wide};
 
 const CHUNK: usize = 256;
-const LANES: usize = 8;
+const LANES: usize = 16;
 
 /// Weights prepared for repeated evaluation at many deadlines.
 #[derive(Clone, Debug)]
@@ -40,17 +41,7 @@ impl Series {
 
     /// `sum_t w[t] (1 - exp(-(offset + t step)))`.
     pub(super) fn solved(&self, decay: &Decay, offset: f64) -> f64 {
-        let start = -libm::expm1(-offset);
-        let mut total = Sum::default();
-        for (c, chunk) in self.weights.chunks_exact(CHUNK).enumerate() {
-            let lead = both(start, decay.lead(c));
-            if lead >= 1.0 {
-                total.add(self.suffix_sums[c]);
-                break;
-            }
-            total.add(lead * self.chunk_sums[c] + (1.0 - lead) * dot(chunk, &decay.tables[0]));
-        }
-        total.value()
+        wide(Solved { series: self, decay, start: -libm::expm1(-offset) })
     }
 
     /// `sum_t w[t] exp(-(offset + t step))`, relative to itself: for where it is the small remainder that counts.
@@ -68,15 +59,49 @@ impl Series {
     }
 }
 
+/// [`Series::solved`], with `start` = 1 - exp(-offset).
+struct Solved<'a> {
+    series: &'a Series,
+    decay: &'a Decay,
+    start: f64,
+}
+
+impl Kernel for Solved<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        let series = self.series;
+        let mut total = Sum::default();
+        for (c, chunk) in series.weights.chunks_exact(CHUNK).enumerate() {
+            let lead = both(self.start, self.decay.lead(c));
+            if lead >= 1.0 {
+                total.add(series.suffix_sums[c]);
+                break;
+            }
+            let rest = (1.0 - lead) * dot(chunk, &self.decay.tables[0]);
+            total.add(lead * series.chunk_sums[c] + rest);
+        }
+        total.value()
+    }
+}
+
+#[inline(always)]
 fn dot(chunk: &[f64], table: &[f64]) -> f64 {
     let mut lanes = [0.0; LANES];
-    for (w, a) in chunk.chunks_exact(LANES).zip(table.chunks_exact(LANES)) {
+    for (w, a) in chunk.as_chunks::<LANES>().0.iter().zip(table.as_chunks::<LANES>().0) {
         for l in 0..LANES {
             lanes[l] += w[l] * a[l];
         }
     }
-    ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6]))
-        + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]))
+    let mut width = LANES / 2;
+    while width > 0 {
+        for l in 0..width {
+            lanes[l] += lanes[l + width];
+        }
+        width /= 2;
+    }
+    lanes[0]
 }
 
 /// `1 - exp(-t step)` for every t < 256^3, as three tables.
@@ -102,12 +127,14 @@ impl Decay {
     }
 
     /// The value at the start of chunk `c`.
+    #[inline(always)]
     fn lead(&self, c: usize) -> f64 {
         both(self.tables[1][c % CHUNK], self.tables[2][c / CHUNK])
     }
 }
 
 /// 1 - (1 - a)(1 - b) without cancellation.
+#[inline(always)]
 pub(super) fn both(a: f64, b: f64) -> f64 {
     a + (1.0 - a) * b
 }

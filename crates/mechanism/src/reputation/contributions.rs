@@ -4,10 +4,11 @@
 //! endorsement that is loaded serves eight; after each Gauss-Seidel sweep one Galerkin correction along the slowest
 //! mode puts the column's sum right, which is known beforehand: `sum_i C[i,j]` is what Designated PageRank gives j.
 
-use super::graph::{EndorsementGraph, Weights};
+use super::graph::{EndorsementGraph, Out, Weights};
 use super::rank::{LeftSolver, OPTIMISM};
 use super::{RankSettings, ReputationError, check_between, check_length, check_probabilities};
 use crate::numeric::sum;
+use crate::wide::{Kernel, wide};
 use rayon::prelude::*;
 
 /// Columns solved together.
@@ -57,6 +58,7 @@ impl ContributionSettings {
 /// A solver for columns of C over one graph.
 pub struct Contributions<'g> {
     graph: &'g EndorsementGraph,
+    out: &'g Out,
     settings: ContributionSettings,
     /// (1 - alpha) / out-weight[i].
     scale: Vec<f64>,
@@ -83,6 +85,7 @@ impl<'g> Contributions<'g> {
         let column_sums = left.x.iter().map(|x| x / left.constant).collect();
         let mut this = Self {
             graph,
+            out: graph.out(),
             settings,
             scale: graph.out_weight.iter().map(|w| (1.0 - settings.restart) / w).collect(),
             column_sums,
@@ -247,9 +250,9 @@ impl<'g> Contributions<'g> {
         let active = self.graph.active_users();
         let mut right = vec![[0.0]; active];
         for i in 0..active {
-            let row = self.graph.servers_from[i] as usize..self.graph.out.offsets[i + 1] as usize;
+            let row = self.out.servers_from[i] as usize..self.out.rows.offsets[i + 1] as usize;
             let value = row.map(|e| {
-                weights[self.graph.out.targets[e] as usize - active] * self.graph.out.weights.at(e)
+                weights[self.out.rows.targets[e] as usize - active] * self.out.rows.weights.at(e)
             });
             right[i][0] = self.scale[i] * sum(value);
         }
@@ -260,10 +263,9 @@ impl<'g> Contributions<'g> {
     fn smoothed(&self) -> Vec<f64> {
         let product: Vec<f64> = (0..self.slow_mode.len())
             .map(|i| {
-                let row = self.graph.out.offsets[i] as usize..self.graph.servers_from[i] as usize;
+                let row = self.out.rows.offsets[i] as usize..self.out.servers_from[i] as usize;
                 let flow = row.map(|e| {
-                    self.slow_mode[self.graph.out.targets[e] as usize]
-                        * self.graph.out.weights.at(e)
+                    self.slow_mode[self.out.rows.targets[e] as usize] * self.out.rows.weights.at(e)
                 });
                 self.scale[i] * flow.sum::<f64>()
             })
@@ -278,7 +280,7 @@ impl<'g> Contributions<'g> {
     }
 
     fn solve<const K: usize>(&self, right: &[[f64; K]]) -> Result<Vec<[f64; K]>, ReputationError> {
-        match &self.graph.out.weights {
+        match &self.out.rows.weights {
             Weights::Single(w) => self.solve_with(w, right),
             Weights::Double(w) => self.solve_with(w, right),
         }
@@ -343,18 +345,10 @@ impl<'g> Contributions<'g> {
         right: &[[f64; K]],
         z: &mut [[f64; K]],
     ) -> ([f64; K], [f64; K]) {
-        let (mut change, mut total) = ([0.0; K], [0.0; K]);
-        for i in 0..z.len() {
-            let fresh = self.row(weights, right, z, i);
-            for k in 0..K {
-                change[k] += (fresh[k] - z[i][k]).abs();
-                total[k] += fresh[k];
-            }
-            z[i] = fresh;
-        }
-        (change, total)
+        wide(Sweep { solver: self, weights, right, z })
     }
 
+    #[inline(always)]
     fn row<const K: usize, W: Copy + Into<f64>>(
         &self,
         weights: &[W],
@@ -362,9 +356,9 @@ impl<'g> Contributions<'g> {
         z: &[[f64; K]],
         i: usize,
     ) -> [f64; K] {
-        let row = self.graph.out.offsets[i] as usize..self.graph.servers_from[i] as usize;
+        let row = self.out.rows.offsets[i] as usize..self.out.servers_from[i] as usize;
         let mut flow = [0.0; K];
-        for (&t, &w) in self.graph.out.targets[row.clone()].iter().zip(&weights[row]) {
+        for (&t, &w) in self.out.rows.targets[row.clone()].iter().zip(&weights[row]) {
             let (from, w): (&[f64; K], f64) = (&z[t as usize], w.into());
             for k in 0..K {
                 flow[k] += w * from[k];
@@ -393,6 +387,32 @@ impl<'g> Contributions<'g> {
             }
         }
         (0..K).filter(|&k| size[k] > 0.0).map(|k| gap[k] / size[k]).fold(0.0, f64::max)
+    }
+}
+
+/// A Gauss-Seidel sweep.
+struct Sweep<'a, 'g, const K: usize, W> {
+    solver: &'a Contributions<'g>,
+    weights: &'a [W],
+    right: &'a [[f64; K]],
+    z: &'a mut [[f64; K]],
+}
+
+impl<const K: usize, W: Copy + Into<f64>> Kernel for Sweep<'_, '_, K, W> {
+    type Output = ([f64; K], [f64; K]);
+
+    #[inline(always)]
+    fn run(self) -> Self::Output {
+        let (mut change, mut total) = ([0.0; K], [0.0; K]);
+        for i in 0..self.z.len() {
+            let fresh = self.solver.row(self.weights, self.right, self.z, i);
+            for k in 0..K {
+                change[k] += (fresh[k] - self.z[i][k]).abs();
+                total[k] += fresh[k];
+            }
+            self.z[i] = fresh;
+        }
+        (change, total)
     }
 }
 

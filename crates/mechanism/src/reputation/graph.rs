@@ -1,6 +1,7 @@
 //! The endorsement graph, by rows and by columns.
 
 use super::ReputationError;
+use std::sync::OnceLock;
 
 /// n users, m servers and weighted endorsements, with the inactive users taken out.
 #[derive(Clone, Debug)]
@@ -11,16 +12,33 @@ pub struct EndorsementGraph {
     pub(super) active: Vec<u32>,
     /// Position of a user among the active, or NONE.
     pub(super) position: Vec<u32>,
-    /// Row i: what active user i endorses. Nodes: active users, then servers. Sorted by target.
-    pub(super) out: Sparse,
-    /// Per row of `out`, where its servers begin.
-    pub(super) servers_from: Vec<u32>,
-    /// Row j: who endorses node j. Sorted by source.
+    /// Row j: who endorses node j, active users before servers. Sorted by source.
     pub(super) incoming: Sparse,
-    /// Sum of the weights of each row of `out`.
+    /// Of each eight rows of active users in `incoming`, whether they are equally long; their
+    /// entries then take turns: the first of each of the eight, the second of each, and so on.
+    pub(super) interleaved: Vec<bool>,
+    /// Made of `incoming` by whoever needs it first.
+    out: OnceLock<Out>,
+    /// Sum of the weights of what each active user endorses, and of users among them.
     pub(super) out_weight: Vec<f64>,
+    pub(super) users_weight: Vec<f64>,
     dropped: usize,
 }
+
+/// Endorsements by who gives them.
+#[derive(Clone, Debug)]
+pub(super) struct Out {
+    /// Row i: what active user i endorses. Nodes: active users, then servers. Sorted by target.
+    pub rows: Sparse,
+    /// Per row, where its servers begin.
+    pub servers_from: Vec<u32>,
+}
+
+/// Rows whose entries take turns.
+pub(super) const GROUP: usize = 8;
+
+/// Up to this many active users, no entries do.
+pub(super) const GROUPED_MIN: usize = 256;
 
 pub(super) const NONE: u32 = u32::MAX;
 
@@ -47,6 +65,42 @@ impl Sparse {
     /// (target, weight) of row i.
     pub fn entries(&self, i: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
         self.row(i).map(|e| (self.targets[e] as usize, self.weights.at(e)))
+    }
+}
+
+impl Sparse {
+    /// Lets the entries of each [`GROUP`] of equally long rows among the first `users` take turns.
+    fn interleave(&mut self, users: usize) -> Vec<bool> {
+        let mut targets = Vec::new();
+        let (mut single, mut double) = (Vec::new(), Vec::new());
+        (0..users / GROUP)
+            .map(|group| {
+                let first = group * GROUP;
+                let length = self.row(first).len();
+                let equal = (first..first + GROUP).all(|i| self.row(i).len() == length);
+                if !equal {
+                    return false;
+                }
+                let range = self.row(first).start..self.row(first + GROUP - 1).end;
+                take_turns(&mut self.targets[range.clone()], &mut targets, length);
+                match &mut self.weights {
+                    Weights::Single(list) => take_turns(&mut list[range], &mut single, length),
+                    Weights::Double(list) => take_turns(&mut list[range], &mut double, length),
+                }
+                true
+            })
+            .collect()
+    }
+}
+
+/// `[a0 a1 .., b0 b1 .., ..]` becomes `[a0 b0 .., a1 b1 .., ..]`, for rows of `length`.
+fn take_turns<T: Copy>(entries: &mut [T], scratch: &mut Vec<T>, length: usize) {
+    scratch.clear();
+    scratch.extend_from_slice(entries);
+    for k in 0..length {
+        for row in 0..GROUP {
+            entries[k * GROUP + row] = scratch[row * length + k];
+        }
     }
 }
 
@@ -159,27 +213,67 @@ impl EndorsementGraph {
         }
         drop((offsets, targets, weights));
         let nodes = active.len() + servers;
-        let (in_offsets, in_sources, in_weights) = rows.transposed(nodes);
-        let kept = rows.targets.len();
+        let dropped = edges.count() - rows.targets.len();
+        let (offsets, targets, weights) = rows.transposed(nodes);
+        let Rows { sums: out_weight, users_sums: users_weight, .. } = rows;
+        let mut incoming = Sparse { offsets, targets, weights: wrap(weights) };
+        // Solvers cut small graphs anywhere, and large ones between groups.
+        let groups = if active.len() > GROUPED_MIN { active.len() } else { 0 };
+        let interleaved = incoming.interleave(groups);
+        let out = OnceLock::new();
         Ok(Self {
             users,
             servers,
-            out_weight: rows.sums,
-            servers_from: rows.servers_from,
-            out: Sparse {
-                offsets: rows.offsets,
-                targets: rows.targets,
-                weights: wrap(rows.weights),
-            },
-            incoming: Sparse {
-                offsets: in_offsets,
-                targets: in_sources,
-                weights: wrap(in_weights),
-            },
-            dropped: edges.count() - kept,
+            incoming,
+            interleaved,
+            out,
+            out_weight,
+            users_weight,
+            dropped,
             active,
             position,
         })
+    }
+
+    /// Endorsements by who gives them.
+    pub(super) fn out(&self) -> &Out {
+        self.out.get_or_init(|| match &self.incoming.weights {
+            Weights::Single(list) => self.given(list, Weights::Single),
+            Weights::Double(list) => self.given(list, Weights::Double),
+        })
+    }
+
+    fn given<W: Copy + Default>(&self, list: &[W], wrap: impl Fn(Vec<W>) -> Weights) -> Out {
+        let (rows, edges) = (self.active.len(), self.incoming.targets.len());
+        let mut offsets = vec![0u32; rows + 1];
+        for &source in &self.incoming.targets {
+            offsets[source as usize + 1] += 1;
+        }
+        for i in 0..rows {
+            offsets[i + 1] += offsets[i];
+        }
+        let (mut targets, mut weights) = (vec![0; edges], vec![W::default(); edges]);
+        let mut next = offsets.clone();
+        let mut servers_from = Vec::new();
+        for node in 0..rows + self.servers {
+            if node == rows {
+                servers_from = next[..rows].to_vec();
+            }
+            let row = self.incoming.row(node);
+            let group = node / GROUP;
+            let takes_turns = node < rows && self.interleaved.get(group) == Some(&true);
+            let (start, step) = if takes_turns {
+                (self.incoming.row(group * GROUP).start + node % GROUP, GROUP)
+            } else {
+                (row.start, 1)
+            };
+            for edge in (0..row.len()).map(|k| start + k * step) {
+                let at = &mut next[self.incoming.targets[edge] as usize];
+                (targets[*at as usize], weights[*at as usize]) = (node as u32, list[edge]);
+                *at += 1;
+            }
+        }
+        Out { rows: Sparse { offsets, targets, weights: wrap(weights) }, servers_from }
     }
 
     /// n.
@@ -204,7 +298,7 @@ impl EndorsementGraph {
 
     /// Endorsements that count: positive, not into inactive users, parallel ones as one.
     pub fn edges(&self) -> usize {
-        self.out.targets.len()
+        self.incoming.targets.len()
     }
 
     /// Edges of the input that do not: zero weights, endorsements of inactive users, and merged parallels.
@@ -333,8 +427,9 @@ struct Rows<W> {
     offsets: Vec<u32>,
     targets: Vec<u32>,
     weights: Vec<W>,
+    /// Of each row, and of users in it.
     sums: Vec<f64>,
-    servers_from: Vec<u32>,
+    users_sums: Vec<f64>,
 }
 
 impl<W: Copy + Default + Into<f64> + core::ops::Add<Output = W>> Rows<W> {
@@ -346,7 +441,7 @@ impl<W: Copy + Default + Into<f64> + core::ops::Add<Output = W>> Rows<W> {
             targets: Vec::with_capacity(edges),
             weights: Vec::with_capacity(edges),
             sums: Vec::with_capacity(rows),
-            servers_from: Vec::with_capacity(rows),
+            users_sums: Vec::with_capacity(rows),
         }
     }
 
@@ -363,8 +458,9 @@ impl<W: Copy + Default + Into<f64> + core::ops::Add<Output = W>> Rows<W> {
             }
         }
         let users = self.targets[start..].partition_point(|&t| t < first_server);
-        self.servers_from.push((start + users) as u32);
-        self.sums.push(crate::numeric::sum(self.weights[start..].iter().map(|&w| w.into())));
+        let total = |weights: &[W]| crate::numeric::sum(weights.iter().map(|&w| w.into()));
+        self.sums.push(total(&self.weights[start..]));
+        self.users_sums.push(total(&self.weights[start..start + users]));
         self.offsets.push(self.targets.len() as u32);
     }
 

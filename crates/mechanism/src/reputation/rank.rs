@@ -8,9 +8,10 @@
 //! A sweep takes fixed blocks of users in order; within a block, all rows read the values from before it. The blocks
 //! depend on the graph alone, so any number of threads gives the same bits.
 
-use super::graph::{EndorsementGraph, Weights};
+use super::graph::{EndorsementGraph, GROUP, GROUPED_MIN, Sparse, Weights};
 use super::{ReputationError, check_between};
 use crate::numeric::{Sum, sum};
+use crate::wide::{Kernel, wide};
 use rayon::prelude::*;
 
 /// How to rank.
@@ -62,7 +63,7 @@ pub struct Ranking {
     pub sweeps: usize,
 }
 
-/// Rows per unit of parallel work.
+/// Rows per unit of parallel work, a multiple of [`GROUP`].
 const CHUNK: usize = 2048;
 /// Blocks per sweep. Their number hardly changes that of the sweeps; more would leave threads waiting.
 const BLOCKS: usize = 32;
@@ -131,11 +132,9 @@ impl EndorsementGraph {
         };
         let alpha = settings.restart;
         let restart = (alpha + (1.0 - alpha) * sum(servers.iter().copied())) / places as f64;
-        let mut inflow = vec![0.0; active];
-        solver.inflows(0, &mut inflow);
         let mut residual = Sum::default();
-        for (x, y) in solver.x.iter().zip(&inflow) {
-            residual.add((x / total - (y / total + restart)).abs());
+        for part in solver.gaps(total, restart) {
+            residual.add(part);
         }
         if settings.teleport == Teleport::Everyone {
             let gap = (landing / total - restart).abs();
@@ -176,12 +175,8 @@ impl<'g> LeftSolver<'g> {
     pub(super) fn new(graph: &'g EndorsementGraph, restart: f64) -> Self {
         let active = graph.active_users();
         let scale: Vec<f64> = graph.out_weight.iter().map(|w| (1.0 - restart) / w).collect();
-        let leak = (0..active)
-            .map(|i| {
-                let row = graph.out.offsets[i] as usize..graph.servers_from[i] as usize;
-                1.0 - scale[i] * sum(row.map(|e| graph.out.weights.at(e)))
-            })
-            .collect();
+        let users = scale.iter().zip(&graph.users_weight);
+        let leak = users.map(|(scale, weight)| 1.0 - scale * weight).collect();
         let constant = 1.0 / active as f64;
         Self {
             graph,
@@ -240,11 +235,9 @@ impl<'g> LeftSolver<'g> {
         for block in self.blocks.clone() {
             let fresh = &mut fresh[..block.len()];
             let (constant, carried) = (self.constant, &self.carried);
+            let interleaved = &self.graph.interleaved;
             let rows = |first: usize, out: &mut [f64]| {
-                for (k, y) in out.iter_mut().enumerate() {
-                    let row = incoming.row(first + k);
-                    *y = constant + inflow(&incoming.targets[row.clone()], &weights[row], carried);
-                }
+                wide(Inflow { incoming, interleaved, weights, carried, constant, first, out });
             };
             if block.len() <= CHUNK {
                 rows(block.start, fresh);
@@ -288,32 +281,108 @@ impl<'g> LeftSolver<'g> {
     }
 
     fn inflows_of<W: Copy + Into<f64> + Sync>(&self, weights: &[W], first: usize, out: &mut [f64]) {
-        let incoming = &self.graph.incoming;
-        out.par_chunks_mut(CHUNK).enumerate().for_each(|(c, out)| {
-            for (k, y) in out.iter_mut().enumerate() {
-                let row = incoming.row(first + c * CHUNK + k);
-                *y = inflow(&incoming.targets[row.clone()], &weights[row], &self.carried);
+        out.par_chunks_mut(CHUNK)
+            .enumerate()
+            .for_each(|(c, out)| self.inflow_of(weights, 0.0, first + c * CHUNK, out));
+    }
+
+    fn inflow_of<W: Copy + Into<f64>>(
+        &self,
+        weights: &[W],
+        constant: f64,
+        first: usize,
+        out: &mut [f64],
+    ) {
+        let graph = self.graph;
+        let (incoming, interleaved, carried) =
+            (&graph.incoming, &graph.interleaved, &self.carried[..]);
+        wide(Inflow { incoming, interleaved, weights, carried, constant, first, out });
+    }
+
+    /// Sums of `|x / total - (inflow / total + restart)|` over the users, chunk by chunk.
+    fn gaps(&self, total: f64, restart: f64) -> Vec<f64> {
+        let gap = |(c, x): (usize, &[f64])| {
+            let mut inflow = [0.0; CHUNK];
+            let inflow = &mut inflow[..x.len()];
+            match &self.graph.incoming.weights {
+                Weights::Single(w) => self.inflow_of(w, 0.0, c * CHUNK, inflow),
+                Weights::Double(w) => self.inflow_of(w, 0.0, c * CHUNK, inflow),
             }
-        });
+            let gaps = x.iter().zip(inflow);
+            sum(gaps.map(|(x, y)| (x / total - (*y / total + restart)).abs()))
+        };
+        self.x.par_chunks(CHUNK).enumerate().map(gap).collect()
     }
 }
 
-/// `sum w[e] carried[source[e]]`, in four lanes.
+/// `constant` and what flows into the nodes from `first` on.
+struct Inflow<'a, W> {
+    incoming: &'a Sparse,
+    interleaved: &'a [bool],
+    weights: &'a [W],
+    carried: &'a [f64],
+    constant: f64,
+    first: usize,
+    out: &'a mut [f64],
+}
+
+impl<W: Copy + Into<f64>> Kernel for Inflow<'_, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let row = |node: usize| {
+            let row = self.incoming.row(node);
+            (&self.incoming.targets[row.clone()], &self.weights[row])
+        };
+        let mut k = 0;
+        while k < self.out.len() {
+            let node = self.first + k;
+            let takes_turns =
+                node % GROUP == 0 && self.interleaved.get(node / GROUP) == Some(&true);
+            if takes_turns && k + GROUP <= self.out.len() {
+                let all = self.incoming.offsets[node] as usize
+                    ..self.incoming.offsets[node + GROUP] as usize;
+                let (sources, weights) = (&self.incoming.targets[all.clone()], &self.weights[all]);
+                let mut flows = [0.0; GROUP];
+                let turns = sources.as_chunks::<GROUP>().0.iter();
+                for (sources, weights) in turns.zip(weights.as_chunks::<GROUP>().0) {
+                    for lane in 0..GROUP {
+                        flows[lane] += self.carried[sources[lane] as usize] * weights[lane].into();
+                    }
+                }
+                for (y, flow) in self.out[k..].iter_mut().zip(flows) {
+                    *y = self.constant + flow;
+                }
+                k += GROUP;
+            } else {
+                let (sources, weights) = row(node);
+                self.out[k] = self.constant + inflow(sources, weights, self.carried);
+                k += 1;
+            }
+        }
+    }
+}
+
+/// `sum w[e] carried[source[e]]`, in eight lanes.
+#[inline(always)]
 fn inflow<W: Copy + Into<f64>>(sources: &[u32], weights: &[W], carried: &[f64]) -> f64 {
-    let mut lanes = [0.0f64; 4];
-    let (mut s, mut w) = (sources.chunks_exact(4), weights.chunks_exact(4));
-    for (s, w) in (&mut s).zip(&mut w) {
-        for l in 0..4 {
+    let mut lanes = [0.0f64; 8];
+    let ((s, rest), (w, rest_weights)) = (sources.as_chunks::<8>(), weights.as_chunks::<8>());
+    for (s, w) in s.iter().zip(w) {
+        for l in 0..8 {
             lanes[l] += carried[s[l] as usize] * w[l].into();
         }
     }
-    for (&s, &w) in s.remainder().iter().zip(w.remainder()) {
-        lanes[0] += carried[s as usize] * w.into();
+    for (l, (&s, &w)) in rest.iter().zip(rest_weights).enumerate() {
+        lanes[l] += carried[s as usize] * w.into();
     }
-    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
+    ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6]))
+        + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]))
 }
 
-/// Consecutive users with about equal numbers of endorsers; single users while there are fewer than BLOCKS.
+/// Consecutive users with about equal numbers of endorsers, whole groups where there are many; single users while there
+/// are fewer than BLOCKS.
 fn blocks(graph: &EndorsementGraph) -> Vec<core::ops::Range<usize>> {
     let (active, offsets) = (graph.active_users(), &graph.incoming.offsets);
     let work = |i: usize| u64::from(offsets[i]) + i as u64;
@@ -323,6 +392,9 @@ fn blocks(graph: &EndorsementGraph) -> Vec<core::ops::Range<usize>> {
         let mut end = start;
         while end < active && work(end + 1) <= goal {
             end += 1;
+        }
+        if active > GROUPED_MIN && b < BLOCKS as u64 {
+            end = end.next_multiple_of(GROUP).min(active);
         }
         if end > start {
             blocks.push(start..end);
