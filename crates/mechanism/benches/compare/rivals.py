@@ -257,7 +257,8 @@ def epoch_numpy(result, folder):
         after = stake @ clipped
         trust = np.divide(after, ranks, out=np.zeros_like(after), where=ranks > 0)
         incentive = after / after.sum()
-        fresh = np.divide(stake[:, None] * clipped, after, out=np.zeros_like(clipped), where=after > 0)
+        held = stake[:, None] * clipped
+        fresh = np.divide(held, after, out=np.zeros_like(held), where=after > 0)
         dividends = (0.1 * fresh + 0.9 * bonds) @ incentive
         return incentive, trust, dividends
 
