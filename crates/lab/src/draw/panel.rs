@@ -144,7 +144,9 @@ impl<'a> Layout<'a> {
         if !mapped {
             self.grid(canvas, &plot);
         }
-        canvas.clip(plot.left, plot.top, plot.width, plot.height);
+        // Wide enough for the whole width of a line along an edge.
+        let (rim, both) = (1.5, 3.0);
+        canvas.clip(plot.left - rim, plot.top - rim, plot.width + both, plot.height + both);
         marks::draw_within(canvas, &plot, self.panel, &self.series, mapped);
         canvas.unclip();
         self.axes(canvas, &plot);

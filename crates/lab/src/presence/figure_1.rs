@@ -1,6 +1,6 @@
 //! Figure 1: the expected payoff of acting falls with the deadline and crosses that of staying.
 
-use muster_mechanism::presence::Outcome;
+use muster_mechanism::presence::{Game, Outcome};
 
 use super::games::{Parts, deadlines};
 use crate::experiment::{
@@ -79,10 +79,8 @@ impl Experiment for Figure1 {
                 verdict: verdict(inside && near(ends[0], zero) && near(ends[1], infinity)),
             },
         ];
-        let mut marks =
-            vec![line("E_T W", &curve), Mark::Horizontal { label: "W*".to_owned(), y: null }];
-        if let Outcome::Deadline { maximum, best, solved_probability_at_max } = game.solve() {
-            let (maximum, best) = (maximum.get(), best.get());
+        if let Outcome::Deadline { maximum, solved_probability_at_max, .. } = game.solve() {
+            let maximum = maximum.get();
             let crossings =
                 curve.windows(2).filter(|pair| (pair[0].1 > null) != (pair[1].1 > null)).count();
             let between = curve.windows(2).any(|pair| {
@@ -96,15 +94,35 @@ impl Experiment for Figure1 {
                 ),
                 verdict: verdict(crossings == 1 && between),
             });
-            marks.push(Mark::Vertical { label: "T*, largest".to_owned(), x: maximum });
-            marks.push(Mark::Vertical { label: "T°, best".to_owned(), x: best });
         }
-        let solved = table
+        Ok(Report { findings, figures: vec![figure(&game, table)], tables: Vec::new() })
+    }
+}
+
+fn figure(game: &Game, table: &Table) -> Figure {
+    let line = |label: &str, column: &str| Mark::Line {
+        label: label.to_owned(),
+        points: table
             .records()
-            .map(|row| (row.number("deadline_seconds"), row.number("solved_probability")));
-        let solved = solved.collect::<Vec<_>>();
-        let time = || Axis::logarithmic("deadline T (s)");
-        let panels = vec![
+            .map(|row| (row.number("deadline_seconds"), row.number(column)))
+            .collect(),
+        stroke: Stroke::Solid,
+    };
+    let mut marks = vec![
+        line("E_T W", "payoff"),
+        Mark::Horizontal { label: "W*".to_owned(), y: game.payoffs().null() },
+    ];
+    if let Outcome::Deadline { maximum, best, .. } = game.solve() {
+        marks.push(Mark::Vertical { label: "T*, largest".to_owned(), x: maximum.get() });
+        marks.push(Mark::Vertical { label: "T°, best".to_owned(), x: best.get() });
+    }
+    let time = || Axis::logarithmic("deadline T (s)");
+    let caption = "1 to 30 players (most likely 10), 0 to 10 malicious units (most likely 3), \
+                   W(i) = i/10, W* = 1.25, 0.01 solutions a second and machine.";
+    Figure {
+        name: "payoff-against-deadline".to_owned(),
+        caption: caption.to_owned(),
+        panels: vec![
             Panel {
                 title: "Expected payoff of acting once solved".to_owned(),
                 x: time(),
@@ -115,23 +133,8 @@ impl Experiment for Figure1 {
                 title: "Chance of a solution by the deadline".to_owned(),
                 x: time(),
                 y: Axis::linear("probability").within(0.0, 1.02),
-                marks: vec![line("solved", &solved)],
+                marks: vec![line("solved", "solved_probability")],
             },
-        ];
-        let caption = "1 to 30 players (most likely 10), 0 to 10 malicious units (most likely 3), \
-                       W(i) = i/10, W* = 1.25, 0.01 solutions a second and machine.";
-        Ok(Report {
-            findings,
-            figures: vec![Figure {
-                name: "payoff-against-deadline".to_owned(),
-                caption: caption.to_owned(),
-                panels,
-            }],
-            tables: Vec::new(),
-        })
+        ],
     }
-}
-
-fn line(label: &str, points: &[(f64, f64)]) -> Mark {
-    Mark::Line { label: label.to_owned(), points: points.to_vec(), stroke: Stroke::Solid }
 }

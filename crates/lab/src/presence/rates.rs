@@ -5,7 +5,8 @@ use muster_mechanism::random::Stream;
 
 use super::games::{Null, Parts, deadlines, deviation_allowed, refused};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Report, Row, Scale, Setting, Table, Value, Verdict,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Value,
+    Verdict,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::{largest, quantile};
@@ -207,6 +208,29 @@ fn findings(table: &Table) -> Vec<Finding> {
     ]
 }
 
+/// A line over all ratios for each side.
+fn sides(value: impl Fn(&str, f64) -> f64) -> Vec<Mark> {
+    let mut marks = Vec::new();
+    for whose in WHOSE {
+        let points = RATIOS.map(|ratio| (ratio, value(whose, ratio))).to_vec();
+        let label = match whose {
+            "players" => "players' machines differ".to_owned(),
+            _ => "malicious machines differ".to_owned(),
+        };
+        let (name, stroke) = (label.clone(), Stroke::Solid);
+        marks.push(Mark::Line { label: name, points: points.clone(), stroke });
+        marks.push(Mark::Points { label, points });
+    }
+    marks
+}
+
+/// The last deadline over that of equal machines, in the median of the games that have both.
+fn shift(table: &Table, whose: &str, ratio: f64) -> f64 {
+    let of = |row: &Record| row.text("whose") == whose && row.number("ratio") == ratio;
+    let shifts = table.records().filter(of).map(|row| row.number("deadline_max_over_equal"));
+    quantile(&shifts.filter(|shift| !shift.is_nan()).collect::<Vec<_>>(), 0.5)
+}
+
 fn figure(setting: &Setting, table: &Table) -> Result<Figure, ExperimentError> {
     let parts = Parts::example()?;
     let mut curves = Vec::new();
@@ -218,36 +242,6 @@ fn figure(setting: &Setting, table: &Table) -> Result<Figure, ExperimentError> {
         curves.push(Mark::Line { label, points: curve.collect(), stroke: Stroke::Solid });
     }
     curves.push(Mark::Horizontal { label: "W*".to_owned(), y: parts.payoffs.null() });
-    let lines = |holds: fn(f64, f64) -> bool| {
-        let mut marks = Vec::new();
-        for whose in WHOSE {
-            let points = RATIOS.map(|ratio| (ratio, share_of(table, whose, ratio, holds))).to_vec();
-            let label = match whose {
-                "players" => "players' machines differ".to_owned(),
-                _ => "malicious machines differ".to_owned(),
-            };
-            let line =
-                Mark::Line { label: label.clone(), points: points.clone(), stroke: Stroke::Solid };
-            marks.extend([line, Mark::Points { label, points }]);
-        }
-        marks
-    };
-    let shift = |whose: &str, ratio: f64| {
-        let rows = table
-            .records()
-            .filter(|row| row.text("whose") == whose && row.number("ratio") == ratio);
-        let shifts = rows.map(|row| row.number("deadline_max_over_equal"));
-        let shifts = shifts.filter(|shift| !shift.is_nan()).collect::<Vec<_>>();
-        quantile(&shifts, 0.5)
-    };
-    let mut shifts = Vec::new();
-    for (whose, label) in
-        [("players", "players' machines differ"), ("malicious", "malicious machines differ")]
-    {
-        let points = RATIOS.map(|ratio| (ratio, shift(whose, ratio))).to_vec();
-        let label = label.to_owned();
-        shifts.push(Mark::Line { label, points, stroke: Stroke::Solid });
-    }
     let ratio = || Axis::logarithmic("fast rate / slow rate");
     let panel =
         |title: &str, x: Axis, y: Axis, marks| Panel { title: title.to_owned(), x, y, marks };
@@ -269,13 +263,13 @@ fn figure(setting: &Setting, table: &Table) -> Result<Figure, ExperimentError> {
                 "Games in which it rises somewhere",
                 ratio(),
                 Axis::linear("share of games").within(0.0, 1.0),
-                lines(|_, steps| steps > 0.0),
+                sides(|whose, ratio| share_of(table, whose, ratio, |_, steps| steps > 0.0)),
             ),
             panel(
                 "Last deadline against that of equal machines",
                 ratio(),
                 Axis::linear("T* / T* of equal (median)"),
-                shifts,
+                sides(|whose, ratio| shift(table, whose, ratio)),
             ),
         ],
     })
