@@ -11,7 +11,7 @@
     reason = "a part of the library's modules is used"
 )]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::Write;
 use std::net::TcpListener;
@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use malachitebft_app_channel::app::engine::host::{HeightParams, Next, SyncedValueOutcome};
 use malachitebft_app_channel::app::streaming::{StreamContent, StreamId, StreamMessage};
+use malachitebft_app_channel::app::types::sync::RawDecidedValue;
 use malachitebft_app_channel::app::types::{LocallyProposedValue, ProposedValue};
 use malachitebft_app_channel::{AppMsg, NetworkMsg};
 use malachitebft_core_types::{LinearTimeouts, Round, Validity};
@@ -40,13 +41,16 @@ mod consensus {
 }
 
 use config::Gossip;
+use consensus::codec::StoredCertificate;
 use consensus::context::{Address, Announcement, BlockId, Height, MusterContext, ValidatorSet};
-use consensus::engine::{EngineSettings, start};
+use consensus::engine::{EngineSettings, meet, start};
 use consensus::signing::ValidatorSigner;
 use consensus::streams::{Assembler, Outcome, StreamKey, StreamLimits, cut};
 
 const CHILD: &str = "MUSTER_ENGINE_CHILD";
 const NODES: usize = 4;
+/// Decided blocks that are kept for others.
+const HISTORY: u64 = 16;
 const CHAIN: Hash = Hash([7; 32]);
 
 fn argument<T: std::str::FromStr>(name: &str, default: T) -> T {
@@ -97,6 +101,8 @@ fn application(engine: consensus::engine::Engine, directory: &Path) {
         bytes_max: 64 << 20,
     });
     let mut bodies: HashMap<Hash, Bytes> = HashMap::new();
+    // For a node that missed something: `broadcast` sends nothing twice.
+    let mut history: BTreeMap<u64, RawDecidedValue<MusterContext>> = BTreeMap::new();
     let mut values: Vec<ProposedValue<MusterContext>> = Vec::new();
     let (mut began, mut first) = (Instant::now(), None::<(u64, Instant)>);
     let (mut height, mut seed, mut deciding) = (1u64, signer.public().0[0] as u64, Duration::ZERO);
@@ -108,6 +114,8 @@ fn application(engine: consensus::engine::Engine, directory: &Path) {
     while let Some(message) = channels.consensus.blocking_recv() {
         match message {
             AppMsg::ConsensusReady { reply } => {
+                let committee: Vec<_> = (0..NODES).map(|index| key(index).public()).collect();
+                meet(&channels.net_requests, &signer.public(), &committee);
                 let _ = reply.send((Height(1), params(block_ms)));
             }
             AppMsg::StartedRound { height: started, round, reply_value, .. } => {
@@ -184,6 +192,17 @@ fn application(engine: consensus::engine::Engine, directory: &Path) {
                 // What stands for applying: one small durable record.
                 persist(&Hash([0; 32]), &decided.to_le_bytes());
                 assembler.forget_before(decided);
+                if let Some(body) = bodies.remove(&certificate.value_id.0) {
+                    let signatures = &certificate.commit_signatures;
+                    let stored = StoredCertificate::new(
+                        certificate.height,
+                        certificate.round,
+                        certificate.value_id,
+                        signatures.iter().map(|commit| (commit.address, commit.signature)),
+                    );
+                    history.insert(decided, RawDecidedValue::new(body, stored.to_engine()));
+                }
+                history.retain(|height, _| height + HISTORY > decided);
                 bodies.clear();
                 let _ = reply.send(());
                 if decided == warm_up {
@@ -206,11 +225,23 @@ fn application(engine: consensus::engine::Engine, directory: &Path) {
             AppMsg::Finalized { certificate, reply, .. } => {
                 let _ = reply.send(Next::Start(Height(certificate.height.0 + 1), params(block_ms)));
             }
-            AppMsg::ProcessSyncedValue { reply, .. } => {
-                let _ = reply.send(SyncedValueOutcome::LocalTransientError);
+            AppMsg::ProcessSyncedValue { height, round, proposer, value_bytes, reply } => {
+                let block = hash("body", &[&value_bytes]);
+                persist(&block, &value_bytes);
+                bodies.insert(block, value_bytes);
+                let value = ProposedValue {
+                    height,
+                    round,
+                    valid_round: Round::Nil,
+                    proposer,
+                    value: BlockId(block),
+                    validity: Validity::Valid,
+                };
+                let _ = reply.send(SyncedValueOutcome::Verdict(value));
             }
-            AppMsg::GetDecidedValues { reply, .. } => {
-                let _ = reply.send(Vec::new());
+            AppMsg::GetDecidedValues { range, reply } => {
+                let values = history.range(range.start().0..=range.end().0).map(|(_, v)| v.clone());
+                let _ = reply.send(values.collect());
             }
             AppMsg::GetHistoryMinHeight { reply } => {
                 let _ = reply.send(Height(1));
@@ -228,6 +259,12 @@ fn application(engine: consensus::engine::Engine, directory: &Path) {
 
 fn main() {
     if let Ok(told) = std::env::var(CHILD) {
+        let level = std::env::var("RUST_LOG").unwrap_or_else(|_| "off".to_string());
+        tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::new(level))
+            .with_ansi(false)
+            .with_writer(std::io::stderr)
+            .init();
         let mut parts = told.split('|');
         let index = parts.next().and_then(|part| part.parse().ok()).expect("an index");
         let directory = PathBuf::from(parts.next().expect("a directory"));

@@ -29,7 +29,7 @@ use muster_ledger::genesis::Genesis;
 use tokio::sync::{oneshot, watch};
 
 use chain::Chain;
-use consensus::{Application, EngineSettings, Faults};
+use consensus::{Application, EngineSettings, EngineStopper, Faults};
 use http::{Api, ApiParts};
 use mempool::{Mempool, MempoolLimits};
 use metrics::Metrics;
@@ -95,7 +95,7 @@ async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), Node
     let engine = consensus::start(&settings, key).await?;
     let (application, mut stopper) =
         Application::new(engine, chain, metrics.clone(), faults.clone());
-    let mut application = spawn_application(application);
+    let application = spawn_application(application);
 
     let names = genesis.validators.iter().map(|v| (v.key, v.name.clone())).collect();
     let gossip = gossip::Gossip::start(&config.api_peers, config.forward_hops);
@@ -114,21 +114,29 @@ async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), Node
     let server = tokio::spawn(serve(listener, Api::new(parts), stopped));
     tracing::info!(api = %config.api, consensus = %config.listen, "listening");
 
-    tokio::pin!(shutdown);
-    let result = tokio::select! {
-        () = &mut shutdown => Ok(()),
-        reason = stopper.ended() => Err(NodeError::EngineStopped(reason)),
-        ended = &mut application => match ended {
-            Ok(Ok(())) => Err(NodeError::EngineStopped("it sends nothing any more".to_string())),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(NodeError::EngineStopped("the application failed".to_string())),
-        },
-    };
+    let result = until_end(shutdown, &mut stopper, application).await;
     tracing::info!("shutting down");
     let _ = stop_http.send(true);
     stopper.stop().await;
     let _ = tokio::time::timeout(DRAIN, server).await;
     result
+}
+
+/// Waits until the node is told to end, or one of its parts has ended.
+async fn until_end(
+    shutdown: Shutdown<'_>,
+    stopper: &mut EngineStopper,
+    application: oneshot::Receiver<Result<(), NodeError>>,
+) -> Result<(), NodeError> {
+    tokio::select! {
+        () = shutdown => Ok(()),
+        reason = stopper.ended() => Err(NodeError::EngineStopped(reason)),
+        ended = application => match ended {
+            Ok(Ok(())) => Err(NodeError::EngineStopped("it sends nothing any more".to_string())),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(NodeError::EngineStopped("the application failed".to_string())),
+        },
+    }
 }
 
 async fn listen(address: SocketAddr) -> Result<tokio::net::TcpListener, NodeError> {

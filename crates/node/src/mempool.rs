@@ -151,7 +151,9 @@ impl Mempool {
                 heap.push((entry.price, Reverse(entry.hash), *sender, nonce));
             }
         }
-        let (mut chosen, mut bytes, mut units) = (Vec::new(), 0u64, 0u64);
+        let most = usize::try_from(parameters.block_transactions_max).unwrap_or(usize::MAX);
+        let mut chosen = Vec::with_capacity(pool.hashes.len().min(most));
+        let (mut bytes, mut units) = (0u64, 0u64);
         while let Some((_, _, sender, nonce)) = heap.pop() {
             let Some(entry) = pool.senders.get(&sender).and_then(|entries| entries.get(&nonce))
             else {
@@ -161,7 +163,7 @@ impl Mempool {
             units = units.saturating_add(entry.units);
             if bytes > parameters.block_bytes_max
                 || units > parameters.block_cost_max
-                || chosen.len() as u64 >= parameters.block_transactions_max
+                || chosen.len() >= most
             {
                 break;
             }
@@ -192,8 +194,11 @@ impl Mempool {
     /// what expired.
     pub fn settle(&self, state: &State, included: &[SignedTransaction]) {
         let mut pool = self.lock();
-        for transaction in included {
-            let signer = transaction.transaction.signer;
+        let mut signers: Vec<PublicKey> =
+            included.iter().map(|transaction| transaction.transaction.signer).collect();
+        signers.sort_unstable();
+        signers.dedup();
+        for signer in signers {
             pool.remove_before(&signer, state.account(&signer).nonce);
         }
         let height = state.height().0;
@@ -353,10 +358,15 @@ impl Pool {
     }
 
     fn remove_before(&mut self, sender: &PublicKey, nonce: u64) {
-        let Some(entries) = self.senders.get(sender) else { return };
-        let gone: Vec<u64> = entries.range(..nonce).map(|(nonce, _)| *nonce).collect();
-        for nonce in gone {
-            self.remove(sender, nonce);
+        let Some(entries) = self.senders.get_mut(sender) else { return };
+        let kept = entries.split_off(&nonce);
+        for entry in std::mem::replace(entries, kept).into_values() {
+            self.hashes.remove(&entry.hash);
+            self.bytes -= entry.bytes;
+            self.floor = None;
+        }
+        if entries.is_empty() {
+            self.senders.remove(sender);
         }
     }
 }

@@ -22,7 +22,7 @@ use muster_ledger::state::State;
 
 use super::codec::StoredCertificate;
 use super::context::{Address, Announcement, BlockId, Height, MusterContext, Part, ValidatorSet};
-use super::engine::{Engine, EngineStopper};
+use super::engine::{Engine, EngineStopper, meet};
 use super::signing::{ChainVerifier, ValidatorSigner};
 use super::streams::{Assembler, Outcome, StreamKey, StreamLimits, cut};
 use crate::chain::{Chain, Fault, hash_of};
@@ -106,6 +106,9 @@ impl Application {
             AppMsg::ConsensusReady { reply } => {
                 let tip = self.chain.tip();
                 let next = Height(tip.height() + 1);
+                let committee: Vec<_> =
+                    tip.state.committee().iter().map(|member| member.key).collect();
+                meet(&self.channels.net_requests, &self.signer.public(), &committee);
                 tracing::info!(height = next.0, "consensus begins");
                 let _ = reply.send((next, height_params(&tip.state)));
             }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
 use malachitebft_app_channel::app::config::{
@@ -15,11 +15,11 @@ use malachitebft_app_channel::app::net::Multiaddr;
 use malachitebft_app_channel::app::types::Keypair;
 use malachitebft_app_channel::{
     Channels, ConsensusContext, ConsensusRequest, EngineBuilder, EngineHandle, NetworkContext,
-    RequestContext, SyncContext, WalContext,
+    NetworkRequest, RequestContext, SyncContext, WalContext,
 };
 use malachitebft_codec::Codec;
 use malachitebft_signing::Signer;
-use muster_ledger::crypto::{Hash, SecretKey, hash};
+use muster_ledger::crypto::{Hash, PublicKey, SecretKey, hash};
 use tokio::sync::mpsc::Sender;
 
 use super::codec::EngineCodec;
@@ -91,6 +91,47 @@ pub struct Engine {
 const WATCH_INTERVAL: Duration = Duration::from_secs(30);
 /// How long it may take to answer. Blocks that take longer to execute are beyond all limits.
 const WATCH_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long to wait for a quorum before consensus begins all the same.
+const QUORUM_PATIENCE: Duration = Duration::from_secs(3);
+/// How long to wait for the others once there is a quorum.
+const STRAGGLER_PATIENCE: Duration = Duration::from_millis(300);
+/// How often to look who is there.
+const MEET_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Waits until the others of the committee have connected and proved their keys: all of them, or
+/// after a while a quorum, or after a longer while whoever is there. What is published before
+/// reaches nobody, and nobody asks for it again before a round has timed out. Blocks; for a thread
+/// of its own.
+pub(crate) fn meet(requests: &Sender<NetworkRequest>, own: &PublicKey, committee: &[PublicKey]) {
+    let others = || committee.iter().filter(|key| *key != own);
+    let all = others().count();
+    // Two thirds of all and one more, of whom this node is one.
+    let quorum = committee.len() * 2 / 3;
+    let began = Instant::now();
+    let mut quorum_since = None;
+    loop {
+        let dump = futures::executor::block_on(NetworkRequest::dump_state(requests));
+        let Ok(Some(dump)) = dump else { return };
+        let proved = |key: &&PublicKey| {
+            let is = |bytes: &Vec<u8>| bytes.as_slice() == key.0.as_slice();
+            dump.peers.values().any(|peer| peer.consensus_public_key.as_ref().is_some_and(is))
+        };
+        let met = others().filter(proved).count();
+        if met >= quorum && quorum_since.is_none() {
+            quorum_since = Some(Instant::now());
+        }
+        let patient = match quorum_since {
+            Some(since) => since.elapsed() < STRAGGLER_PATIENCE,
+            None => began.elapsed() < QUORUM_PATIENCE,
+        };
+        if met == all || !patient {
+            tracing::info!(met, of = all, elapsed = ?began.elapsed(), "other validators are here");
+            return;
+        }
+        std::thread::sleep(MEET_INTERVAL);
+    }
+}
 
 /// Watches and ends the engine.
 pub struct EngineStopper {

@@ -122,12 +122,27 @@ impl Network {
     }
 
     pub fn start(&mut self, index: usize) {
+        let program = Command::new(std::env::current_exe().expect("known"));
+        self.spawn(index, program);
+    }
+
+    /// Starts a node that can write no file beyond so many KiB: for it the disk is full there.
+    pub fn start_with_disk(&mut self, index: usize, kib: u64) {
+        let mut program = Command::new("sh");
+        // What a signal would end must see the error instead; POSIX counts in 512 bytes.
+        let script = "trap '' XFSZ; ulimit -f \"$1\"; shift; exec \"$@\"";
+        program.args(["-c", script, "sh", &(2 * kib).to_string()]);
+        program.arg(std::env::current_exe().expect("known"));
+        self.spawn(index, program);
+    }
+
+    fn spawn(&mut self, index: usize, mut program: Command) {
         let log = fs::File::options()
             .create(true)
             .append(true)
             .open(self.configs[index].with_file_name("node.log"))
             .expect("the log opens");
-        let child = Command::new(std::env::current_exe().expect("known"))
+        let child = program
             .args(["child::node", "--exact", "--nocapture", "--test-threads=1"])
             .env(NODE_CONFIG, &self.configs[index])
             .stdout(Stdio::null())
@@ -135,6 +150,19 @@ impl Network {
             .spawn()
             .expect("the node starts");
         self.children[index] = Some(child);
+    }
+
+    /// Waits until a node ends by itself; whether it said that all is well.
+    pub async fn wait_end(&mut self, index: usize) -> bool {
+        let mut child = self.children[index].take().expect("it was started");
+        let start = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait().expect("it can be asked") {
+                return status.success();
+            }
+            assert!(start.elapsed() < PATIENCE, "it does not end\n{}", self.tail(index));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     pub fn start_all(&mut self) {

@@ -9,7 +9,7 @@ use muster_node::store::Store;
 use muster_node::{Gossip, NodeConfig, NodeError, run};
 use proptest::prelude::*;
 
-use crate::network::{Network, free_ports, genesis, validator_key, write_key};
+use crate::network::{Network, free_ports, genesis, user_key, validator_key, write_key};
 
 /// A home with a database at genesis.
 fn home(directory: &Path) -> NodeConfig {
@@ -155,6 +155,41 @@ fn a_flipped_bit_is_found_or_harmless() {
         // Either it does not matter (an unused page) or it is an error; a panic fails the test.
         let _ = open(&config, &validator_key(0));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_is_named_and_loses_nothing() {
+    let mut network = Network::new(1, 50, Gossip::Relay);
+    network.start_all();
+    network.wait_height(0, 2).await;
+    network.kill(0);
+    let database = network.configs[0].with_file_name("ledger.redb");
+    let kib = fs::metadata(&database).expect("it is there").len().div_ceil(1_024);
+    network.start_with_disk(0, kib);
+    let before = network.wait_height(0, 3).await;
+    let (alice, bob) = (user_key(0), user_key(1));
+    for first in (0..).step_by(500) {
+        let transfers: Vec<_> =
+            (first..first + 500).map(|nonce| network.transfer(&alice, nonce, &bob, 1)).collect();
+        // Sooner or later nobody answers any more.
+        let Ok(answer) = network.client(0).submit_batch(&transfers).await else { break };
+        assert!(first < 50_000, "the disk never gets full");
+        assert_eq!(answer.refused, 0, "{:?}", answer.reason);
+        let last = transfers.last().expect("five hundred").hash().into();
+        if network.client(0).wait(&last, Duration::from_secs(10)).await.is_err() {
+            break;
+        }
+    }
+    assert!(!network.wait_end(0).await, "it ended as if all were well");
+    let log = network.tail(0);
+    let last = log.lines().last().expect("it said something");
+    check(last, &["no space left", "ledger.redb", "make room"]);
+
+    network.start(0);
+    let after = network.wait_height(0, before.height + 2).await;
+    assert!(after.height > before.height);
+    let block = network.client(0).block(before.height).await.expect("still there");
+    assert_eq!((block.summary.hash, block.summary.state_root), (before.block, before.state_root));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,16 +2,20 @@
 //!
 //! One write transaction applies a block, so that a crash leaves either the block with all its
 //! effects or nothing of it. Bodies of proposals are durable before anybody votes for them, because
-//! the engine's log holds only hashes. The tree is kept for the newest height alone: nodes stand
-//! under their path and are overwritten; readers see the snapshot of their transaction.
+//! the engine's log holds only hashes.
 
-use std::collections::{BTreeMap, HashMap};
+mod error;
+mod history;
+mod index;
+mod tree;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use jmt::storage::{LeafNode, Node, NodeKey, TreeReader, TreeUpdateBatch};
-use jmt::{KeyHash, OwnedValue, Sha256Jmt, Version};
+use jmt::storage::TreeUpdateBatch;
+use jmt::{KeyHash, Sha256Jmt};
 use muster_ledger::block::{Block, Header};
 use muster_ledger::crypto::{Hash, PublicKey};
 use muster_ledger::encoding::encode;
@@ -19,14 +23,20 @@ use muster_ledger::event::{Event, Receipt};
 use muster_ledger::execute::Execution;
 use muster_ledger::genesis::Genesis;
 use muster_ledger::state::{Key, State, Value};
-use muster_ledger::transaction::{Height, PeerId};
-use muster_ledger::tree;
+use muster_ledger::transaction::Height;
+use muster_ledger::tree::{all_entries, update};
 use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
 };
 
 use crate::consensus::StoredCertificate;
 use crate::error::NodeError;
+pub use error::StoreError;
+use error::store_error;
+pub use history::{HistoryPeer, HistoryPoint};
+use index::PendingIndex;
+use tree::EmptyTree;
+pub use tree::TreeSnapshot;
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 /// Block bodies by hash, decided or not.
@@ -36,69 +46,11 @@ const UNDECIDED: TableDefinition<(u64, u32, &[u8; 32]), &[u8]> = TableDefinition
 /// Decided blocks by height.
 const DECIDED: TableDefinition<u64, &[u8]> = TableDefinition::new("decided");
 const STATE: TableDefinition<&[u8], &[u8]> = TableDefinition::new("state");
-const NODES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("nodes");
 /// Receipts and events by height.
 const OUTCOMES: TableDefinition<u64, &[u8]> = TableDefinition::new("outcomes");
-/// (first 8 bytes of a transaction's hash, height, index).
-const TRANSACTIONS: TableDefinition<(u64, u64, u32), ()> = TableDefinition::new("transactions");
-/// Market history by epoch.
-const HISTORY: TableDefinition<u64, &[u8]> = TableDefinition::new("history");
 
 /// Version of the layout of the tables.
 const LAYOUT: u32 = 1;
-/// Epochs of history that are kept.
-const HISTORY_EPOCHS_MAX: u64 = 2_048;
-/// Peers in a point of history: those of highest stake.
-const HISTORY_PEERS_MAX: usize = 256;
-/// Transactions that wait in memory before they enter the index: its keys are random, and many at
-/// once touch each page once.
-const INDEX_PENDING_MAX: usize = 20_000;
-
-/// Why the database cannot serve.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Another process has the database open.
-    #[error("the database {path} is in use by another process: end it first")]
-    InUse {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The disk is full.
-    #[error(
-        "there is no space left for the database {path}: make room and start the node again, nothing is lost"
-    )]
-    NoSpace {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file is damaged or no database.
-    #[error(
-        "the database {path} is damaged or no database ({reason}): move the home away and start \
-         again, the node fetches the chain from the others"
-    )]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What was found.
-        reason: String,
-    },
-    /// The file was written by another version of the program.
-    #[error("the database {path} has layout {found}, this program knows {LAYOUT}")]
-    Layout {
-        /// The file.
-        path: PathBuf,
-        /// Its layout.
-        found: u32,
-    },
-    /// Anything else that the disk says.
-    #[error("the database {path} failed: {reason}")]
-    Other {
-        /// The file.
-        path: PathBuf,
-        /// What was said.
-        reason: String,
-    },
-}
 
 /// A decided block without its body.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -139,89 +91,6 @@ pub struct Outcome {
     pub receipts: Vec<Receipt>,
     /// What happened, in order.
     pub events: Vec<Event>,
-}
-
-/// One peer in a point of history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct HistoryPeer {
-    /// The peer.
-    pub id: u32,
-    /// Its stake, grains.
-    pub stake: u64,
-    /// Its trust, in 10^-9.
-    pub trust: i64,
-    /// Its incentive, in 10^-9.
-    pub incentive: i64,
-    /// Its rank, in 10^-9.
-    pub rank: i64,
-}
-
-/// The market at the close of an epoch.
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct HistoryPoint {
-    /// Number of epochs closed, this one included.
-    pub epoch: u64,
-    /// Height at which it closed.
-    pub height: u64,
-    /// Time of that block, milliseconds since 1970.
-    pub time_ms: u64,
-    /// The market's loss, in 10^-9.
-    pub loss: i64,
-    /// Grains minted since genesis.
-    pub minted: u64,
-    /// The peers of highest stake, by number.
-    pub peers: Vec<HistoryPeer>,
-}
-
-impl HistoryPoint {
-    fn of(state: &State, header: &Header) -> Self {
-        let mut peers: Vec<HistoryPeer> = state
-            .peers()
-            .map(|(PeerId(id), peer)| HistoryPeer {
-                id,
-                stake: peer.pool.grains.0,
-                trust: peer.trust.0,
-                incentive: peer.incentive.0,
-                rank: peer.rank.0,
-            })
-            .collect();
-        if peers.len() > HISTORY_PEERS_MAX {
-            peers.sort_unstable_by_key(|peer| (std::cmp::Reverse(peer.stake), peer.id));
-            peers.truncate(HISTORY_PEERS_MAX);
-            peers.sort_unstable_by_key(|peer| peer.id);
-        }
-        Self {
-            epoch: state.clock().epoch,
-            height: header.height.0,
-            time_ms: header.time_ms,
-            loss: state.market().loss.0,
-            minted: state.supply().minted.0,
-            peers,
-        }
-    }
-}
-
-/// Transactions that are decided and not yet in the index.
-#[derive(Debug, Default)]
-struct PendingIndex {
-    entries: Vec<(u64, u64, u32)>,
-    by_prefix: HashMap<u64, Vec<(u64, u32)>>,
-}
-
-impl PendingIndex {
-    fn add(&mut self, height: u64, receipts: &[Receipt]) {
-        for (index, receipt) in (0u32..).zip(receipts) {
-            let prefix = prefix_of(&receipt.hash);
-            self.entries.push((prefix, height, index));
-            self.by_prefix.entry(prefix).or_default().push((height, index));
-        }
-    }
-}
-
-fn prefix_of(hash: &Hash) -> u64 {
-    let mut head = [0; 8];
-    head.copy_from_slice(&hash.0[..8]);
-    u64::from_be_bytes(head)
 }
 
 /// The database of one node.
@@ -316,10 +185,9 @@ impl Store {
     fn begin(&self, genesis: &Genesis, validator: &PublicKey) -> Result<Opened, NodeError> {
         let state = State::genesis(genesis)
             .map_err(|reason| NodeError::State { path: self.path.clone(), reason })?;
-        let changes = tree::all_entries(&state);
-        let empty = EmptyTree;
+        let changes = all_entries(&state);
         let (root, batch) =
-            tree::update(&empty, Height(0), &changes).map_err(|error| self.damaged(error))?;
+            update(&EmptyTree, Height(0), &changes).map_err(|error| self.damaged(error))?;
         let header = genesis.header(root);
         self.write(|transaction| {
             {
@@ -327,15 +195,15 @@ impl Store {
                 meta.insert("layout", LAYOUT.to_le_bytes().as_slice())?;
                 meta.insert("chain", genesis.chain_id().0.as_slice())?;
                 meta.insert("validator", validator.0.as_slice())?;
-                meta.insert("indexed", 0u64.to_le_bytes().as_slice())?;
             }
             transaction.open_table(BODIES)?;
             transaction.open_table(UNDECIDED)?;
             transaction.open_table(DECIDED)?;
             transaction.open_table(OUTCOMES)?;
-            transaction.open_table(TRANSACTIONS)?;
-            transaction.open_table(HISTORY)?;
-            write_state(transaction, &changes, &batch)
+            index::begin(transaction)?;
+            history::begin(transaction)?;
+            write_state(transaction, &changes)?;
+            tree::write_nodes(transaction, &batch)
         })?;
         Ok(Opened { header, state })
     }
@@ -385,7 +253,7 @@ impl Store {
         }
         let state = State::from_entries(entries.into_iter())
             .map_err(|reason| NodeError::State { path: self.path.clone(), reason })?;
-        let reader = TreeSnapshot { transaction, value: None };
+        let reader = TreeSnapshot::open(&transaction, None).map_err(|error| self.error(error))?;
         let root = Sha256Jmt::new(&reader)
             .get_root_hash(state.height().0)
             .map_err(|error| self.damaged(format!("{error:#}")))?;
@@ -405,27 +273,6 @@ impl Store {
         }
         self.load_pending_index(state.height().0)?;
         Ok(Opened { header, state })
-    }
-
-    /// Brings the transactions decided since the index was last written back into memory.
-    fn load_pending_index(&self, height: u64) -> Result<(), StoreError> {
-        let indexed = self.meta("indexed")?;
-        let indexed = u64::from_le_bytes(
-            indexed.try_into().map_err(|_| self.damaged("its index has no height"))?,
-        );
-        let mut pending = PendingIndex::default();
-        for height in indexed + 1..=height {
-            let outcome = self
-                .outcome(height)?
-                .ok_or_else(|| self.damaged(format!("it has no receipts of height {height}")))?;
-            pending.add(height, &outcome.receipts);
-        }
-        *self.lock_pending() = pending;
-        Ok(())
-    }
-
-    fn lock_pending(&self) -> std::sync::MutexGuard<'_, PendingIndex> {
-        self.pending.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Runs `body` in one durable transaction.
@@ -497,11 +344,10 @@ impl Store {
         earlier: Option<&StoredCertificate>,
     ) -> Result<(), StoreError> {
         let height = decided.header.height.0;
-        let outcome =
-            Outcome { receipts: execution.receipts.clone(), events: execution.events.clone() };
-        let closed = outcome.events.iter().any(|event| matches!(event, Event::EpochClosed { .. }));
+        let Execution { receipts, events, .. } = execution;
+        let closed = events.iter().any(|event| matches!(event, Event::EpochClosed { .. }));
         let mut pending = self.lock_pending();
-        let flush = pending.entries.len() + outcome.receipts.len() > INDEX_PENDING_MAX;
+        let flush = pending.is_full_with(receipts.len());
         let earlier = match earlier {
             Some(certificate) => self.improved(certificate)?,
             None => None,
@@ -513,20 +359,24 @@ impl Store {
                 transaction.open_table(DECIDED)?.insert(height, encode(earlier).as_slice())?;
             }
             transaction.open_table(DECIDED)?.insert(height, encode(decided).as_slice())?;
-            transaction.open_table(OUTCOMES)?.insert(height, encode(&outcome).as_slice())?;
-            write_state(transaction, &execution.changes, batch)?;
+            // The encoding of an [`Outcome`], without copying one together.
+            let outcome = encode(&(receipts, events));
+            transaction.open_table(OUTCOMES)?.insert(height, outcome.as_slice())?;
+            write_state(transaction, &execution.changes)?;
+            tree::write_nodes(transaction, batch)?;
             if closed {
-                write_history(transaction, &HistoryPoint::of(&execution.state, &decided.header))?;
+                let point = HistoryPoint::of(&execution.state, &decided.header);
+                history::write(transaction, &point)?;
             }
             if flush {
-                write_index(transaction, &mut pending.entries, height - 1)?;
+                index::write(transaction, &pending, height - 1)?;
             }
             Ok(())
         })?;
         if flush {
             *pending = PendingIndex::default();
         }
-        pending.add(height, &outcome.receipts);
+        pending.add(height, receipts);
         Ok(())
     }
 
@@ -594,48 +444,13 @@ impl Store {
             .transpose()
     }
 
-    /// Where a transaction may stand: its hash has to be compared, the index knows eight bytes.
-    ///
-    /// # Errors
-    /// When the disk fails.
-    pub fn find_transaction(&self, hash: &Hash) -> Result<Vec<(u64, u32)>, StoreError> {
-        let prefix = prefix_of(hash);
-        let mut places = self.lock_pending().by_prefix.get(&prefix).cloned().unwrap_or_default();
-        let transaction = self.read()?;
-        let table = transaction.open_table(TRANSACTIONS).map_err(|error| self.error(error))?;
-        let range = (prefix, 0, 0)..=(prefix, u64::MAX, u32::MAX);
-        for entry in table.range(range).map_err(|error| self.error(error))? {
-            let (key, _) = entry.map_err(|error| self.error(error))?;
-            let (_, height, index) = key.value();
-            places.push((height, index));
-        }
-        Ok(places)
-    }
-
-    /// Points of history after an epoch, oldest first, at most `limit`.
-    ///
-    /// # Errors
-    /// When the disk fails.
-    pub fn history(&self, after: u64, limit: usize) -> Result<Vec<HistoryPoint>, StoreError> {
-        let transaction = self.read()?;
-        let table = transaction.open_table(HISTORY).map_err(|error| self.error(error))?;
-        let range = table.range(after.saturating_add(1)..).map_err(|error| self.error(error))?;
-        range
-            .take(limit)
-            .map(|entry| {
-                let (_, value) = entry.map_err(|error| self.error(error))?;
-                borsh::from_slice(value.value()).map_err(|error| self.damaged(error))
-            })
-            .collect()
-    }
-
     /// The tree as it is now, for updates; `value` answers the one question for a value that a
     /// proof asks.
     ///
     /// # Errors
     /// When the disk fails.
     pub fn tree(&self, value: Option<(KeyHash, Vec<u8>)>) -> Result<TreeSnapshot, StoreError> {
-        Ok(TreeSnapshot { transaction: self.read()?, value })
+        TreeSnapshot::open(&self.read()?, value).map_err(|error| self.error(error))
     }
 }
 
@@ -678,10 +493,10 @@ fn settle_bodies(
     Ok(())
 }
 
+/// Writes the entries that a block changed.
 fn write_state(
     transaction: &WriteTransaction,
     changes: &BTreeMap<Key, Option<Value>>,
-    batch: &TreeUpdateBatch,
 ) -> Result<(), redb::Error> {
     let mut state = transaction.open_table(STATE)?;
     for (key, value) in changes {
@@ -695,121 +510,5 @@ fn write_state(
             }
         }
     }
-    let mut nodes = transaction.open_table(NODES)?;
-    let new = batch.node_batch.nodes();
-    for stale in &batch.stale_node_index_batch {
-        nodes.remove(encode(stale.node_key.nibble_path()).as_slice())?;
-    }
-    for (key, node) in new {
-        let value = encode(&(key.version(), node));
-        nodes.insert(encode(key.nibble_path()).as_slice(), value.as_slice())?;
-    }
     Ok(())
-}
-
-fn write_history(transaction: &WriteTransaction, point: &HistoryPoint) -> Result<(), redb::Error> {
-    let mut history = transaction.open_table(HISTORY)?;
-    history.insert(point.epoch, encode(point).as_slice())?;
-    if let Some(old) = point.epoch.checked_sub(HISTORY_EPOCHS_MAX) {
-        history.remove(old)?;
-    }
-    Ok(())
-}
-
-/// Writes waiting entries into the index; `indexed` is the last height they cover.
-fn write_index(
-    transaction: &WriteTransaction,
-    entries: &mut [(u64, u64, u32)],
-    indexed: u64,
-) -> Result<(), redb::Error> {
-    entries.sort_unstable();
-    let mut table = transaction.open_table(TRANSACTIONS)?;
-    for entry in entries.iter() {
-        table.insert(*entry, ())?;
-    }
-    transaction.open_table(META)?.insert("indexed", indexed.to_le_bytes().as_slice())?;
-    Ok(())
-}
-
-fn store_error(path: &Path, error: redb::Error) -> StoreError {
-    let path = path.to_path_buf();
-    match error {
-        redb::Error::DatabaseAlreadyOpen => StoreError::InUse { path },
-        redb::Error::Io(error) if error.kind() == std::io::ErrorKind::StorageFull => {
-            StoreError::NoSpace { path }
-        }
-        redb::Error::Io(error)
-            if matches!(
-                error.kind(),
-                std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
-            ) =>
-        {
-            StoreError::Damaged { path, reason: error.to_string() }
-        }
-        redb::Error::Corrupted(reason) => StoreError::Damaged { path, reason },
-        redb::Error::UpgradeRequired(version) => {
-            StoreError::Damaged { path, reason: format!("file format {version}") }
-        }
-        redb::Error::TableDoesNotExist(table) => {
-            StoreError::Damaged { path, reason: format!("it has no table {table}") }
-        }
-        error @ (redb::Error::TableTypeMismatch { .. }
-        | redb::Error::TypeDefinitionChanged { .. }
-        | redb::Error::TableIsMultimap(_)) => {
-            StoreError::Damaged { path, reason: error.to_string() }
-        }
-        error => StoreError::Other { path, reason: error.to_string() },
-    }
-}
-
-/// The tree before the genesis.
-struct EmptyTree;
-
-impl TreeReader for EmptyTree {
-    fn get_node_option(&self, _key: &NodeKey) -> anyhow::Result<Option<Node>> {
-        Ok(None)
-    }
-
-    fn get_value_option(
-        &self,
-        _version: Version,
-        _key: KeyHash,
-    ) -> anyhow::Result<Option<OwnedValue>> {
-        Ok(None)
-    }
-
-    fn get_rightmost_leaf(&self) -> anyhow::Result<Option<(NodeKey, LeafNode)>> {
-        Ok(None)
-    }
-}
-
-/// The tree of the newest height, as it was when the snapshot was taken.
-#[derive(Debug)]
-pub struct TreeSnapshot {
-    transaction: ReadTransaction,
-    value: Option<(KeyHash, Vec<u8>)>,
-}
-
-impl TreeReader for TreeSnapshot {
-    fn get_node_option(&self, key: &NodeKey) -> anyhow::Result<Option<Node>> {
-        let table = self.transaction.open_table(NODES)?;
-        let Some(value) = table.get(encode(key.nibble_path()).as_slice())? else {
-            return Ok(None);
-        };
-        let (version, node): (Version, Node) = borsh::from_slice(value.value())?;
-        // A path holds the newest node only; an older one is gone.
-        Ok((version == key.version()).then_some(node))
-    }
-
-    fn get_value_option(
-        &self,
-        _version: Version,
-        key: KeyHash,
-    ) -> anyhow::Result<Option<OwnedValue>> {
-        Ok(self.value.as_ref().filter(|(known, _)| *known == key).map(|(_, value)| value.clone()))
-    }
-
-    fn get_rightmost_leaf(&self) -> anyhow::Result<Option<(NodeKey, LeafNode)>> {
-        Err(anyhow::anyhow!("this tree is never restored from leaves"))
-    }
 }
