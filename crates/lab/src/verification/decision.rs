@@ -9,7 +9,7 @@ use super::shared::{digits, refused, verdict};
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Report, Row, Scale, Setting, Table, Verdict,
 };
-use crate::figure::{Axis, Division, Figure, Mark, Panel, Stroke};
+use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 
 /// The second of the paper's future works.
 pub struct DecisionErrors;
@@ -246,16 +246,10 @@ fn figure(rows: &Table) -> Figure {
         let mut marks = Vec::new();
         for honesty in HONESTY {
             let label = format!("honesty {honesty}");
-            // A rate of 0 has no place on a logarithmic axis.
-            let visible = |points: Vec<(f64, f64)>| -> Vec<(f64, f64)> {
-                let logarithmic = y.division == Division::Logarithmic;
-                points.into_iter().filter(|point| !logarithmic || point.1 > 0.0).collect()
-            };
-            let points = visible(losses(rows, honesty, exact));
+            let points = losses(rows, honesty, exact);
             marks.push(Mark::Line { label: label.clone(), points, stroke: Stroke::Solid });
             if let Some(column) = simulated {
-                let points = visible(losses(rows, honesty, column));
-                marks.push(Mark::Points { label, points });
+                marks.push(Mark::Points { label, points: losses(rows, honesty, column) });
             }
         }
         Panel { title: title.to_owned(), x: Axis::linear("verifiers"), y, marks }
@@ -279,7 +273,7 @@ fn figure(rows: &Table) -> Figure {
                 "honest work rejected",
                 "wrong_reject",
                 Some("wrong_reject_simulated"),
-                Axis::logarithmic("probability"),
+                Axis::linear("probability"),
             ),
             panel("expected loss", "loss", None, Axis::linear("loss per task (replays)")),
         ],

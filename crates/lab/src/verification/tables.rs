@@ -414,7 +414,7 @@ fn figure(rows: &Table) -> Figure {
         Panel {
             title: title.to_owned(),
             x: Axis::categories("rule", rules),
-            y: Axis::linear("money per task (cost of looking: see caption)"),
+            y: Axis::linear("money per task"),
             marks: marks
                 .map(|(label, values)| Mark::Bars { label: (*label).to_owned(), values })
                 .collect(),
