@@ -98,38 +98,40 @@ impl Experiment for CabalNetwork {
             ),
             verdict: verdict((mean(&listed_start) - mean(&start)).abs() < 1e-9),
         };
-        let points = |column: &str| -> Vec<(f64, f64)> {
-            table.records().map(|r| (r.number("block"), r.number(column))).collect()
-        };
-        let (share, listed) = (spreads(points("share")), spreads(points("listing_share")));
-        let panel = |title: &str, y: Axis, marks: Vec<Mark>| Panel {
-            title: title.to_owned(),
-            x: Axis::linear("block"),
-            y,
-            marks,
-        };
-        let (all, some) = ("all 100 members", "5 of 100, as the listing sums");
-        let panels = vec![panel(
-            "Cabal with 0.49 of the stake at the start",
-            Axis::logarithmic("share of all stake"),
-            vec![
-                band(all, &share),
-                line(all, &share, Stroke::Solid),
-                band(some, &listed),
-                line(some, &listed, Stroke::Dashed),
-            ],
-        )];
-        let figure = Figure {
-            name: self.name().to_owned(),
-            caption: format!(
-                "Medians over {} random networks of {HONEST} and {CABAL} peers, with the range \
+        Ok(Report {
+            findings: vec![decays, index],
+            figures: vec![figure(self.name(), setting, table, end.len())],
+            tables: Vec::new(),
+        })
+    }
+}
+
+fn figure(name: &str, setting: &Setting, table: &Table, networks: usize) -> Figure {
+    let points = |column: &str| -> Vec<(f64, f64)> {
+        table.records().map(|r| (r.number("block"), r.number(column))).collect()
+    };
+    let (share, listed) = (spreads(points("share")), spreads(points("listing_share")));
+    let (all, some) = ("all 100 members", "5 of 100, as the listing sums");
+    let panel = Panel {
+        title: "Cabal with 0.49 of the stake at the start".to_owned(),
+        x: Axis::linear("block"),
+        y: Axis::logarithmic("share of all stake"),
+        marks: vec![
+            band(all, &share),
+            line(all, &share, Stroke::Solid),
+            band(some, &listed),
+            line(some, &listed, Stroke::Dashed),
+        ],
+    };
+    Figure {
+        name: name.to_owned(),
+        caption: format!(
+            "Medians over {} random networks of {HONEST} and {CABAL} peers, with the range \
                  from the tenth to the ninetieth percentile; inflation {INFLATION}, {}.",
-                end.len(),
-                seeded(setting)
-            ),
-            panels,
-        };
-        Ok(Report { findings: vec![decays, index], figures: vec![figure], tables: Vec::new() })
+            networks,
+            seeded(setting)
+        ),
+        panels: vec![panel],
     }
 }
 

@@ -339,7 +339,7 @@ impl<W: Copy + Into<f64>> Kernel for Inflow<'_, W> {
         while k < self.out.len() {
             let node = self.first + k;
             let takes_turns =
-                node % GROUP == 0 && self.interleaved.get(node / GROUP) == Some(&true);
+                node.is_multiple_of(GROUP) && self.interleaved.get(node / GROUP) == Some(&true);
             if takes_turns && k + GROUP <= self.out.len() {
                 let all = self.incoming.offsets[node] as usize
                     ..self.incoming.offsets[node + GROUP] as usize;
