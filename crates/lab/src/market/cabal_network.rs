@@ -5,7 +5,7 @@ use muster_mechanism::random::Stream;
 
 use super::shared::{band, failed, line, number, quick_or_full, seeded, verdict};
 use crate::experiment::{Experiment, ExperimentError, Finding, Report, Row, Setting, Table};
-use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+use crate::figure::{Axis, Figure, Panel, Stroke};
 use crate::statistics::{largest, mean, smallest, spreads};
 
 const HONEST: usize = 5;
