@@ -187,7 +187,7 @@ impl<'g> Contributions<'g> {
         let weights: Vec<f64> =
             trust.iter().zip(&totals).map(|(h, s)| if *s > 0.0 { h / s } else { 0.0 }).collect();
         let z = self.solve_one(&weights)?;
-        Ok(self.graph.to_users(z.into_iter()))
+        Ok(self.graph.to_users(z.into_iter().map(|payoff| payoff.max(0.0))))
     }
 
     /// `sum_i C[i,j]` for every server.
@@ -216,7 +216,8 @@ impl<'g> Contributions<'g> {
 
     /// A solved column in the form asked for, over all users.
     fn finished(&self, column: impl Iterator<Item = f64>) -> Vec<f64> {
-        let column: Vec<f64> = column.collect();
+        // A correction may leave rounding below zero with users who do not reach the server.
+        let column: Vec<f64> = column.map(|c| c.max(0.0)).collect();
         if self.settings.exit == ServerExit::Absorb {
             return self.graph.to_users(column.into_iter());
         }

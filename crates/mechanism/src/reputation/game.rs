@@ -276,6 +276,8 @@ pub(super) fn respond(others: &[f64], trust: &[f64]) -> BestResponse {
     order.sort_by(|&a, &b| {
         (trust[b] / others[b]).total_cmp(&(trust[a] / others[a])).then(a.cmp(&b))
     });
+    // The product itself may leave the range of a double.
+    let root = |j: usize| trust[j].sqrt() * others[j].sqrt();
     let (mut roots, mut held, mut multiplier) = (0.0, budget, 0.0);
     let mut taken = 0;
     for &j in &order {
@@ -283,18 +285,23 @@ pub(super) fn respond(others: &[f64], trust: &[f64]) -> BestResponse {
         if taken > 0 && (trust[j] / others[j]).sqrt() <= multiplier {
             break;
         }
-        roots += (trust[j] * others[j]).sqrt();
+        roots += root(j);
         held += others[j];
         multiplier = roots / held;
         taken += 1;
     }
     for &j in &order[..taken] {
-        strategy[j] = ((trust[j] * others[j]).sqrt() / multiplier - others[j]).max(0.0);
+        strategy[j] = (root(j) / multiplier - others[j]).max(0.0);
     }
     // Rounding of large totals may leave the simplex: put it back proportionally.
     let placed = sum(order[..taken].iter().map(|&j| strategy[j]));
     if placed > 0.0 {
         order[..taken].iter().for_each(|&j| strategy[j] *= budget / placed);
+    } else if let Some(&most) =
+        order[..taken].iter().max_by(|&&a, &&b| others[a].total_cmp(&others[b]))
+    {
+        // Next to totals this large the budget is lost in rounding: pay is linear in it.
+        strategy[most] = budget;
     }
     BestResponse { payoff: payoff(&strategy, others, trust), strategy }
 }

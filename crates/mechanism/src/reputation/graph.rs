@@ -1,6 +1,6 @@
 //! The endorsement graph, by rows and by columns.
 
-use super::ReputationError;
+use super::{ReputationError, is_weight};
 use std::sync::OnceLock;
 
 /// n users, m servers and weighted endorsements, with the inactive users taken out.
@@ -115,7 +115,7 @@ impl Weights {
 
 impl EndorsementGraph {
     /// Users 0..n and servers n..n+m. `edges`: (user, target, weight); it is walked several times. Weights need not be
-    /// normalised; zero counts as no endorsement and parallel edges add up.
+    /// normalised; zero counts as no endorsement and parallel edges add up. A weight is 0 or from 1e-300 to 1e300.
     ///
     /// ```
     /// use muster_mechanism::reputation::{EndorsementGraph, ReputationError};
@@ -128,7 +128,7 @@ impl EndorsementGraph {
     /// ```
     ///
     /// # Errors
-    /// Empty or too large graphs, indices out of range, weights that are negative or not finite, and
+    /// Empty or too large graphs, indices out of range, weights that are negative, not finite or beyond the range, and
     /// [`ReputationError::NoEndorsement`].
     pub fn new(
         users: usize,
@@ -137,10 +137,13 @@ impl EndorsementGraph {
     ) -> Result<Self, ReputationError> {
         let single = check(users, servers, edges.clone())?;
         if single {
-            Self::build(users, servers, edges.map(|(s, t, w)| (s, t, w as f32)), Weights::Single)
-        } else {
-            Self::build(users, servers, edges, Weights::Double)
+            let edges = edges.clone().map(|(s, t, w)| (s, t, w as f32));
+            if let Some(graph) = Self::build(users, servers, edges, Weights::Single)? {
+                return Ok(graph);
+            }
         }
+        Ok(Self::build(users, servers, edges, Weights::Double)?
+            .expect("doubles are taken as they are"))
     }
 
     /// Every node a user and, as a replica, a server: node v is user v and server `nodes + v`, and an endorsement of v
@@ -175,12 +178,13 @@ impl EndorsementGraph {
         Self::new(nodes, nodes, edges.flat_map(move |(s, t, w)| [(s, t, w), (s, replica + t, w)]))
     }
 
+    /// None if parallel weights add up to something that W cannot hold though a double can.
     fn build<W: Copy + PartialOrd + Default + Into<f64> + core::ops::Add<Output = W>>(
         users: usize,
         servers: usize,
         edges: impl Iterator<Item = (u32, u32, W)> + Clone,
         wrap: impl Fn(Vec<W>) -> Weights,
-    ) -> Result<Self, ReputationError> {
+    ) -> Result<Option<Self>, ReputationError> {
         let positive = || edges.clone().filter(|e| e.2 > W::default());
         if !positive().any(|e| e.1 as usize >= users) {
             return Err(ReputationError::NoEndorsement);
@@ -212,6 +216,9 @@ impl EndorsementGraph {
             rows.push(&row, active.len() as u32);
         }
         drop((offsets, targets, weights));
+        if rows.rounded {
+            return Ok(None);
+        }
         let nodes = active.len() + servers;
         let dropped = edges.count() - rows.targets.len();
         let (offsets, targets, weights) = rows.transposed(nodes);
@@ -221,7 +228,7 @@ impl EndorsementGraph {
         let groups = if active.len() > GROUPED_MIN { active.len() } else { 0 };
         let interleaved = incoming.interleave(groups);
         let out = OnceLock::new();
-        Ok(Self {
+        Ok(Some(Self {
             users,
             servers,
             incoming,
@@ -232,7 +239,7 @@ impl EndorsementGraph {
             dropped,
             active,
             position,
-        })
+        }))
     }
 
     /// Endorsements by who gives them.
@@ -351,7 +358,7 @@ fn check(
                 limit: users + servers,
             });
         }
-        if !(weight >= 0.0 && weight.is_finite()) {
+        if !is_weight(weight) {
             return Err(ReputationError::Weight { edge, weight });
         }
         single &= f64::from(weight as f32) == weight;
@@ -430,6 +437,8 @@ struct Rows<W> {
     /// Of each row, and of users in it.
     sums: Vec<f64>,
     users_sums: Vec<f64>,
+    /// Whether a sum of parallel edges lost digits that a double would have kept.
+    rounded: bool,
 }
 
 impl<W: Copy + Default + Into<f64> + core::ops::Add<Output = W>> Rows<W> {
@@ -442,6 +451,7 @@ impl<W: Copy + Default + Into<f64> + core::ops::Add<Output = W>> Rows<W> {
             weights: Vec::with_capacity(edges),
             sums: Vec::with_capacity(rows),
             users_sums: Vec::with_capacity(rows),
+            rounded: false,
         }
     }
 
@@ -451,7 +461,9 @@ impl<W: Copy + Default + Into<f64> + core::ops::Add<Output = W>> Rows<W> {
         for &(t, w) in row {
             if self.targets.len() > start && self.targets[self.targets.len() - 1] == t {
                 let last = self.weights.len() - 1;
-                self.weights[last] = self.weights[last] + w;
+                let (before, after) = (self.weights[last], self.weights[last] + w);
+                self.rounded |= after.into() != before.into() + w.into();
+                self.weights[last] = after;
             } else {
                 self.targets.push(t);
                 self.weights.push(w);

@@ -6,7 +6,7 @@
 
 use super::graph::{EndorsementGraph, NONE};
 use super::rank::LeftSolver;
-use super::{RankSettings, ReputationError};
+use super::{RankSettings, ReputationError, is_weight};
 use crate::numeric::sum;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -197,7 +197,7 @@ impl IncrementalRank {
             if node as usize >= limit {
                 return Err(ReputationError::Node { edge, field: "target", node, limit });
             }
-            if !(weight >= 0.0 && weight.is_finite()) {
+            if !is_weight(weight) {
                 return Err(ReputationError::Weight { edge, weight });
             }
         }

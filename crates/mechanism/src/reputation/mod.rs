@@ -88,8 +88,9 @@ pub enum ReputationError {
         /// The number of such nodes.
         limit: usize,
     },
-    /// A weight is negative, NaN or infinite.
-    #[error("edge {edge}: weight {weight} must be a finite number that is not negative")]
+    /// A weight is negative, NaN, infinite, or so small or large that sums and quotients of such weights leave the
+    /// range of a double.
+    #[error("edge {edge}: weight {weight:e} must be 0, or from 1e-300 to 1e300")]
     Weight {
         /// The position of the edge.
         edge: usize,
@@ -159,6 +160,11 @@ pub enum ReputationError {
         /// Members wanted.
         size: usize,
     },
+}
+
+/// Whether an endorsement may have this weight.
+fn is_weight(weight: f64) -> bool {
+    weight == 0.0 || (1e-300..=1e300).contains(&weight)
 }
 
 fn check_length(field: &'static str, found: usize, wanted: usize) -> Result<(), ReputationError> {

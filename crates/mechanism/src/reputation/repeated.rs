@@ -35,6 +35,9 @@ pub struct Round {
     pub distortion: Distortion,
 }
 
+/// Posteriors below which a round is done before other threads would have woken up.
+const PARALLEL_MIN: usize = 4096;
+
 impl RepeatedGame {
     /// Plays `rounds` rounds from trust `start` (m, in [0, 1], not all 0).
     ///
@@ -65,14 +68,15 @@ impl RepeatedGame {
         let mut history = Vec::with_capacity(rounds);
         for round in 0..rounds {
             let good: Vec<bool> = trust.iter().map(|&r| nature.uniform() < r).collect();
-            let rows: Vec<Vec<f64>> = counts
-                .par_iter_mut()
-                .enumerate()
-                .map(|(user, counts)| {
-                    let index = 1 + (round * self.users + user) as u64;
-                    self.update(counts, &good, &mut Stream::new(self.seed, index))
-                })
-                .collect();
+            let update = |(user, counts): (usize, &mut Vec<(f64, f64)>)| {
+                let index = 1 + (round * self.users + user) as u64;
+                self.update(counts, &good, &mut Stream::new(self.seed, index))
+            };
+            let rows: Vec<Vec<f64>> = if self.users * m < PARALLEL_MIN {
+                counts.iter_mut().enumerate().map(update).collect()
+            } else {
+                counts.par_iter_mut().enumerate().map(update).collect()
+            };
             let reputation = Profile::new(rows)?.decoded();
             history.push(Round {
                 distortion: distortion(&reputation, &trust)?,

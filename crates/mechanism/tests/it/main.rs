@@ -5,4 +5,5 @@ mod market;
 mod presence;
 mod reference;
 mod reputation;
+mod reputation_extremes;
 mod scoring;
