@@ -25,7 +25,7 @@ const ARRIVED: f64 = 1e-12;
 fn sizes(scale: Scale) -> (Vec<(usize, usize)>, usize) {
     let (users, servers, repetitions): (&[usize], &[usize], usize) = match scale {
         Scale::Quick => (&[2, 5, 20], &[2, 10], 3),
-        Scale::Full => (&[2, 3, 10, 30, 100], &[2, 5, 20, 50], 20),
+        Scale::Full => (&[2, 3, 10, 30, 100], &[2, 5, 20, 50], 5),
     };
     (users.iter().flat_map(|&n| servers.iter().map(move |&m| (n, m))).collect(), repetitions)
 }

@@ -3,10 +3,10 @@
 use muster_mechanism::random::Stream;
 use muster_mechanism::reputation::Misinformation;
 
-use super::{answer, claim, medians, refused, uniform};
+use super::{answer, claim, line, medians, refused, uniform};
 use crate::experiment::{Experiment, ExperimentError, Finding, Report, Row, Scale, Setting, Table};
-use crate::figure::{Axis, Figure, Mark, Panel};
-use crate::statistics::{largest, mean};
+use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+use crate::statistics::{largest, mean, spreads};
 
 /// Designated and ordinary PageRank under misinformation.
 pub struct Misinformed;
@@ -208,7 +208,14 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
                     .filter(|r| r.text("misinformation") == kind && r.text("pagerank") == rank)
                     .filter(|r| r.number("social") == 0.3)
                     .map(|r| (r.number("misinformed_share"), r.number(column)));
-                marks.extend(medians(&format!("{rank} PageRank"), points));
+                let label = format!("{rank} PageRank");
+                if rank == RANKS[1] && column == "inversions_share" {
+                    // The orders are the same or nearly so: what lies below must be seen.
+                    let medians = spreads(points).into_iter().map(|s| (s.x, s.median));
+                    marks.push(line(&label, medians, Stroke::Dashed));
+                } else {
+                    marks.extend(medians(&label, points));
+                }
             }
             let y = Axis::linear(y);
             panels.push(Panel {
