@@ -359,10 +359,13 @@ proptest! {
             match (ranks.set_row(user, row), EndorsementGraph::new(n, m, edges)) {
                 (Ok(_), Ok(fresh)) => {
                     rows = changed;
-                    let wanted = fresh.rank(&RankSettings::default()).expect("converges").reputation;
+                    let ranking = fresh.rank(&RankSettings::default()).expect("converges");
+                    let wanted = &ranking.reputation;
                     let error: f64 = wanted.iter().zip(ranks.reputation()).map(|(a, b)| (a - b).abs()).sum();
                     prop_assert!(error <= ranks.error_bound() + 1e-11, "{error} {}", ranks.error_bound());
-                    prop_assert!(ranks.error_bound() < 1e-8);
+                    // Where few walks reach a server, what they say of servers is known less exactly.
+                    let arrived: f64 = ranking.pagerank[n..].iter().sum();
+                    prop_assert!(ranks.error_bound() * arrived < 1e-9, "{}", ranks.error_bound());
                     let row_wanted = Contributions::new(&fresh, ContributionSettings::default())
                         .expect("converges").matrix().expect("converges");
                     let (row, bound) = ranks.contribution_row(user, 1e-10).expect("valid");
