@@ -48,6 +48,8 @@ fn options(options: &Options) -> (ModelConfig, TrainingConfig) {
         learning_rate: options.number("--rate", training.learning_rate),
         received_learning_rate: options.number("--received-rate", training.received_learning_rate),
         peers_asked: options.count("--asked", training.peers_asked),
+        student_labels: options.number("--student-labels", training.student_labels),
+        student_steps: options.count("--student-steps", training.student_steps),
         gate_noise: options.number("--gate-noise", training.gate_noise),
         student_every: options.count("--student-every", training.student_every as usize) as u64,
         ..training
@@ -55,9 +57,24 @@ fn options(options: &Options) -> (ModelConfig, TrainingConfig) {
     (model, training)
 }
 
+/// What peers besides the honest ones do; they follow them in this order.
+#[derive(Clone, Copy, PartialEq)]
+enum Conduct {
+    Honest,
+    /// Learns and answers, and sends back gradients that point uphill, as large as they may be.
+    Poisoner,
+    /// Answers as the first learner does, whom it asks on the way.
+    Relay,
+    /// Answers with a model that is never trained.
+    Untrained,
+    /// Takes no steps of its own, but trains on what others send back.
+    Trainee,
+}
+
 /// Learners, and peers of higher index that answer noise.
 struct Network {
     learners: Vec<Learner>,
+    conducts: Vec<Conduct>,
     noise_peers: usize,
     noise: Stream,
     declined: u64,
@@ -70,6 +87,9 @@ impl Network {
     }
 
     fn answer(&mut self, peer: PeerIndex, key: Option<RequestKey>, tokens: &Tokens) -> Activations {
+        if self.conducts.get(peer.0 as usize) == Some(&Conduct::Relay) {
+            return self.learners[0].forward(None, tokens).expect("a well-formed request");
+        }
         if let Some(learner) = self.learners.get_mut(peer.0 as usize) {
             return learner.forward(key, tokens).expect("a well-formed request");
         }
@@ -79,6 +99,10 @@ impl Network {
         answer
     }
 
+    fn honest(&self) -> usize {
+        self.conducts.iter().filter(|conduct| **conduct == Conduct::Honest).count()
+    }
+
     fn step(&mut self, me: usize) {
         let others = self.others(me);
         let plan = self.learners[me].begin_step(&others).expect("known peers");
@@ -86,9 +110,16 @@ impl Network {
         let ask = |&peer: &PeerIndex| Some(self.answer(peer, Some(key), &plan.tokens));
         let answers = plan.chosen.iter().map(ask).collect();
         let outcome = self.learners[me].finish_step(plan, answers).expect("an answer each");
-        for (peer, gradient) in &outcome.gradients {
-            if let Some(callee) = self.learners.get_mut(peer.0 as usize) {
-                self.declined += u64::from(callee.backward(key, gradient, 1.0).is_err());
+        for (peer, mut gradient) in outcome.gradients {
+            if self.conducts[me] == Conduct::Poisoner {
+                for value in &mut gradient.values {
+                    *value = (*value * -1.0e5).clamp(-1.0e3, 1.0e3);
+                }
+            }
+            let takes = |conduct| !matches!(conduct, Conduct::Relay | Conduct::Untrained);
+            if self.conducts.get(peer.0 as usize).is_some_and(|&conduct| takes(conduct)) {
+                let callee = &mut self.learners[peer.0 as usize];
+                self.declined += u64::from(callee.backward(key, &gradient, 1.0).is_err());
             }
         }
     }
@@ -112,7 +143,7 @@ impl Network {
 
     fn report(&mut self) {
         let (mut gains, mut kept, mut losses) = (Vec::new(), Vec::new(), String::new());
-        for me in 0..self.learners.len() {
+        for me in 0..self.honest() {
             let (gain, student, line) = self.evaluate(me);
             gains.push(gain);
             kept.push(student);
@@ -129,7 +160,7 @@ impl Network {
     }
 
     fn scores(&self) {
-        for (me, learner) in self.learners.iter().enumerate() {
+        for (me, learner) in self.learners[..self.honest()].iter().enumerate() {
             println!("weights of {me}: {:.2?}", learner.weights(0.1).peers);
             for s in learner.scores() {
                 println!(
@@ -145,8 +176,8 @@ impl Network {
             for r in learner.senders() {
                 let (mean, error) = (r.change.mean, r.change.standard_error);
                 println!(
-                    "  from {:?}: {mean:+.5} +- {error:.5} an update, harm {:.3}, dropped {}",
-                    r.sender, r.harm, r.dropped
+                    "  from {:?}: {mean:+.5} +- {error:.5} an update, harm {:.3}, agreement {:+.3} +- {:.3}, dropped {}",
+                    r.sender, r.harm, r.agreement.mean, r.agreement.standard_error, r.dropped
                 );
             }
         }
@@ -168,15 +199,26 @@ fn main() {
         .collect();
     let peers = chosen.count("--peers", 6);
     let seed = chosen.count("--seed", 7) as u64;
+    let mut conducts = vec![Conduct::Honest; peers];
+    for (name, conduct) in [
+        ("--poisoners", Conduct::Poisoner),
+        ("--relays", Conduct::Relay),
+        ("--untrained", Conduct::Untrained),
+        ("--trainees", Conduct::Trainee),
+    ] {
+        conducts.extend(std::iter::repeat_n(conduct, chosen.count(name, 0)));
+    }
+    let all = conducts.len();
     let learner = |i: usize| {
         let whole = &texts[i % texts.len()];
-        let size = whole.len() / peers.div_ceil(texts.len());
+        let size = whole.len() / all.div_ceil(texts.len());
         let part = whole[i / texts.len() * size..][..size].to_vec();
         let corpus = Corpus::new(part, model.context).expect("a text that is long enough");
         Learner::new(model, training, corpus, seed * 1000 + i as u64).expect("a configuration")
     };
     let mut network = Network {
-        learners: (0..peers).map(learner).collect(),
+        learners: (0..all).map(learner).collect(),
+        conducts,
         noise_peers: chosen.count("--noise", 2),
         noise: Stream::new(seed, "noise", 0),
         declined: 0,
@@ -186,7 +228,10 @@ fn main() {
     let mut seconds = 0.0;
     for step in 1..=steps {
         let start = Instant::now();
-        (0..peers).for_each(|me| network.step(me));
+        let learns =
+            |me: &usize| matches!(network.conducts[*me], Conduct::Honest | Conduct::Poisoner);
+        let learners: Vec<usize> = (0..all).filter(learns).collect();
+        learners.into_iter().for_each(|me| network.step(me));
         seconds += start.elapsed().as_secs_f64();
         if step % every == 0 {
             network.report();

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use safetensors::tensor::{Dtype, SafeTensors, View};
 
+use crate::agreement::{Agreements, Direction, SKETCH};
 use crate::config::{ModelConfig, TrainingConfig};
 use crate::control::Control;
 use crate::corpus::Corpus;
@@ -68,7 +69,7 @@ pub enum CheckpointError {
 }
 
 const HEADER: &str = "muster";
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// One tensor to be written.
 struct Entry {
@@ -138,6 +139,23 @@ impl Writer {
     fn trainable(&mut self, name: &str, prefix: &str, trainable: &Trainable) {
         self.parameters(prefix, &trainable.parameters);
         self.optimiser(name, &trainable.optimiser);
+    }
+
+    fn agreements(&mut self, agreements: &Agreements) {
+        let Agreements { directions, moments, heard } = agreements;
+        self.field("gradients_heard", heard);
+        let rows: Vec<f64> = moments
+            .iter()
+            .flat_map(|(sender, m)| std::iter::once(f64::from(sender.0)).chain(moments_row(m)))
+            .collect();
+        self.double("agreements", &[moments.len(), AGREEMENT_COLUMNS], &rows);
+        let rows: Vec<f64> = directions
+            .iter()
+            .flat_map(|(sender, d)| [f64::from(sender.0), f64::from(d.standing), d.heard as f64])
+            .collect();
+        self.double("directions", &[directions.len(), DIRECTION_COLUMNS], &rows);
+        let sketches: Vec<f32> = directions.values().flat_map(|d| d.sketch.clone()).collect();
+        self.single("direction_sketches", &[directions.len(), SKETCH], &sketches);
     }
 
     fn finish(self) -> Vec<u8> {
@@ -274,8 +292,16 @@ impl<'a> Reader<'a> {
         prefix: &str,
         into: &mut Trainable,
     ) -> Result<(), CheckpointError> {
-        let mut values = Vec::with_capacity(into.parameters.len());
-        for segment in &into.parameters.segments {
+        let values = self.parameters(prefix, &into.parameters)?;
+        into.optimiser = self.optimiser(name, values.len())?;
+        into.parameters.values = values;
+        Ok(())
+    }
+
+    /// Weights in the layout of `like`.
+    fn parameters(&self, prefix: &str, like: &Parameters) -> Result<Vec<f32>, CheckpointError> {
+        let mut values = Vec::with_capacity(like.len());
+        for segment in &like.segments {
             let name = format!("{prefix}{}", segment.name);
             match stored_shape(segment) {
                 Some([outputs, inputs]) => {
@@ -285,9 +311,7 @@ impl<'a> Reader<'a> {
                 None => values.extend(self.single(&name, &segment.shape)?),
             }
         }
-        into.optimiser = self.optimiser(name, values.len())?;
-        into.parameters.values = values;
-        Ok(())
+        Ok(values)
     }
 
     fn optimiser(&self, name: &str, length: usize) -> Result<AdamW, CheckpointError> {
@@ -322,6 +346,9 @@ impl Learner {
         writer.trainable("head", "", &self.head);
         writer.trainable("join", "", &self.join);
         writer.trainable("student", "", &self.student);
+        for part in self.averages.parts() {
+            writer.parameters("average.", part);
+        }
         writer.optimiser("received", &self.received);
         writer.field("control", u8::from(self.control.is_some()));
         if let Some(control) = &self.control {
@@ -337,6 +364,7 @@ impl Learner {
         writer.double("scores", &[self.scores.peers.len(), SCORE_COLUMNS], &scores);
         let senders: Vec<f64> = self.senders.entries.iter().flat_map(sender_row).collect();
         writer.double("senders", &[self.senders.entries.len(), SENDER_COLUMNS], &senders);
+        writer.agreements(&self.senders.agreements);
         writer.finish()
     }
 
@@ -374,6 +402,9 @@ impl Learner {
         reader.trainable("head", "", &mut self.head)?;
         reader.trainable("join", "", &mut self.join)?;
         reader.trainable("student", "", &mut self.student)?;
+        for part in self.averages.parts_mut() {
+            part.values = reader.parameters("average.", part)?;
+        }
         self.received = reader.optimiser("received", self.trunk.parameters.len())?;
         if self.training.control {
             reader.expect("control", 1)?;
@@ -393,6 +424,7 @@ impl Learner {
         self.features = reader.single("features", &[self.model.width])?;
         self.scores.peers = read_scores(&reader)?;
         self.senders.entries = read_senders(&reader)?;
+        self.senders.agreements = read_agreements(&reader)?;
         Ok(())
     }
 }
@@ -410,7 +442,9 @@ fn model_fields(model: &ModelConfig) -> [(&'static str, usize); 6] {
 }
 
 const SCORE_COLUMNS: usize = 17;
-const SENDER_COLUMNS: usize = 8;
+const AGREEMENT_COLUMNS: usize = 5;
+const DIRECTION_COLUMNS: usize = 3;
+const SENDER_COLUMNS: usize = 9;
 
 fn moments_row(moments: &Moments) -> [f64; 4] {
     [moments.weight, moments.weight_squared, moments.mean, moments.scatter]
@@ -428,8 +462,25 @@ fn score_row((peer, moments): (&PeerIndex, &PeerMoments)) -> Vec<f64> {
 fn sender_row((sender, entry): (&PeerIndex, &SenderEntry)) -> Vec<f64> {
     let mut row = vec![f64::from(sender.0)];
     row.extend(moments_row(&entry.change));
-    row.extend([entry.harm, entry.reverted as f64, f64::from(u8::from(entry.dropped))]);
+    row.extend([entry.harm, entry.reverted as f64, f64::from(u8::from(entry.dropped)), entry.norm]);
     row
+}
+
+fn read_agreements(reader: &Reader<'_>) -> Result<Agreements, CheckpointError> {
+    let mut agreements =
+        Agreements { heard: reader.number("gradients_heard")?, ..Agreements::default() };
+    for row in reader.rows("agreements", AGREEMENT_COLUMNS)? {
+        let sender = peer_from("agreements", row[0])?;
+        agreements.moments.insert(sender, moments_from(&row[1..]));
+    }
+    let rows = reader.rows("directions", DIRECTION_COLUMNS)?;
+    let sketches = reader.single("direction_sketches", &[rows.len(), SKETCH])?;
+    for (row, sketch) in rows.iter().zip(sketches.chunks_exact(SKETCH)) {
+        let direction =
+            Direction { sketch: sketch.to_vec(), standing: row[1] as f32, heard: row[2] as u64 };
+        agreements.directions.insert(peer_from("directions", row[0])?, direction);
+    }
+    Ok(agreements)
 }
 
 fn peer_from(name: &str, value: f64) -> Result<PeerIndex, CheckpointError> {
@@ -462,6 +513,7 @@ fn read_senders(reader: &Reader<'_>) -> Result<BTreeMap<PeerIndex, SenderEntry>,
             harm: row[5],
             reverted: row[6] as u64,
             dropped: row[7] != 0.0,
+            norm: row[8],
         };
         senders.insert(peer_from("senders", row[0])?, entry);
     }

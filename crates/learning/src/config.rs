@@ -116,6 +116,11 @@ pub struct TrainingConfig {
     pub gate_noise: f64,
     /// Weight of the load-balancing term in the loss.
     pub load_balance: f64,
+    /// What the text's labels count in what the student learns, in [0, 1]; the network's
+    /// distribution counts the rest.
+    pub student_labels: f64,
+    /// Optimiser steps of the student on each batch that it learns from.
+    pub student_steps: usize,
     /// The student learns at every step whose number divides by this.
     pub student_every: u64,
     /// Pruning scores are taken at every step whose number divides by this.
@@ -154,6 +159,8 @@ impl Default for TrainingConfig {
             peers_asked: 2,
             gate_noise: 1.0,
             load_balance: 0.01,
+            student_labels: 0.5,
+            student_steps: 2,
             student_every: 1,
             score_every: 5,
             evaluation_batches: 4,
@@ -179,6 +186,7 @@ impl TrainingConfig {
         size("batch", self.batch, 1, 4096)?;
         size("peers_asked", self.peers_asked, 0, 64)?;
         size("evaluation_batches", self.evaluation_batches, 1, 1024)?;
+        size("student_steps", self.student_steps, 1, 64)?;
         size("received_per_step", self.received_per_step, 0, 1_000_000)?;
         size("received_per_sender", self.received_per_sender, 0, 1_000_000)?;
         size("retained_requests", self.retained_requests, 0, 4096)?;
@@ -193,6 +201,7 @@ impl TrainingConfig {
         rate("weight_decay", self.weight_decay, 0.0, 1.0)?;
         rate("gradient_norm_max", self.gradient_norm_max, 1e-6, 1e6)?;
         rate("gate_noise", self.gate_noise, 0.0, 1e3)?;
+        rate("student_labels", self.student_labels, 0.0, 1.0)?;
         rate("load_balance", self.load_balance, 0.0, 1e3)?;
         rate("received_learning_rate", self.received_learning_rate, 0.0, 1.0)?;
         rate("received_norm_max", self.received_norm_max, 1e-6, 1e6)

@@ -38,7 +38,7 @@ pub struct Evaluation {
     pub loss_alone: Option<Estimate>,
     /// With the answers of the network; `None` if nobody answered.
     pub loss_with_network: Option<Estimate>,
-    /// With the student in the network's place.
+    /// Offline: the student in the network's place, and averaged weights.
     pub loss_student: Estimate,
     /// Control less network, sequence by sequence: above zero where the network helps.
     pub gain: Option<Estimate>,
@@ -98,7 +98,7 @@ impl Learner {
                 &plan.chosen,
                 &sorted.answers,
             )));
-            student.extend(losses(self.logits_from(hidden, self.stand_in(&batch.tokens))));
+            student.extend(losses(self.logits_offline(&batch.tokens)));
             if let Some(control) = &self.control {
                 let losses = control.losses(&self.model, batch, &self.device);
                 alone.extend(means_by_sequence(losses.into_iter().map(f64::from), sequence));

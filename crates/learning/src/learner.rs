@@ -16,7 +16,8 @@ use crate::control::Control;
 use crate::corpus::{Batch, Corpus};
 use crate::gate::{Gate, PEERS_MAX, PeerIndex};
 use crate::model::{self, Leaves, matrix_from, values_of};
-use crate::numerics::CrossEntropy;
+use crate::numerics::{CrossEntropy, sum_of_squares};
+use crate::offline::Averages;
 use crate::parameters::{AdamW, Trainable, clip};
 use crate::pruning::{PruningScore, Scores, WeightRow, weight_row};
 use crate::served::{
@@ -76,7 +77,9 @@ pub enum LearnerError {
         most: usize,
     },
     /// The sender's gradients did harm.
-    #[error("peer {sender} was dropped: its gradients raised the loss on held-out text")]
+    #[error(
+        "peer {sender} was dropped: its gradients raised the loss on held-out text, or opposed those of all others"
+    )]
     SenderDropped {
         /// Sender's index.
         sender: u32,
@@ -127,6 +130,8 @@ pub struct Learner {
     pub(crate) head: Trainable,
     pub(crate) join: Trainable,
     pub(crate) student: Trainable,
+    /// What works without the network.
+    pub(crate) averages: Averages,
     pub(crate) gate: Gate,
     /// Optimiser of the trunk for gradients that others send.
     pub(crate) received: AdamW,
@@ -167,12 +172,22 @@ impl Learner {
             return Err(LearnerError::Context { corpus: corpus.context(), model: model.context });
         }
         let trunk = Trainable::new(model::trunk_segments(&model), seed);
+        let head = Trainable::new(model::head_segments(&model), seed);
+        let join = Trainable::new(model::join_segments(&model), seed);
+        let student = Trainable::new(model::student_segments(&model), seed);
+        let averages = Averages {
+            trunk: trunk.parameters.clone(),
+            head: head.parameters.clone(),
+            join: join.parameters.clone(),
+            student: student.parameters.clone(),
+        };
         Ok(Self {
             received: AdamW::new(trunk.parameters.len()),
             trunk,
-            head: Trainable::new(model::head_segments(&model), seed),
-            join: Trainable::new(model::join_segments(&model), seed),
-            student: Trainable::new(model::student_segments(&model), seed),
+            head,
+            join,
+            student,
+            averages,
             gate: Gate::new(model.key_width, seed),
             control: training.control.then(|| Control::new(&model, seed)),
             features: vec![0.0; model.width],
@@ -215,10 +230,13 @@ impl Learner {
         self.scores.scores()
     }
 
-    /// The row of weights to publish, with `self_loop` kept for fees.
+    /// The row of weights to publish, with `self_loop` kept for fees. A peer whose gradients were
+    /// dropped gets nothing, whatever its answers are worth.
     #[must_use]
     pub fn weights(&self, self_loop: f64) -> WeightRow {
-        weight_row(&self.scores(), self_loop)
+        let mut scores = self.scores();
+        scores.retain(|score| !self.senders.is_dropped(score.peer));
+        weight_row(&scores, self_loop)
     }
 
     /// What the gradients of each sender did.
@@ -295,7 +313,16 @@ impl Learner {
         let upstream = matrix_from(upstream.values.clone(), rows, columns, &self.device);
         let mut gradients = model::pull_back(retained.output, upstream);
         let mut gradient = retained.weights.gradient(&mut gradients);
-        let norm = clip(&mut gradient, self.training.received_norm_max);
+        let norm = sum_of_squares(&gradient).sqrt();
+        if !norm.is_finite() {
+            // Finite values may still overflow on their way through the model.
+            return Ok(Received { norm, change: 0.0, reverted: true });
+        }
+        if self.senders.drop_if_opposed(key.sender, &gradient, standing, self.seed) {
+            return Err(LearnerError::SenderDropped { sender: key.sender.0 });
+        }
+        let usual = self.senders.usual_norm(key.sender, norm);
+        clip(&mut gradient, usual.min(self.training.received_norm_max));
         Ok(self.train_received(key.sender, &gradient, norm, standing))
     }
 
@@ -371,10 +398,16 @@ impl Learner {
     /// The student's prediction of the joined input, `[positions, out_dim]`; `None` before it has
     /// learned anything.
     pub(crate) fn stand_in(&self, tokens: &Tokens) -> Option<Tensor<2>> {
-        (self.student.optimiser.steps > 0).then(|| {
-            let student = Leaves::new(&self.student.parameters, &self.device, false);
-            model::student_joined(&self.model, &student, tokens, &self.device)
-        })
+        self.is_taught().then(|| self.averages.joined(&self.model, tokens, &self.device))
+    }
+
+    /// Logits without the network, `[positions * vocabulary]`.
+    pub(crate) fn logits_offline(&self, tokens: &Tokens) -> Vec<f32> {
+        self.averages.logits(&self.model, tokens, self.is_taught(), &self.device)
+    }
+
+    fn is_taught(&self) -> bool {
+        self.student.optimiser.steps > 0
     }
 
     /// Makes room for the peers and sorts out doubles.

@@ -9,6 +9,7 @@
 //! This crate computes; it does not know networks, ledgers, clocks or disks. Tensors cross its
 //! boundary as plain vectors, so nothing that uses it depends on the machine-learning framework.
 
+mod agreement;
 mod checkpoint;
 pub mod config;
 mod control;
@@ -21,6 +22,7 @@ mod joined;
 pub mod learner;
 mod model;
 pub mod numerics;
+mod offline;
 mod parameters;
 pub mod pruning;
 pub mod random;

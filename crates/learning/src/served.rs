@@ -1,20 +1,25 @@
 //! What a peer does for others: answering, and training on the gradients that come back.
 //!
 //! The graph of an answer is kept by request until its gradient arrives or newer requests push it
-//! out. Strangers' gradients are an attack surface, so each passes five bounds: shape and
-//! finiteness; the norm; the sender's standing, which scales the step itself (scaling the gradient
-//! would be undone by the optimiser's normalisation); a budget between two own steps; and a probe
-//! on held-out text, which takes back any update that hurts by more than
-//! a set amount and drops senders who hurt on average.
+//! out. Strangers' gradients are an attack surface, so each passes six bounds: shape and
+//! finiteness; the norm, which may not exceed what is usual among the senders; the sender's standing, which scales the step itself (scaling the gradient
+//! would be undone by the optimiser's normalisation); a budget between two own steps; agreement with
+//! what the others send ([`crate::agreement`]), which drops senders who unteach what the others
+//! come for; and a probe on held-out text, which takes back any update that hurts by more than a
+//! set amount and drops senders who hurt on average.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use burn::tensor::Tensor;
 
+use crate::agreement::Agreements;
 use crate::estimate::{Estimate, Moments};
 use crate::gate::PeerIndex;
 use crate::model::Leaves;
 use crate::tensor::Shape;
+
+/// How much the running mean of a sender's norms keeps at each gradient.
+const NORM_KEPT: f64 = 0.9;
 
 /// Who asked, and under which number. Numbers need to be unique per sender only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,6 +79,8 @@ pub struct SenderRecord {
     pub change: Estimate,
     /// Cumulative harm beyond the allowance, never below zero, in nats per byte.
     pub harm: f64,
+    /// Cosine of its gradients with what the other senders send.
+    pub agreement: Estimate,
     /// Updates taken back.
     pub reverted: u64,
     /// Whether further gradients are declined.
@@ -93,6 +100,7 @@ pub(crate) struct HarmLimits {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct SenderLedger {
     pub entries: BTreeMap<PeerIndex, SenderEntry>,
+    pub agreements: Agreements,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -101,11 +109,45 @@ pub(crate) struct SenderEntry {
     pub harm: f64,
     pub reverted: u64,
     pub dropped: bool,
+    /// Running mean of the norms of its gradients, before clipping.
+    pub norm: f64,
 }
 
 impl SenderLedger {
     pub fn is_dropped(&self, sender: PeerIndex) -> bool {
         self.entries.get(&sender).is_some_and(|entry| entry.dropped)
+    }
+
+    /// Notes the norm of a gradient of `sender` and says how much of it is let through: the median
+    /// over all senders (the lower of two), each counted once by its running mean.
+    ///
+    /// All senders share one optimiser, which divides by what gradients usually measure. One who
+    /// sends gradients a hundred times as long as the others' would drown theirs in it, and be
+    /// better served than they are, without doing harm that a probe of the own loss could see.
+    pub fn usual_norm(&mut self, sender: PeerIndex, norm: f64) -> f64 {
+        let entry = self.entries.entry(sender).or_default();
+        entry.norm =
+            if entry.norm > 0.0 { NORM_KEPT * entry.norm + (1.0 - NORM_KEPT) * norm } else { norm };
+        let mut norms: Vec<f64> = self.entries.values().map(|entry| entry.norm).collect();
+        norms.retain(|norm| *norm > 0.0);
+        norms.sort_by(f64::total_cmp);
+        norms.get(norms.len().saturating_sub(1) / 2).copied().unwrap_or(norm)
+    }
+
+    /// Takes in the direction of a gradient; whether its sender is dropped for opposing the others.
+    pub fn drop_if_opposed(
+        &mut self,
+        sender: PeerIndex,
+        gradient: &[f32],
+        standing: f64,
+        seed: u64,
+    ) -> bool {
+        let opposes = self.agreements.opposes(sender, gradient, standing, seed);
+        if opposes {
+            self.entries.entry(sender).or_default().dropped = true;
+            self.agreements.forget(sender);
+        }
+        opposes
     }
 
     /// Books a change of the probe's loss and says whether the update must be taken back.
@@ -127,6 +169,7 @@ impl SenderLedger {
             sender,
             change: entry.change.estimate(),
             harm: entry.harm,
+            agreement: self.agreements.moments.get(&sender).copied().unwrap_or_default().estimate(),
             reverted: entry.reverted,
             dropped: entry.dropped,
         };

@@ -48,8 +48,6 @@ pub struct StepOutcome {
     pub missing: Vec<PeerIndex>,
     /// Mean gate weight of each peer that answered.
     pub gate_weights: Vec<(PeerIndex, f64)>,
-    /// Divergence of the student from the network in nats per byte, where it learned at this step.
-    pub student_divergence: Option<f64>,
 }
 
 impl Learner {
@@ -97,12 +95,16 @@ impl Learner {
         self.score(step, &batch, &own, &hidden);
         let complete = !chosen.is_empty() && own.contributions.len() == chosen.len();
         let learns = complete && step.is_multiple_of(self.training.student_every);
-        let student_divergence = learns.then(|| self.train_student(&own, &hidden, &batch.tokens));
+        if learns {
+            self.train_student(&own, &hidden, &batch);
+        }
         let control_loss = self
             .control
             .as_mut()
             .map(|control| control.step(&self.model, &self.training, &batch, &self.device));
         self.step = step + 1;
+        let parts = [&self.trunk, &self.head, &self.join, &self.student];
+        self.averages.add(self.step, parts.map(|part| &part.parameters));
         self.received_since_step = 0;
         self.received_from.clear();
         self.probe = None;
@@ -114,7 +116,6 @@ impl Learner {
             refused: sorted.refused,
             missing: sorted.missing,
             gate_weights: own.gate_weights,
-            student_divergence,
         })
     }
 
@@ -216,29 +217,37 @@ impl Learner {
         }
     }
 
-    /// Teaches the student to predict a joined input that leads to the network's distribution;
-    /// returns the divergence before the step in nats per byte.
+    /// Teaches the student to predict a joined input that leads to the network's distribution, and
+    /// to the text's labels, in as many optimiser steps on the batch as the configuration says.
     ///
     /// Hinton, Vinyals, Dean: Distilling the knowledge in a neural network (2015), at temperature
-    /// one: the gradient of `KL(network || student)` at the student's logits is `q - p`.
-    fn train_student(&mut self, own: &OwnStep, hidden: &[f32], tokens: &Tokens) -> f64 {
+    /// one: the gradient of `KL(network || student)` at the student's logits is `q - p`. As there,
+    /// the labels count as well: the network still errs where the text does not.
+    fn train_student(&mut self, own: &OwnStep, hidden: &[f32], batch: &Batch) {
         let positions = own.entropy.losses.len();
-        let student = Leaves::new(&self.student.parameters, &self.device, true);
+        let labels = self.training.student_labels as f32;
+        let mut aim: Vec<f32> =
+            own.entropy.probabilities.iter().map(|p| (1.0 - labels) * p).collect();
+        for (row, &target) in aim.chunks_exact_mut(VOCABULARY).zip(&batch.targets) {
+            row[usize::from(target)] += labels;
+        }
         let hidden = matrix_from(hidden.to_vec(), positions, self.model.width, &self.device);
-        let predicted = model::student_joined(&self.model, &student, tokens, &self.device);
-        let logits = model::head_logits(&own.head, hidden + model::join(&own.join, predicted));
-        let mut q = values_of(logits.clone().inner());
-        softmax_rows(&mut q, VOCABULARY);
-        let divergence = divergence(&own.entropy.probabilities, &q) / positions as f64;
-        let scale = 1.0 / positions as f32;
-        let upstream =
-            q.iter().zip(&own.entropy.probabilities).map(|(q, p)| (q - p) * scale).collect();
-        let upstream = matrix_from(upstream, positions, VOCABULARY, &self.device);
-        let mut gradients = model::pull_back(logits, upstream);
-        let mut gradient = student.gradient(&mut gradients);
-        clip(&mut gradient, self.training.gradient_norm_max);
-        self.student.train(&gradient, self.training.learning_rate, self.training.weight_decay);
-        divergence
+        for _ in 0..self.training.student_steps {
+            let student = Leaves::new(&self.student.parameters, &self.device, true);
+            let predicted =
+                model::student_joined(&self.model, &student, &batch.tokens, &self.device);
+            let listening = hidden.clone() + model::join(&own.join, predicted);
+            let logits = model::head_logits(&own.head, listening);
+            let mut upstream = values_of(logits.clone().inner());
+            softmax_rows(&mut upstream, VOCABULARY);
+            let scale = 1.0 / positions as f32;
+            upstream.iter_mut().zip(&aim).for_each(|(q, p)| *q = (*q - p) * scale);
+            let upstream = matrix_from(upstream, positions, VOCABULARY, &self.device);
+            let mut gradients = model::pull_back(logits, upstream);
+            let mut gradient = student.gradient(&mut gradients);
+            clip(&mut gradient, self.training.gradient_norm_max);
+            self.student.train(&gradient, self.training.learning_rate, self.training.weight_decay);
+        }
     }
 }
 
@@ -347,13 +356,4 @@ pub(crate) fn column_means(values: &[f32], width: usize) -> Vec<f32> {
     }
     let rows = (values.len() / width) as f32;
     sums.into_iter().map(|sum| sum / rows).collect()
-}
-
-/// `sum p ln(p / q)` in nats.
-fn divergence(p: &[f32], q: &[f32]) -> f64 {
-    p.iter()
-        .zip(q)
-        .filter(|(p, _)| **p > 0.0)
-        .map(|(&p, &q)| f64::from(p) * libm::log(f64::from(p) / f64::from(q).max(1e-38)))
-        .sum()
 }

@@ -69,6 +69,29 @@ fn poison_raises_the_loss_by_no_more_than_the_bound() {
 }
 
 #[test]
+fn a_sender_who_unteaches_what_others_come_for_is_dropped_and_gets_no_weight() {
+    let mut network = Network::new((0..5).map(|i| learner(60 + i)).collect(), 0);
+    network.poisoners = 1;
+    network.train(300);
+    let poisoner = PeerIndex(4);
+    let mut dropped = 0;
+    for me in 0..4 {
+        let victim = &network.learners[me];
+        for record in victim.senders() {
+            let wrong = record.dropped && record.sender != poisoner;
+            assert!(!wrong, "{me} dropped an honest sender: {record:?}");
+            if record.dropped {
+                dropped += 1;
+                let row = victim.weights(0.1);
+                assert!(row.peers.iter().all(|(peer, _)| *peer != poisoner), "{me}: {row:?}");
+            }
+        }
+    }
+    let all: Vec<_> = network.learners[..4].iter().map(Learner::senders).collect();
+    assert!(dropped >= 3, "{dropped} of 4 dropped it: {all:#?}");
+}
+
+#[test]
 fn a_sender_whose_gradients_hurt_is_dropped() {
     // Steps so large that following the poisoner hurts at once.
     let training = TrainingConfig { received_learning_rate: 0.05, ..small_training() };

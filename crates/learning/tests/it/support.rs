@@ -35,7 +35,16 @@ pub fn text(language: u64, speaker: u64, bytes: usize) -> Vec<u8> {
 }
 
 pub fn learner_with(model: ModelConfig, training: TrainingConfig, seed: u64) -> Learner {
-    let corpus = Corpus::new(text(1, seed, 6_000), model.context).expect("long enough");
+    learner_of(text(1, seed, 6_000), model, training, seed)
+}
+
+pub fn learner_of(
+    text: Vec<u8>,
+    model: ModelConfig,
+    training: TrainingConfig,
+    seed: u64,
+) -> Learner {
+    let corpus = Corpus::new(text, model.context).expect("long enough");
     Learner::new(model, training, corpus, seed).expect("a valid configuration")
 }
 
@@ -47,12 +56,14 @@ pub fn learner(seed: u64) -> Learner {
 pub struct Network {
     pub learners: Vec<Learner>,
     pub noise_peers: usize,
+    /// The last so many of the learners send their gradients turned around and far too long.
+    pub poisoners: usize,
     noise: Stream,
 }
 
 impl Network {
     pub fn new(learners: Vec<Learner>, noise_peers: usize) -> Self {
-        Self { learners, noise_peers, noise: Stream::new(3, "noise", 0) }
+        Self { learners, noise_peers, poisoners: 0, noise: Stream::new(3, "noise", 0) }
     }
 
     pub fn others(&self, me: usize) -> Vec<PeerIndex> {
@@ -80,8 +91,13 @@ impl Network {
         let key = RequestKey { sender: PeerIndex(me as u32), request: plan.step };
         let answers =
             plan.chosen.iter().map(|&peer| self.answer(peer, Some(key), &plan.tokens)).collect();
-        let outcome = self.learners[me].finish_step(plan, answers).expect("an answer each");
-        for (peer, gradient) in &outcome.gradients {
+        let mut outcome = self.learners[me].finish_step(plan, answers).expect("an answer each");
+        for (peer, gradient) in &mut outcome.gradients {
+            if me + self.poisoners >= self.learners.len() {
+                for value in &mut gradient.values {
+                    *value = (*value * -1e5).clamp(-1e3, 1e3);
+                }
+            }
             if let Some(callee) = self.learners.get_mut(peer.0 as usize) {
                 // A callee may decline; the sender goes on either way.
                 let _ = callee.backward(key, gradient, 1.0);
