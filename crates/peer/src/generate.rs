@@ -1,12 +1,14 @@
-//! Writing a continuation: one byte at a time, each after asking the peers that the gate chooses.
+//! Writing a continuation: the student drafts some bytes, the peers that the gate chooses are asked
+//! about all of them at once, and those that the network draws itself stay.
 //!
-//! Several continuations and everything else take turns on the model's thread: a byte is a turn.
+//! Several continuations and everything else take turns on the model's thread: a draft is a turn.
 
 use crate::admission::ReservationSlot;
 use crate::counters::{Reason, Refusal};
 use crate::inbox::{Answer, Piece};
 use crate::tensor::from_tokens;
-use crate::worker::{Event, Fetched, Worker, chosen, fetch};
+use crate::worker::{Event, Fetched, Question, Worker, fetch};
+use muster_learning::generation::DRAFT_MAX;
 use muster_learning::{AskPlan, Sampling};
 use muster_ledger::crypto::PublicKey;
 use std::time::Duration;
@@ -14,8 +16,10 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Bytes in one piece of the answer.
 const PIECE_BYTES: usize = 8;
-/// How long a peer's answer for one byte is waited for.
+/// How long a peer's answer about one draft is waited for.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// Bytes that the student drafts at first; it drafts more where it is right, and less where not.
+const DRAFT_START: usize = 4;
 /// Temperature of the draws where a seed asks for draws.
 const TEMPERATURE: f64 = 0.8;
 
@@ -28,6 +32,8 @@ pub(crate) struct Generation {
     student: Vec<u8>,
     piece: Piece,
     generated: usize,
+    /// Bytes to draft for the next question.
+    draft: usize,
     plan: Option<AskPlan>,
     asked: Vec<PublicKey>,
     pieces: mpsc::Sender<Result<Piece, Refusal>>,
@@ -52,6 +58,7 @@ impl Generation {
             student: Vec::new(),
             piece: Piece::default(),
             generated: 0,
+            draft: DRAFT_START,
             plan: None,
             asked: Vec::new(),
             pieces,
@@ -66,7 +73,7 @@ impl Generation {
 }
 
 impl Worker {
-    /// Begins a continuation: the student's at once, the network's byte by byte.
+    /// Begins a continuation: the student's at once, the network's draft by draft.
     pub(crate) fn generate(&mut self, mut generation: Generation) {
         let student =
             self.learner.generate_offline(&generation.text, generation.bytes, generation.sampling);
@@ -75,31 +82,41 @@ impl Worker {
             Err(error) => return generation.end(Err(Refusal::new(Reason::Tensor, error))),
         }
         self.generations_begun += 1;
-        self.next_byte(self.generations_begun, generation);
+        self.next_draft(self.generations_begun, generation);
     }
 
-    /// Asks the peers that the gate chooses about the next byte.
-    fn next_byte(&mut self, number: u64, mut generation: Generation) {
+    /// Asks the peers that the gate chooses about the next draft.
+    fn next_draft(&mut self, number: u64, mut generation: Generation) {
         let peers = self.reachable();
         let available: Vec<_> = peers.keys().copied().collect();
-        let plan = match self.learner.begin_ask(&generation.text, &available) {
+        let position = generation.generated;
+        let draft = generation.draft.min(generation.bytes - position - 1);
+        let (text, sampling) = (&generation.text, generation.sampling);
+        let plan = self.learner.begin_ask(text, draft, sampling, position as u64, &available);
+        let plan = match plan {
             Ok(plan) => plan,
             Err(error) => return generation.end(Err(Refusal::new(Reason::Tensor, error))),
         };
-        let callees = chosen(&peers, &plan.chosen);
-        generation.asked = callees.iter().map(|(_, callee)| callee.key).collect();
-        generation.piece.requests += generation.asked.len() as u32;
-        let input = from_tokens(&plan.tokens);
+        let questions: Vec<Question> = plan
+            .requests
+            .iter()
+            .filter_map(|(peer, tokens)| {
+                let callee = peers.get(peer)?.clone();
+                Some(Question { peer: *peer, callee, input: from_tokens(tokens) })
+            })
+            .collect();
+        generation.asked = questions.iter().map(|question| question.callee.key).collect();
+        generation.piece.requests += questions.len() as u32;
         generation.plan = Some(plan);
         let (caller, exchange) = (self.caller.clone(), self.exchange.clone());
         self.runtime.spawn(async move {
-            let answers = fetch(&caller, callees, input, false, ANSWER_TIMEOUT).await;
+            let answers = fetch(&caller, questions, false, ANSWER_TIMEOUT).await;
             exchange.inbox.notify(Event::Generation { number, answers });
         });
         self.generations.insert(number, generation);
     }
 
-    /// Draws the next byte from the answers, and goes on to the one after.
+    /// Draws the next bytes from the answers, and goes on to those after.
     pub(crate) fn go_on(&mut self, number: u64, answers: Vec<Fetched>) {
         let Some(mut generation) = self.generations.remove(&number) else {
             return;
@@ -117,13 +134,17 @@ impl Worker {
             return;
         };
         let position = generation.generated as u64;
-        let byte = match self.learner.finish_ask(&plan, answers, generation.sampling, position) {
-            Ok(byte) => byte,
+        let bytes = match self.learner.finish_ask(&plan, answers, generation.sampling, position) {
+            Ok(bytes) => bytes,
             Err(error) => return generation.end(Err(Refusal::new(Reason::Unavailable, error))),
         };
-        generation.text.push(byte);
-        generation.piece.network.push(byte);
-        generation.generated += 1;
+        // All of the draft and one byte more, or as much as was right and one.
+        let right = bytes.len() - 1;
+        generation.draft =
+            if right >= generation.draft { (2 * right).min(DRAFT_MAX) } else { right + 1 };
+        generation.text.extend_from_slice(&bytes);
+        generation.piece.network.extend_from_slice(&bytes);
+        generation.generated += bytes.len();
         let done = generation.generated >= generation.bytes;
         if done || generation.piece.network.len() >= PIECE_BYTES {
             let count = generation.piece.network.len().min(generation.student.len());
@@ -137,7 +158,7 @@ impl Worker {
         if done {
             generation.end(Ok(()));
         } else {
-            self.next_byte(number, generation);
+            self.next_draft(number, generation);
         }
     }
 }

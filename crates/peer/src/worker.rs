@@ -231,12 +231,13 @@ impl Worker {
             let cpu = thread_seconds();
             let plan = self.learner.begin_evaluation(&available)?;
             let callees = chosen(&peers, &plan.chosen);
-            let inputs: Vec<Tensor> = plan.requests().map(from_tokens).collect();
+            let questions: Vec<Vec<Question>> =
+                plan.requests().map(|tokens| ask_all(&callees, &from_tokens(tokens))).collect();
             let (caller, exchange) = (self.caller.clone(), self.exchange.clone());
             self.runtime.spawn(async move {
-                let batches = inputs
+                let batches = questions
                     .into_iter()
-                    .map(|input| fetch(&caller, callees.clone(), input, false, ANSWER_TIMEOUT_MAX));
+                    .map(|questions| fetch(&caller, questions, false, ANSWER_TIMEOUT_MAX));
                 let answers = futures::future::join_all(batches).await;
                 exchange.inbox.notify(Event::Evaluation(answers));
             });
@@ -246,11 +247,11 @@ impl Worker {
         }
         let plan = self.learner.begin_step(&available)?;
         let callees = chosen(&peers, &plan.chosen);
-        let input = from_tokens(&plan.tokens);
+        let questions = ask_all(&callees, &from_tokens(&plan.tokens));
         let (caller, exchange) = (self.caller.clone(), self.exchange.clone());
-        let (asked, timeout) = (callees.clone(), self.answer_timeout());
+        let timeout = self.answer_timeout();
         self.runtime.spawn(async move {
-            let answers = fetch(&caller, asked, input, true, timeout).await;
+            let answers = fetch(&caller, questions, true, timeout).await;
             exchange.inbox.notify(Event::Step(answers));
         });
         let started = Instant::now();
@@ -477,30 +478,41 @@ pub enum WorkerError {
     },
 }
 
+/// What one peer is asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Question {
+    pub peer: PeerIndex,
+    pub callee: Callee,
+    pub input: Tensor,
+}
+
+/// The same question to each callee.
+fn ask_all(callees: &[(PeerIndex, Callee)], input: &Tensor) -> Vec<Question> {
+    let question = |(peer, callee): &(PeerIndex, Callee)| Question {
+        peer: *peer,
+        callee: callee.clone(),
+        input: input.clone(),
+    };
+    callees.iter().map(question).collect()
+}
+
 /// The callees of the chosen peers, in order.
-pub(crate) fn chosen(
-    peers: &BTreeMap<PeerIndex, Callee>,
-    chosen: &[PeerIndex],
-) -> Vec<(PeerIndex, Callee)> {
+fn chosen(peers: &BTreeMap<PeerIndex, Callee>, chosen: &[PeerIndex]) -> Vec<(PeerIndex, Callee)> {
     chosen.iter().filter_map(|peer| Some((*peer, peers.get(peer)?.clone()))).collect()
 }
 
 /// Asks the peers at the same time; one answer, or a reason, for each in order.
 pub(crate) async fn fetch(
     caller: &Caller,
-    callees: Vec<(PeerIndex, Callee)>,
-    input: Tensor,
+    questions: Vec<Question>,
     keep: bool,
     timeout: Duration,
 ) -> Vec<Fetched> {
-    let calls = callees.into_iter().map(|(peer, callee)| {
-        let input = input.clone();
-        async move {
-            let began = Instant::now();
-            let answer = caller.forward(&callee, input, keep, timeout).await;
-            let answer = answer.map_err(|error| error.to_string());
-            Fetched { peer, answer, took: began.elapsed() }
-        }
+    let calls = questions.into_iter().map(|Question { peer, callee, input }| async move {
+        let began = Instant::now();
+        let answer = caller.forward(&callee, input, keep, timeout).await;
+        let answer = answer.map_err(|error| error.to_string());
+        Fetched { peer, answer, took: began.elapsed() }
     });
     futures::future::join_all(calls).await
 }

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod determinism;
+mod generation;
 mod hostile;
 mod network;
 mod poisoner;
