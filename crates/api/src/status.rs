@@ -26,6 +26,8 @@ pub struct Status {
     pub state_root: Digest,
     /// Number of the last closed market epoch.
     pub epoch: u64,
+    /// Height at which the next epoch closes.
+    pub epoch_end: u64,
     /// Blocks in an epoch.
     pub epoch_blocks: u64,
     /// Intended time between blocks, milliseconds.

@@ -89,6 +89,8 @@ pub struct Clerk {
     burn: Option<(SecretKey, Grains)>,
     commit_always: bool,
     commitment_file: PathBuf,
+    /// The row that is to be revealed, as it is on disk.
+    commitment: Option<Commitment>,
     /// Epoch in which weights were last set.
     set_in: Option<u64>,
 }
@@ -126,12 +128,15 @@ impl Clerk {
         config: &PeerConfig,
         burn_key: Option<SecretKey>,
     ) -> Self {
+        let commitment_file = config.home.join("commitment.json");
+        let commitment = std::fs::read(&commitment_file).ok();
         Self {
             endpoint: Endpoint { url: config.endpoint.clone(), modality: Modality::Text },
             owner: config.owner.unwrap_or(exchange.identity.public()),
             burn: burn_key.map(|key| (key, Grains(config.burn_max))),
             commit_always: config.commit_weights,
-            commitment_file: config.home.join("commitment.json"),
+            commitment: commitment.and_then(|bytes| serde_json::from_slice(&bytes).ok()),
+            commitment_file,
             set_in: None,
             exchange,
             ledger,
@@ -174,7 +179,9 @@ impl Clerk {
                 })
                 .await;
         }
-        let (epoch, left) = position(directory);
+        let epoch = directory.epoch;
+        let left = directory.epoch_end.saturating_sub(directory.height);
+        self.reveal(chain, directory.height, epoch).await?;
         let lead = LEAD_BLOCKS.min(directory.epoch_blocks.div_ceil(2));
         if self.set_in != Some(epoch) && left <= lead {
             // Whether it succeeds or not, once in an epoch: a refusal would be repeated.
@@ -194,7 +201,7 @@ impl Clerk {
     }
 
     async fn set_weights(
-        &self,
+        &mut self,
         chain: Hash,
         directory: &Directory,
         epoch: u64,
@@ -217,28 +224,39 @@ impl Clerk {
             tracing::debug!(epoch, peers, height = receipt, "set weights");
             return Ok(());
         }
-        self.reveal(chain, height, epoch).await?;
         let mut salt = [0; 32];
         getrandom::fill(&mut salt).map_err(ClerkError::Randomness)?;
         let me = self.exchange.identity.public();
         let commitment = weights_commitment(&chain, &me, &row, &salt);
-        self.keep_commitment(Some(&Commitment { epoch, row, salt }))?;
-        self.send_hot(Action::CommitWeights { commitment }, chain, height).await?;
+        self.keep_commitment(Some(Commitment { epoch, row: row.clone(), salt }))?;
+        let decided = self.send_hot(Action::CommitWeights { commitment }, chain, height).await?;
+        // What was meant for the last block of an epoch may be decided in the first of the next.
+        let epoch = if decided > directory.epoch_end { epoch + 1 } else { epoch };
+        self.keep_commitment(Some(Commitment { epoch, row, salt }))?;
         tracing::debug!(epoch, "committed to weights");
         Ok(())
     }
 
-    /// Reveals the row committed to in the epoch before, if there is one.
-    async fn reveal(&self, chain: Hash, height: u64, epoch: u64) -> Result<(), ClerkError> {
-        let Some(Commitment { epoch: committed, row, salt }) = self.kept_commitment() else {
+    /// Reveals the row committed to in the epoch before, if there is one; until the ledger has
+    /// decided on it, it is tried again.
+    async fn reveal(&mut self, chain: Hash, height: u64, epoch: u64) -> Result<(), ClerkError> {
+        let Some(Commitment { epoch: committed, row, salt }) = self.commitment.clone() else {
             return Ok(());
         };
-        self.keep_commitment(None)?;
-        if committed + 1 != epoch {
-            tracing::warn!(committed, epoch, "a commitment was not revealed in time");
+        if committed >= epoch {
             return Ok(());
         }
-        self.send_hot(Action::RevealWeights { weights: row, salt }, chain, height).await?;
+        if committed + 1 < epoch {
+            tracing::warn!(committed, epoch, "a commitment was not revealed in time");
+            return self.keep_commitment(None);
+        }
+        let revealed =
+            self.send_hot(Action::RevealWeights { weights: row, salt }, chain, height).await;
+        match revealed {
+            Ok(_) | Err(ClerkError::Rejected(_)) => self.keep_commitment(None)?,
+            Err(_) => (),
+        }
+        revealed?;
         tracing::debug!(epoch, "revealed weights");
         Ok(())
     }
@@ -249,22 +267,19 @@ impl Clerk {
         Ok(value.is_some_and(|value| value.as_bool() == Some(true) || value.as_u64() == Some(1)))
     }
 
-    fn kept_commitment(&self) -> Option<Commitment> {
-        let bytes = std::fs::read(&self.commitment_file).ok()?;
-        serde_json::from_slice(&bytes).ok()
-    }
-
     /// On disk, because a peer that restarts must still be able to reveal.
-    fn keep_commitment(&self, commitment: Option<&Commitment>) -> Result<(), ClerkError> {
+    fn keep_commitment(&mut self, commitment: Option<Commitment>) -> Result<(), ClerkError> {
         let path = &self.commitment_file;
-        let kept = match commitment {
+        let kept = match &commitment {
             Some(commitment) => {
                 let bytes = serde_json::to_vec(commitment).expect("numbers serialise");
                 crate::files::replace(path, &bytes)
             }
             None => std::fs::remove_file(path),
         };
-        kept.map_err(|source| ClerkError::Commitment { path: path.clone(), source })
+        kept.map_err(|source| ClerkError::Commitment { path: path.clone(), source })?;
+        self.commitment = commitment;
+        Ok(())
     }
 
     async fn register(&self, chain: Hash, height: u64) -> Result<(), ClerkError> {
@@ -328,12 +343,6 @@ impl Clerk {
     }
 }
 
-/// The epoch that the next block belongs to, and blocks until it closes.
-fn position(directory: &Directory) -> (u64, u64) {
-    let (height, blocks) = (directory.height, directory.epoch_blocks.max(1));
-    (height / blocks, blocks - height % blocks)
-}
-
 /// Signs and hands in a transaction, and waits until it is decided; gives the height.
 async fn send(
     ledger: &Client,
@@ -371,17 +380,6 @@ mod tests {
     use super::*;
     use muster_ledger::transaction::PeerId;
     use proptest::prelude::*;
-
-    #[test]
-    fn weights_are_set_before_the_epoch_closes() {
-        let at = |height, epoch_blocks| {
-            position(&Directory { height, epoch_blocks, ..Directory::default() })
-        };
-        assert_eq!(at(0, 10), (0, 10));
-        assert_eq!(at(9, 10), (0, 1));
-        assert_eq!(at(10, 10), (1, 10));
-        assert_eq!(at(7, 1), (7, 1));
-    }
 
     proptest! {
         #[test]

@@ -40,6 +40,10 @@ pub struct Directory {
     pub chain: Option<Hash>,
     /// Height that the snapshot was taken at.
     pub height: u64,
+    /// Number of the last closed epoch.
+    pub epoch: u64,
+    /// Height at which the next epoch closes.
+    pub epoch_end: u64,
     /// Blocks in an epoch.
     pub epoch_blocks: u64,
     /// Time between blocks in milliseconds.

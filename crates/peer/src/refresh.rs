@@ -58,6 +58,8 @@ fn directory(status: &Status, height: u64, peers: &[Peer]) -> Directory {
     Directory {
         chain: Some(status.chain.0),
         height,
+        epoch: status.epoch,
+        epoch_end: status.epoch_end,
         epoch_blocks: status.epoch_blocks.max(1),
         block_time_ms: status.block_time_ms,
         peers: peers.iter().map(|peer| (peer.address.0, entry(peer))).collect(),

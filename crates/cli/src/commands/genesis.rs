@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use muster_ledger::crypto::PublicKey;
 use muster_ledger::genesis::{Genesis, Validator};
 use muster_ledger::money::Grains;
-use muster_ledger::parameters::Parameters;
+use muster_ledger::parameters::{FIELDS, ParameterChange, Parameters};
 
 use crate::network::account;
 use crate::output::{self, mst};
@@ -61,8 +61,14 @@ fn make(new: &New) -> Result<Genesis> {
     for item in &new.parameters {
         let (name, value) = pair(item, "NAME=NUMBER")?;
         let value = value.parse().with_context(|| format!("`{value}` is not a whole number"))?;
-        let change = muster_ledger::parameters::ParameterChange { name: name.into(), value };
-        parameters = parameters.changed(&change)?;
+        let change = ParameterChange { name: name.into(), value };
+        parameters = parameters.changed(&change).with_context(|| {
+            let near = output::nearest(name, FIELDS.iter().map(|field| field.name));
+            near.map_or_else(
+                || format!("--parameter {item}"),
+                |near| format!("--parameter {item}: the nearest name is `{near}`"),
+            )
+        })?;
     }
     let validators = new.validators.iter().map(|item| {
         let (name, key) = pair(item, "NAME=ADDRESS")?;

@@ -14,6 +14,7 @@ seed = 11
 duration = "16s"
 [network]
 block_time = "500ms"
+weights_commit_required = true
 [[peer]]
 count = 1
 [[peer]]
@@ -88,6 +89,7 @@ fn a_market_runs_recovers_and_goes_on() {
     let height = number(&summary, "height");
     let url = wait_for_height(home, height + 2, &second);
     ask_and_pay(home, &url, folder.path());
+    vote_and_weigh(home, folder.path());
     let summary_again = end(second);
     assert!(number(&summary_again, "height") > height + 2);
     assert_eq!(summary_again["chain"], summary["chain"]);
@@ -174,6 +176,51 @@ fn ask_and_pay(home: &str, url: &str, data: &Path) {
     assert!(proved.contains("proved at height"), "{proved}");
     for question in ["status", "block", "peers", "supply", "parameters", "market", "committee"] {
         assert!(!stdout(&run(&["query", question, "--url", url])).is_empty());
+    }
+}
+
+/// Peers commit to their weights and reveal them; stake decides that they need not, and then a hot
+/// key sets weights by hand.
+fn vote_and_weigh(home: &str, data: &Path) {
+    let run = |arguments: &[&str]| {
+        let output = muster(data).args(arguments).args(["--home", home]).output();
+        output.expect("it starts")
+    };
+    let done = |arguments: &[&str]| {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+        stdout(&output)
+    };
+    until("a revealed row", || done(&["weights", "show"]).lines().count() > 1);
+    let by_hand = ["weights", "set", "0=0.5", "1=0.25", "--key", "hot/cabal-0"];
+    let refused = run(&by_hand);
+    assert_eq!(refused.status.code(), Some(1), "a commitment is required");
+
+    // The user's little stake decides nothing; one of the two peers' may, both do.
+    done(&["proposal", "submit", "weights_commit_required", "0"]);
+    assert!(done(&["proposal", "list"]).contains("weights_commit_required"));
+    done(&["proposal", "vote", "0", "yes", "--key", "cold/peer-0"]);
+    run(&["proposal", "vote", "0", "yes", "--key", "cold/cabal-0"]);
+    until("the vote to count", || {
+        let parameters = done(&["query", "parameters", "--json"]);
+        let parameters: Value = serde_json::from_str(&parameters).expect("JSON");
+        let required = &parameters["parameters"]["weights_commit_required"];
+        required == false || *required == 0
+    });
+    // The peer itself may have set its weights so lately that the ledger asks for patience.
+    until("weights set by hand", || run(&by_hand).status.success());
+
+    done(&["stake", "remove", "0", "1"]);
+    let stakes = json(&run(&["stake", "list", "--json"]));
+    assert!(stakes["unbondings"].as_array().is_some_and(|all| !all.is_empty()), "{stakes:#}");
+}
+
+/// Waits for something that must come, and fails with its name where it does not.
+fn until(what: &str, mut there: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !there() {
+        assert!(began.elapsed() < Duration::from_secs(120), "still waiting for {what}");
+        std::thread::sleep(Duration::from_millis(300));
     }
 }
 

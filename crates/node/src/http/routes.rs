@@ -120,6 +120,7 @@ pub async fn status(State(api): State<Arc<Api>>) -> Json<Status> {
         block: tip.hash.into(),
         state_root: tip.header.state_root.into(),
         epoch: clock.epoch,
+        epoch_end: clock.epoch_end.0,
         epoch_blocks: parameters.epoch_blocks,
         block_time_ms: parameters.block_time_ms,
         blocks_per_second: tip.blocks_per_second(),

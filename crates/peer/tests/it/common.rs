@@ -92,6 +92,8 @@ pub fn directory(seeds: &[u8]) -> Directory {
     Directory {
         chain: Some(CHAIN),
         height: 7,
+        epoch: 0,
+        epoch_end: 10,
         epoch_blocks: 10,
         block_time_ms: 1000,
         peers: seeds.iter().map(entry).collect(),
