@@ -1,0 +1,3 @@
+//! Integration tests of `muster-tables`: files that other programs wrote, and damaged ones.
+
+mod numpy;
