@@ -1,6 +1,7 @@
 //! Calculators: one mechanism each, without a network and without state.
 
 mod document;
+mod large;
 pub mod market;
 mod plot;
 pub mod presence;

@@ -11,11 +11,13 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use muster_mechanism::market::{Config, Connectivity, Epoch, Rule, Walk, Weights, epoch};
+use muster_tables::{Labels, Table};
 use serde_json::{Value, json};
 
 use super::document::{self, Document};
 use super::plot::{self, PlotOption};
-use crate::output::{self, Align, Table};
+use super::large::{self, Bar};
+use crate::output::{self, Align};
 
 /// Compute the market without any network
 #[derive(clap::Args)]
@@ -30,6 +32,10 @@ enum Verb {
     Epoch {
         /// A JSON document, or a file with one under `given`; `-` reads standard input
         file: PathBuf,
+        /// The weights instead of the field `weights`: text `source,target,weight` with a header
+        /// and the numbers of peers, or a sparse matrix as scipy.sparse.save_npz writes it (.npz)
+        #[arg(long)]
+        weights: Option<PathBuf>,
         #[command(flatten)]
         plot: PlotOption,
         /// Print one JSON document
@@ -40,11 +46,15 @@ enum Verb {
 
 /// Runs the command.
 pub fn run(options: &Options) -> Result<()> {
-    let Verb::Epoch { file, plot, json } = &options.verb;
+    let Verb::Epoch { file, weights, plot, json } = &options.verb;
     plot.check()?;
-    let market = Market::parse(&document::read(file)?)
+    let table = weights.as_deref().map(|path| large::read(path, Labels::Numbers)).transpose()?;
+    let market = Market::parse(&document::read(file)?, table)
         .with_context(|| format!("{} is refused", file.display()))?;
-    let after = market.epoch()?;
+    let after = {
+        let _bar = Bar::of_time("computing the epoch");
+        market.epoch()?
+    };
     plot.write(|| plot::epoch(&market.report(&after)))?;
     if *json { output::print_json(&market.report(&after)) } else { market.print(&after) }
 }
@@ -79,11 +89,20 @@ struct Market {
 }
 
 impl Market {
-    fn parse(text: &str) -> Result<Self> {
+    fn parse(text: &str, table: Option<Table>) -> Result<Self> {
         let document = Document::parse(text, &FIELDS)?;
         let stake = document.numbers("stake")?.context("field `stake` is missing")?;
-        let weights = Weights::from_triplets(stake.len(), document.triplets("weights")?)
-            .context("field `weights`")?;
+        let weights = match table {
+            None => Weights::from_triplets(stake.len(), document.triplets("weights")?)
+                .context("field `weights`")?,
+            Some(table) => {
+                ensure!(
+                    !document.has("weights"),
+                    "field `weights` and --weights exclude each other"
+                );
+                weights_of(stake.len(), &table).context("--weights")?
+            }
+        };
         let config = config(&document)?;
         Ok(Self { weights, stake, scaling: document.numbers("scaling")?, config })
     }
@@ -113,7 +132,7 @@ impl Market {
         let header = ["rank", "trust", "incentive", "gradient", "stake", "stake after"];
         let mut columns = vec![("peer", Align::Right)];
         columns.extend(header.map(|name| (name, Align::Right)));
-        let mut table = Table::new(&columns);
+        let mut table = output::Table::new(&columns);
         let peers = self.stake.len();
         for i in 0..peers.min(ROWS_MAX) {
             let mut row = vec![i.to_string()];
@@ -135,6 +154,17 @@ impl Market {
         }
         Ok(())
     }
+}
+
+fn weights_of(peers: usize, table: &Table) -> Result<Weights> {
+    if let Some((rows, columns)) = table.shape {
+        ensure!(
+            rows == peers && columns == peers,
+            "the matrix is {rows} x {columns} but field `stake` has {peers} entries"
+        );
+    }
+    let triplets = table.entries.iter().map(|&(i, j, w)| (i as usize, j as usize, w));
+    Ok(Weights::from_triplets(peers, triplets)?)
 }
 
 fn config(document: &Document) -> Result<Config> {

@@ -10,7 +10,7 @@ const CASES: [&str; 6] = [
 ];
 
 fn evaluate(text: &str) -> Result<Value> {
-    let market = Market::parse(text)?;
+    let market = Market::parse(text, None)?;
     Ok(market.report(&market.epoch()?))
 }
 
@@ -85,5 +85,30 @@ fn refusals_name_the_field() {
     ] {
         let refusal = refusal(text);
         assert!(refusal.contains(words), "{text}: {refusal}");
+    }
+}
+
+/// The same weights in the document, as text and as a matrix.
+#[test]
+fn weights_from_tables() {
+    let whole = r#"{"stake": [1, 2, 3], "weights": [[0, 1, 0.5], [2, 0, 0.25]]}"#;
+    let rest = r#"{"stake": [1, 2, 3]}"#;
+    let with = |text: &str, table: Table| {
+        let market = Market::parse(text, Some(table))?;
+        Ok::<_, anyhow::Error>(market.report(&market.epoch()?))
+    };
+    let wanted = evaluate(whole).expect("valid");
+    let text = "source,target,weight\n0,1,0.5\n2,0,0.25\n";
+    let read = || muster_tables::read_text(text.as_bytes(), Labels::Numbers, &|_| ());
+    assert_eq!(with(rest, read().expect("valid")).expect("valid"), wanted);
+    let shaped = |peers| Table { shape: Some((peers, peers)), ..read().expect("valid") };
+    assert_eq!(with(rest, shaped(3)).expect("valid"), wanted);
+    for (text, table, words) in [
+        (whole, shaped(3), "`weights` and --weights exclude each other"),
+        (rest, shaped(4), "the matrix is 4 x 4 but field `stake` has 3 entries"),
+        (r#"{"stake": [1, 2]}"#, read().expect("valid"), "--weights: there is no peer 2"),
+    ] {
+        let refusal = format!("{:#}", with(text, table).expect_err("must be refused"));
+        assert!(refusal.contains(words), "{words}: {refusal}");
     }
 }

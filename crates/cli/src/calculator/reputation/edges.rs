@@ -1,9 +1,10 @@
-//! Endorsements from CSV: `source,target,weight`, any labels.
+//! Endorsement graphs from tables: text with any labels, or sparse matrices.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use muster_mechanism::reputation::EndorsementGraph;
+use muster_tables::Table;
 
 /// A graph whose servers have names.
 pub struct Labelled {
@@ -14,105 +15,138 @@ pub struct Labelled {
     pub distrusted: usize,
 }
 
-/// One line.
-struct Edge<'a> {
-    source: &'a str,
-    target: &'a str,
-    weight: f64,
-}
+/// Not numbered yet.
+const NONE: u32 = u32::MAX;
 
 impl Labelled {
     /// Every node a user and, as a replica, a server.
-    pub fn everyone(text: &str) -> Result<Self> {
-        let (edges, distrusted) = edges(text)?;
-        let mut nodes = Names::default();
-        let list = edges
-            .iter()
-            .map(|e| Ok((nodes.number(e.source)?, nodes.number(e.target)?, e.weight)))
-            .collect::<Result<Vec<_>>>()?;
-        let graph = EndorsementGraph::rank_everyone(nodes.list.len(), list.iter().copied())?;
-        Ok(Self { graph, servers: nodes.list, distrusted })
+    pub fn everyone(mut table: Table) -> Result<Self> {
+        let distrusted = leave_out_distrust(&mut table);
+        let count = match table.shape {
+            Some((rows, columns)) => {
+                ensure!(
+                    rows == columns,
+                    "the matrix is {rows} x {columns}: to rank everyone it must be square"
+                );
+                rows
+            }
+            None => number_in_order(&mut table),
+        };
+        let graph = EndorsementGraph::rank_everyone(count, table.entries.iter().copied())?;
+        let servers = (0..count).map(|node| name(&table.names, node)).collect();
+        Ok(Self { graph, servers, distrusted })
     }
 
     /// The servers are those of a list, one label a line; all others are users.
-    pub fn with_servers(text: &str, list: &str) -> Result<Self> {
-        let (edges, distrusted) = edges(text)?;
-        let mut servers = Names::default();
-        for label in list.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
-            servers.number(label)?;
-        }
-        let mut users = Names::default();
-        for edge in &edges {
-            ensure!(
-                !servers.index.contains_key(edge.source),
-                "{} is a server and must not endorse; --rank-everyone lets every node do both",
-                edge.source
-            );
-            users.number(edge.source)?;
-            if !servers.index.contains_key(edge.target) {
-                users.number(edge.target)?;
+    pub fn with_servers(mut table: Table, list: &str) -> Result<Self> {
+        let distrusted = leave_out_distrust(&mut table);
+        let nodes = match table.shape {
+            Some((rows, columns)) => rows.max(columns),
+            None => table.names.len(),
+        };
+        let (servers, mut place) = chosen(&table, nodes, list)?;
+        // Users are numbered as they appear; matrices number theirs.
+        let mut users = 0;
+        let mut user = |place: &mut u32| {
+            if *place == NONE {
+                *place = users;
+                users += 1;
             }
-        }
-        let first = u32::try_from(users.list.len()).context("there are too many users")?;
-        let node = |label: &str| match servers.index.get(label) {
-            Some(server) => first + server,
-            None => users.index[label],
         };
-        let numbered = edges.iter().map(|e| (users.index[e.source], node(e.target), e.weight));
-        let graph = EndorsementGraph::new(users.list.len(), servers.list.len(), numbered)?;
-        Ok(Self { graph, servers: servers.list, distrusted })
-    }
-}
-
-/// Labels in the order of their first appearance.
-#[derive(Default)]
-struct Names {
-    index: BTreeMap<String, u32>,
-    list: Vec<String>,
-}
-
-impl Names {
-    fn number(&mut self, label: &str) -> Result<u32> {
-        if let Some(&number) = self.index.get(label) {
-            return Ok(number);
+        let is_server: Vec<bool> = place.iter().map(|&p| p != NONE).collect();
+        if table.shape.is_some() {
+            place.iter_mut().for_each(&mut user);
         }
-        let number = u32::try_from(self.list.len()).context("there are too many nodes")?;
-        self.index.insert(label.to_owned(), number);
-        self.list.push(label.to_owned());
-        Ok(number)
-    }
-}
-
-/// The edges with weights of at least 0, and how many had less.
-fn edges(text: &str) -> Result<(Vec<Edge<'_>>, usize)> {
-    let (mut edges, mut distrusted, mut header) = (Vec::new(), 0, true);
-    for (at, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let mut cells = line.split(',').map(str::trim);
-        let (source, target, weight) = (cells.next(), cells.next(), cells.next());
-        let (Some(source), Some(target), Some(weight)) = (source, target, weight) else {
-            bail!("line {}: `{line}` is not source,target,weight", at + 1);
-        };
-        if std::mem::take(&mut header) {
+        for &(source, target, _) in &table.entries {
             ensure!(
-                weight.parse::<f64>().is_err(),
-                "line {}: a header such as source,target,weight must come first",
-                at + 1
+                !is_server[source as usize],
+                "{} is a server and must not endorse; --rank-everyone lets every node do both",
+                name(&table.names, source as usize)
             );
+            user(&mut place[source as usize]);
+            user(&mut place[target as usize]);
+        }
+        let node = |v: u32| place[v as usize] + if is_server[v as usize] { users } else { 0 };
+        let edges = table.entries.iter().map(|&(s, t, w)| (node(s), node(t), w));
+        let graph = EndorsementGraph::new(users as usize, servers.len(), edges)?;
+        Ok(Self { graph, servers, distrusted })
+    }
+
+    /// A matrix of users by users and servers says who is who.
+    pub fn by_shape(mut table: Table) -> Result<Self> {
+        let distrusted = leave_out_distrust(&mut table);
+        let Some((users, nodes)) = table.shape else {
+            bail!("text does not say who is a server: give --servers FILE or --rank-everyone");
+        };
+        ensure!(
+            nodes > users,
+            "the matrix is {users} x {nodes}: without --servers or --rank-everyone it has a column \
+             for every user and then for every server"
+        );
+        let graph = EndorsementGraph::new(users, nodes - users, table.entries.iter().copied())?;
+        let servers = (0..nodes - users).map(|server| server.to_string()).collect();
+        Ok(Self { graph, servers, distrusted })
+    }
+}
+
+/// Takes negative weights out and counts them.
+fn leave_out_distrust(table: &mut Table) -> usize {
+    let all = table.entries.len();
+    table.entries.retain(|entry| entry.2 >= 0.0);
+    all - table.entries.len()
+}
+
+/// Numbers the nodes that are left in the order of their appearance, and says how many there are.
+fn number_in_order(table: &mut Table) -> usize {
+    let mut place = vec![NONE; table.names.len()];
+    let mut names = Vec::new();
+    let mut number = |node: &mut u32| {
+        let place = &mut place[*node as usize];
+        if *place == NONE {
+            *place = names.len() as u32;
+            names.push(std::mem::take(&mut table.names[*node as usize]));
+        }
+        *node = *place;
+    };
+    for (source, target, _) in &mut table.entries {
+        number(source);
+        number(target);
+    }
+    table.names = names;
+    table.names.len()
+}
+
+/// The name of a node; its number where the table has no names.
+fn name(names: &[String], node: usize) -> String {
+    names.get(node).cloned().unwrap_or_else(|| node.to_string())
+}
+
+/// The labels of a list of servers, and for every node its number among them.
+fn chosen(table: &Table, nodes: usize, list: &str) -> Result<(Vec<String>, Vec<u32>)> {
+    let index: HashMap<&str, u32> = table.names.iter().map(String::as_str).zip(0..).collect();
+    let mut place = vec![NONE; nodes];
+    let mut servers: Vec<String> = Vec::new();
+    let mut absent: HashMap<&str, ()> = HashMap::new();
+    for (at, label) in list.lines().map(str::trim).enumerate() {
+        if label.is_empty() || label.starts_with('#') {
             continue;
         }
-        let weight: f64 =
-            weight.parse().with_context(|| format!("line {}: weight `{weight}`", at + 1))?;
-        ensure!(weight.is_finite(), "line {}: weight {weight} is not finite", at + 1);
-        ensure!(!source.is_empty() && !target.is_empty(), "line {}: an empty label", at + 1);
-        if weight < 0.0 {
-            distrusted += 1;
+        let node = if table.shape.is_some() {
+            let node = label.parse().ok().filter(|&node: &u32| (node as usize) < nodes);
+            Some(node.ok_or_else(|| {
+                anyhow!("line {} of the servers: there is no node `{label}` among {nodes}", at + 1)
+            })?)
         } else {
-            edges.push(Edge { source, target, weight });
+            index.get(label).copied()
+        };
+        let number = u32::try_from(servers.len()).context("there are too many servers")?;
+        match node {
+            Some(node) if place[node as usize] == NONE => place[node as usize] = number,
+            None if absent.insert(label, ()).is_none() => {}
+            // Named twice.
+            _ => continue,
         }
+        servers.push(label.to_owned());
     }
-    Ok((edges, distrusted))
+    Ok((servers, place))
 }

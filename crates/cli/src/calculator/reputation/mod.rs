@@ -13,11 +13,13 @@ use muster_mechanism::reputation::{
     ContributionSettings, Contributions, EndorsementGraph, Profile, RankSettings, committee_size,
     equilibrium, honest_majority, lottery, top_committee,
 };
+use muster_tables::Labels;
 use serde_json::{Value, json};
 
 use self::edges::Labelled;
 use super::document::{self, Document};
 use super::plot::{self, PlotOption};
+use super::large::{self, Bar};
 use crate::output::{self, Align, Table};
 
 /// Distil reputation from endorsements
@@ -34,10 +36,12 @@ enum Verb {
         /// A JSON document, or a file with one under `given`; `-` reads standard input
         #[arg(required_unless_present = "edges", conflicts_with = "edges")]
         file: Option<PathBuf>,
-        /// A CSV file `source,target,weight` with a header; any labels, further columns ignored
+        /// Text `source,target,weight` with a header; any labels, further columns ignored. Or a
+        /// sparse matrix as scipy.sparse.save_npz writes it (.npz, rows endorse columns); without
+        /// --servers or --rank-everyone its columns are the users and then the servers
         #[arg(long)]
         edges: Option<PathBuf>,
-        /// With --edges: a file with one label of a server a line
+        /// With --edges: a file with one label of a server a line (for a matrix: its number)
         #[arg(long, requires = "edges", conflicts_with = "rank_everyone")]
         servers: Option<PathBuf>,
         /// With --edges: every node is a user and, as a replica, a server
@@ -135,11 +139,11 @@ fn rank_labelled(
     plot: &PlotOption,
     json: bool,
 ) -> Result<()> {
-    let text = document::read(edges)?;
+    let table = large::read(edges, Labels::Any)?;
     let labelled = match (servers, everyone) {
-        (Some(list), _) => Labelled::with_servers(&text, &document::read(list)?),
-        (None, true) => Labelled::everyone(&text),
-        (None, false) => bail!("with --edges, give --servers FILE or --rank-everyone"),
+        (Some(list), _) => Labelled::with_servers(table, &document::read(list)?),
+        (None, true) => Labelled::everyone(table),
+        (None, false) => Labelled::by_shape(table),
     };
     let labelled = labelled.with_context(|| format!("{} is refused", edges.display()))?;
     if labelled.distrusted > 0 {
@@ -187,6 +191,7 @@ fn ranks(
     trust: Option<&[f64]>,
     contributions: bool,
 ) -> Result<Value> {
+    let _bar = Bar::of_time("ranking");
     let ranking = graph.rank(&RankSettings { restart, ..RankSettings::default() })?;
     let mut report = json!({
         "reputation": ranking.reputation,

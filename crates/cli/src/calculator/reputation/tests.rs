@@ -29,25 +29,68 @@ fn audits_find_what_is_lost() {
     assert_eq!(report["users"].as_array().map(Vec::len), Some(5));
 }
 
+fn table(text: &str) -> muster_tables::Table {
+    muster_tables::read_text(text.as_bytes(), Labels::Any, &|_| ()).expect("valid")
+}
+
 #[test]
-fn labels_from_csv() {
-    let text = "source,target,rating,time\n# a comment\na,b,3,1\na,c,1,2\nb,c,-5,3\nb,a,2,4\n";
-    let everyone = Labelled::everyone(text).expect("valid");
-    assert_eq!((everyone.distrusted, everyone.servers.len()), (1, 3));
-    let chosen = Labelled::with_servers(text, "c\n").expect("valid");
+fn labels_from_text() {
+    let text =
+        "source,target,rating,time\n# a comment\nd,e,-1,0\na,b,3,1\na,c,1,2\nb,c,-5,3\nb,a,2,4\n";
+    let everyone = Labelled::everyone(table(text)).expect("valid");
+    assert_eq!(everyone.distrusted, 2);
+    assert_eq!(
+        everyone.servers,
+        ["a", "b", "c"],
+        "nodes without a rating that counts are no nodes"
+    );
+    let chosen = Labelled::with_servers(table(text), "c\n# and again\nc\n").expect("valid");
+    assert_eq!((chosen.graph.users(), chosen.graph.servers()), (2, 1));
     let report = ranks(&chosen.graph, 0.15, None, false).expect("valid");
     assert_eq!(report["reputation"], json!([1.0]));
     for (text, list, words) in [
-        ("a,b,1\n", "b", "header"),
-        ("s,t,w\na,b\n", "b", "line 2: `a,b` is not"),
-        ("s,t,w\na,b,x\n", "b", "line 2: weight `x`"),
-        ("s,t,w\na,b,inf\n", "b", "line 2: weight inf"),
-        ("s,t,w\na,b,1\n", "a", "is a server and must not endorse"),
+        ("s,t,w\na,b,1\n", "a", "a is a server and must not endorse"),
         ("s,t,w\na,b,1\n", "z", "no user endorses any server"),
         ("s,t,w\na,b,1\n", "", "0 servers"),
     ] {
-        let refusal = Labelled::with_servers(text, list).err().expect("must be refused");
+        let refusal = Labelled::with_servers(table(text), list).err().expect("must be refused");
         assert!(format!("{refusal:#}").contains(words), "{text}: {refusal:#}");
+    }
+    let refusal = Labelled::by_shape(table("s,t,w\na,b,1\n")).err().expect("must be refused");
+    assert!(refusal.to_string().contains("--servers FILE or --rank-everyone"), "{refusal}");
+}
+
+/// The same graph as a document, as text and as matrices.
+#[test]
+fn matrices_rank_as_documents_do() {
+    let given =
+        r#"{"users": 3, "servers": 2, "edges": [[0, 1, 1], [0, 3, 2], [1, 4, 1], [2, 3, 1]]}"#;
+    let wanted = rank(&parse(given).expect("valid"), false).expect("valid");
+    let entries = vec![(0, 1, 1.0), (0, 3, 2.0), (1, 4, 1.0), (2, 3, 1.0), (2, 4, -3.0)];
+    let matrix = |rows, columns| muster_tables::Table {
+        entries: entries.clone(),
+        names: Vec::new(),
+        shape: Some((rows, columns)),
+    };
+    let found = Labelled::by_shape(matrix(3, 5)).expect("valid");
+    assert_eq!((found.distrusted, &found.servers), (1, &vec!["0".to_owned(), "1".to_owned()]));
+    assert_eq!(ranks(&found.graph, 0.15, None, false).expect("valid"), wanted);
+    let found = Labelled::with_servers(matrix(5, 5), "3\n4\n").expect("valid");
+    assert_eq!(found.servers, ["3", "4"]);
+    assert_eq!(ranks(&found.graph, 0.15, None, false).expect("valid"), wanted);
+    let everyone = Labelled::everyone(matrix(5, 5)).expect("valid");
+    assert_eq!(everyone.servers.len(), 5);
+    for (refused, words) in [
+        (Labelled::by_shape(matrix(5, 5)), "5 x 5: without --servers"),
+        (Labelled::everyone(matrix(3, 5)), "3 x 5: to rank everyone it must be square"),
+        (
+            Labelled::with_servers(matrix(5, 5), "3\n7"),
+            "line 2 of the servers: there is no node `7`",
+        ),
+        (Labelled::with_servers(matrix(5, 5), "1"), "1 is a server and must not endorse"),
+    ] {
+        let refusal = refused.err().expect("must be refused").to_string();
+        assert!(refusal.contains(words), "{words}: {refusal}");
     }
 }
 
