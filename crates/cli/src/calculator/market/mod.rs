@@ -15,8 +15,8 @@ use muster_tables::{Labels, Table};
 use serde_json::{Value, json};
 
 use super::document::{self, Document};
-use super::plot::{self, PlotOption};
 use super::large::{self, Bar};
+use super::plot::{self, PlotOption};
 use crate::output::{self, Align};
 
 /// Compute the market without any network

@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 
 use self::edges::Labelled;
 use super::document::{self, Document};
-use super::plot::{self, PlotOption};
 use super::large::{self, Bar};
+use super::plot::{self, PlotOption};
 use crate::output::{self, Align, Table};
 
 /// Distil reputation from endorsements
