@@ -18,6 +18,19 @@ pub struct Labelled {
 /// Not numbered yet.
 const NONE: u32 = u32::MAX;
 
+/// The most users and servers together: some 10 GB of memory while ranking.
+const NODES_MAX: usize = 1 << 27;
+
+/// Refuses numbers of nodes that no memory holds, however few endorsements there are.
+pub fn fits(users: usize, servers: usize) -> Result<()> {
+    ensure!(
+        users.saturating_add(servers) <= NODES_MAX,
+        "fields `users` and `servers`: {users} users and {servers} servers do not fit: at most \
+         {NODES_MAX} nodes do"
+    );
+    Ok(())
+}
+
 impl Labelled {
     /// Every node a user and, as a replica, a server.
     pub fn everyone(mut table: Table) -> Result<Self> {
@@ -32,6 +45,7 @@ impl Labelled {
             }
             None => number_in_order(&mut table),
         };
+        fits(count, count)?;
         let graph = EndorsementGraph::rank_everyone(count, table.entries.iter().copied())?;
         let servers = (0..count).map(|node| name(&table.names, node)).collect();
         Ok(Self { graph, servers, distrusted })
@@ -44,6 +58,7 @@ impl Labelled {
             Some((rows, columns)) => rows.max(columns),
             None => table.names.len(),
         };
+        fits(nodes, 0)?;
         let (servers, mut place) = chosen(&table, nodes, list)?;
         // Users are numbered as they appear; matrices number theirs.
         let mut users = 0;
@@ -83,6 +98,7 @@ impl Labelled {
             "the matrix is {users} x {nodes}: without --servers or --rank-everyone it has a column \
              for every user and then for every server"
         );
+        fits(users, nodes - users)?;
         let graph = EndorsementGraph::new(users, nodes - users, table.entries.iter().copied())?;
         let servers = (0..nodes - users).map(|server| server.to_string()).collect();
         Ok(Self { graph, servers, distrusted })

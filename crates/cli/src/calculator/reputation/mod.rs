@@ -172,11 +172,18 @@ fn size(document: &Document, field: &str) -> Result<usize> {
 }
 
 fn graph(document: &Document) -> Result<EndorsementGraph> {
-    let narrow = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
-    let edges = document.triplets("edges")?;
-    let edges = edges.iter().map(|&(s, t, w)| (narrow(s), narrow(t), w));
-    let graph = EndorsementGraph::new(size(document, "users")?, size(document, "servers")?, edges);
-    graph.context("field `edges`")
+    let (users, servers) = (size(document, "users")?, size(document, "servers")?);
+    edges::fits(users, servers)?;
+    let triplets = document.triplets("edges")?;
+    let mut edges = Vec::with_capacity(triplets.len());
+    for (at, (source, target, weight)) in triplets.into_iter().enumerate() {
+        let node = |index: usize| {
+            u32::try_from(index)
+                .with_context(|| format!("field `edges[{at}]`: there is no node {index}"))
+        };
+        edges.push((node(source)?, node(target)?, weight));
+    }
+    EndorsementGraph::new(users, servers, edges.into_iter()).context("field `edges`")
 }
 
 fn rank(document: &Document, contributions: bool) -> Result<Value> {
@@ -221,6 +228,7 @@ fn ranks(
 
 fn committee(document: &Document) -> Result<Value> {
     let reputation = document.list_of_numbers("reputation")?;
+    ensure!(!reputation.is_empty(), "field `reputation` is empty: there is nobody to choose");
     let size = match document.count("size")? {
         Some(size) => usize::try_from(size)?,
         None => committee_size(reputation.len()),

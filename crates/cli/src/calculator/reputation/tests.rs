@@ -82,6 +82,7 @@ fn matrices_rank_as_documents_do() {
     assert_eq!(everyone.servers.len(), 5);
     for (refused, words) in [
         (Labelled::by_shape(matrix(5, 5)), "5 x 5: without --servers"),
+        (Labelled::by_shape(matrix(3, 1 << 31)), "do not fit"),
         (Labelled::everyone(matrix(3, 5)), "3 x 5: to rank everyone it must be square"),
         (
             Labelled::with_servers(matrix(5, 5), "3\n7"),
@@ -105,6 +106,9 @@ fn committees_and_games() {
     assert!(committee(&document(text, &COMMITTEE_FIELDS)).is_ok());
     let text = r#"{"reputation": [0.1], "size": 2}"#;
     assert!(committee(&document(text, &COMMITTEE_FIELDS)).is_err());
+    let text = r#"{"reputation": []}"#;
+    let refusal = committee(&document(text, &COMMITTEE_FIELDS)).expect_err("must be refused");
+    assert!(refusal.to_string().contains("field `reputation` is empty"), "{refusal}");
     let text = r#"{"trust": [0.9, 0.3], "users": 4}"#;
     let report = game(&document(text, &GAME_FIELDS)).expect("valid");
     assert!(report["distance"].as_f64() < Some(1e-6));
@@ -124,6 +128,11 @@ fn refusals_name_the_field() {
             "trust has 2 entries",
         ),
         (r#"{"users": 1e30, "servers": 1, "edges": []}"#, "not a whole number"),
+        (r#"{"users": 1, "servers": 4000000000, "edges": [[0, 1, 1]]}"#, "do not fit"),
+        (
+            r#"{"users": 1, "servers": 1, "edges": [[0, 99999999999, 1]]}"#,
+            "field `edges[0]`: there is no node 99999999999",
+        ),
     ] {
         let refusal = parse(text).and_then(|document| rank(&document, false));
         let refusal = format!("{:#}", refusal.expect_err("must be refused"));

@@ -230,6 +230,16 @@ fn compare(document: &Document) -> Result<Value> {
     Ok(json!({ "margin": margin, "rules": rules }))
 }
 
+/// Numbers of flags, which are whole.
+fn whole(flags: &[f64]) -> Result<Vec<usize>> {
+    let whole = |(at, &count): (usize, &f64)| {
+        let fits = count.fract() == 0.0 && (1.0..=62.0).contains(&count);
+        anyhow::ensure!(fits, "field `flags[{at}]`: {count} is not a whole number from 1 to 62");
+        Ok(count as usize)
+    };
+    flags.iter().enumerate().map(whole).collect()
+}
+
 fn frontier(document: &Document) -> Result<Value> {
     let verifiers = document.count("verifiers")?.unwrap_or(4);
     let model = ProtocolModel {
@@ -242,7 +252,7 @@ fn frontier(document: &Document) -> Result<Value> {
     let flags = document.numbers("flags")?.unwrap_or_else(|| vec![1.0, 2.0, 3.0]);
     let grid = DesignGrid {
         flag_rates: document.numbers("flag_rates")?.unwrap_or_else(|| tenths(1)),
-        flags: flags.iter().map(|&f| f as usize).collect(),
+        flags: whole(&flags)?,
         sampling_rates: document
             .numbers("sampling_rates")?
             .unwrap_or_else(|| [tenths(1), vec![1.0]].concat()),

@@ -77,3 +77,13 @@ fn refusals_name_the_field() {
     assert_eq!(report["feasible"], json!(false));
     assert!(report["reason"].as_str().expect("words").contains("largest feasible margin is 0"));
 }
+
+#[test]
+fn flags_are_whole_numbers() {
+    for flags in ["[1.5]", "[-1]", "[1, 63]"] {
+        let text = format!(r#"{{"flags": {flags}}}"#);
+        let document = Document::parse(&text, &FRONTIER_FIELDS).expect("valid");
+        let refusal = frontier(&document).expect_err("must be refused").to_string();
+        assert!(refusal.contains("is not a whole number from 1 to 62"), "{flags}: {refusal}");
+    }
+}
