@@ -172,9 +172,9 @@ fn size(document: &Document, field: &str) -> Result<usize> {
 }
 
 fn graph(document: &Document) -> Result<EndorsementGraph> {
+    let triplets = document.triplets("edges")?;
     let (users, servers) = (size(document, "users")?, size(document, "servers")?);
     edges::fits(users, servers)?;
-    let triplets = document.triplets("edges")?;
     let mut edges = Vec::with_capacity(triplets.len());
     for (at, (source, target, weight)) in triplets.into_iter().enumerate() {
         let node = |index: usize| {
