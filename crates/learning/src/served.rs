@@ -2,11 +2,12 @@
 //!
 //! The graph of an answer is kept by request until its gradient arrives or newer requests push it
 //! out. Strangers' gradients are an attack surface, so each passes six bounds: shape and
-//! finiteness; the norm, which may not exceed what is usual among the senders; the sender's standing, which scales the step itself (scaling the gradient
-//! would be undone by the optimiser's normalisation); a budget between two own steps; agreement with
-//! what the others send ([`crate::agreement`]), which drops senders who unteach what the others
-//! come for; and a probe on held-out text, which takes back any update that hurts by more than a
-//! set amount and drops senders who hurt on average.
+//! finiteness; the norm, which may not exceed what is usual among the senders; the sender's
+//! standing, which scales the step itself (scaling the gradient would be undone by the optimiser's
+//! normalisation); a budget between two own steps; agreement with what the others send (module
+//! `agreement`), which drops senders who unteach what the others come for; and a probe on held-out
+//! text, which takes back any update that hurts by more than a set amount and drops senders who
+//! hurt on average.
 
 use std::collections::{BTreeMap, VecDeque};
 

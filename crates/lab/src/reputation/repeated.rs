@@ -316,20 +316,6 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
         .records()
         .filter(|r| r.text("part") == "crowd" && r.number("round").is_nan())
         .map(|r| (r.number("users"), r.number("error_max")));
-    // With a shorter memory noise drowns what a lag could be told by.
-    let long = |r: &Record| r.number("discount") < 1.0 && r.number("discount") >= 0.95;
-    let mut lags: Vec<Mark> = DRIFTS[1..]
-        .iter()
-        .map(|&drift| {
-            let points = settled(table)
-                .filter(|r| r.number("drift") == drift && long(r))
-                .map(|r| (1.0 / (1.0 - r.number("discount")), r.number("lag_rounds")));
-            let points = spreads(points).into_iter().map(|s| (s.x, s.median));
-            line(&format!("drift {drift}"), points, Stroke::Solid)
-        })
-        .collect();
-    let memories = [20.0, 50.0, 100.0, 200.0].map(|memory| (memory, memory - 1.0));
-    lags.push(line("mean age of what is remembered", memories, Stroke::Dashed));
     let sizes = sizes(setting.scale);
     let panel = |title: &str, x: Axis, y: &str, marks| Panel {
         title: title.into(),
@@ -355,7 +341,7 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
         panels: vec![
             learning,
             panel("trust drifts", Axis::logarithmic(memory), error, tracking),
-            panel("how late", Axis::logarithmic(memory), "lag (rounds)", lags),
+            panel("how late", Axis::logarithmic(memory), "lag (rounds)", lag_marks(table)),
             panel(
                 "the crowd, discount 0.98",
                 Axis::logarithmic("users"),
@@ -364,4 +350,23 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
             ),
         ],
     }
+}
+
+/// How many rounds reputation is behind, by memory, beside the age of what is remembered.
+fn lag_marks(table: &Table) -> Vec<Mark> {
+    // With a shorter memory noise drowns what a lag could be told by.
+    let long = |r: &Record| r.number("discount") < 1.0 && r.number("discount") >= 0.95;
+    let mut lags: Vec<Mark> = DRIFTS[1..]
+        .iter()
+        .map(|&drift| {
+            let points = settled(table)
+                .filter(|r| r.number("drift") == drift && long(r))
+                .map(|r| (1.0 / (1.0 - r.number("discount")), r.number("lag_rounds")));
+            let points = spreads(points).into_iter().map(|s| (s.x, s.median));
+            line(&format!("drift {drift}"), points, Stroke::Solid)
+        })
+        .collect();
+    let memories = [20.0, 50.0, 100.0, 200.0].map(|memory| (memory, memory - 1.0));
+    lags.push(line("mean age of what is remembered", memories, Stroke::Dashed));
+    lags
 }

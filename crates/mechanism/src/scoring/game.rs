@@ -186,7 +186,7 @@ impl VerificationGame {
         length("matrix", matrix.types(), self.types())
     }
 
-    /// W[x,r] = B[x] . T[r] (Eq. 10), the expected pay for reporting r after observing x, both types of the game; the
+    /// `W[x,r] = B[x] . T[r]` (Eq. 10), the expected pay for reporting r after observing x, both types of the game; the
     /// cost is not taken off.
     ///
     /// ```
@@ -201,7 +201,7 @@ impl VerificationGame {
         dot(&self.belief[observed], &matrix.rows[reported])
     }
 
-    /// L[r] = q . T[r] (Eq. 13), the expected pay for reporting r without looking.
+    /// `L[r] = q . T[r]` (Eq. 13), the expected pay for reporting r without looking.
     pub fn pay_blind(&self, matrix: &ScoringMatrix, reported: usize) -> f64 {
         dot(&self.marginal, &matrix.rows[reported])
     }
