@@ -14,9 +14,14 @@ pub fn say(text: &str) {
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(crate::root());
-    // Variables that cargo sets for this program describe this program, not the next one.
-    for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION", "OUT_DIR"] {
-        command.env_remove(name);
+    // Variables that cargo sets for this program describe this program, not the next one. A build
+    // script that watches one of them would be run again by every other way to call cargo, and
+    // everything that depends on its crate compiled again.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || ["CARGO_MANIFEST_DIR", "OUT_DIR"].contains(&&*text) {
+            command.env_remove(&name);
+        }
     }
     command
 }
