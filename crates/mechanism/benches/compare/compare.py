@@ -178,6 +178,16 @@ def contributions(graph, words, count, goals, rounds):
     )
 
 
+def payoffs(graph, words):
+    path = FOLDER / graph
+    return Contest(
+        f"Payoffs: {words}",
+        "what every user earns, relative L1 error 1e-9",
+        [rust("Muster", "payoffs", path), python("scipy", "payoffs", "scipy", path)],
+        built="preparation",
+    )
+
+
 def epoch(peers, active, density, goals, rounds, dense=False):
     task = lambda rule: ["epoch", rule, peers, active, density]
     sides = [
@@ -252,6 +262,25 @@ def contests():
     yield contributions("rmat16", small, 16, goals, 5)
     goals = [milliseconds(200, 8), times_faster("scipy, one", 27)]
     yield contributions("rmat20", large, 8, goals, 1)
+    yield payoffs("rmat16", small)
+    yield Contest(
+        "Ranking: one of 20,000 users endorses anew",
+        "six endorsements a user, L1 residual 1e-5; pushed along them, or a graph made and ranked anew",
+        [rust("Muster, pushed", "change", "pushed"), rust("Muster, solved", "change", "solved")],
+        agree=float("inf"),
+    )
+    yield Contest(
+        "Endorsements: the best response, 1,000 servers",
+        "one user's payoff is the highest, the others' endorsements given",
+        [rust("Muster", "response", 1_000), python("numpy", "response", "numpy", 1_000)],
+    )
+    yield Contest(
+        "Committee: an honest majority of 1,000 members",
+        "each honest with a probability of its own",
+        [rust("Muster", "majority", 1_000), python("numpy", "majority", "numpy", 1_000)],
+    )
+    yield epoch(256, 64, 0.75, [], 5)
+    yield epoch(1_024, 64, 0.93, [], 5)
     yield epoch(4_096, 256, 0.9375, [milliseconds(13)], 5, dense=True)
     yield epoch(16_384, 512, 0.966, [milliseconds(100)], 3)
     yield epoch_rules(4_096, 256, 0.9375, [milliseconds(13)], 5)
@@ -274,13 +303,8 @@ def contests():
         [microseconds(5)],
         rounds=2,
     )
-    designs = ["scipy", "highspy", "clarabel"]
-    yield Contest(
-        "Scoring: a design of five types",
-        "the compactness program with its model; ours makes the optimum unique as well",
-        [rust("Muster", "design", 3)] + [python(name, "design", name, 3) for name in designs],
-        [microseconds(250)],
-    )
+    yield designs(3, [microseconds(250)])
+    yield designs(14, [])
     yield Contest(
         "Presence: one deadline, m = n = 50,000",
         "`E_T W`; ours is accurate to 1e-12 for every deadline, theirs cancels for short ones",
@@ -302,6 +326,15 @@ def contests():
         agree=1e-9,
     )
     yield Contest(
+        "Presence: `T°`, m = n = 50,000",
+        "the deadline of the highest welfare",
+        [
+            rust("Muster", "presence", "best", 50_000),
+            python("numpy and scipy's Brent", "presence", "numpy", "best", 50_000),
+        ],
+        agree=1e-9,
+    )
+    yield Contest(
         "Presence: a curve of 1,000 deadlines, m = n = 500,000",
         "`E_T W` from a thousandth of the middle to a thousand times it",
         [
@@ -310,6 +343,16 @@ def contests():
         ],
         [wall(1)],
         rounds=3,
+    )
+
+
+def designs(flags, goals):
+    rivals = ["scipy", "highspy", "clarabel"]
+    return Contest(
+        f"Scoring: a design of {flags + 2} types",
+        "the compactness program with its model; ours makes the optimum unique as well",
+        [rust("Muster", "design", flags)] + [python(name, "design", name, flags) for name in rivals],
+        goals,
     )
 
 
@@ -507,7 +550,8 @@ def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
     programs = (build(), install())
     load = os.getloadavg()[0]
-    if not (FOLDER / "cabal.stake").exists():
+    last = FOLDER / "cabal.stake"
+    if not last.exists() or last.stat().st_mtime < programs[0].stat().st_mtime:
         print("==> making the inputs", file=sys.stderr)
         subprocess.run([programs[0], "generate", FOLDER], check=True)
     tables = []

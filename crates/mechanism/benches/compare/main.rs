@@ -5,15 +5,10 @@
 //! prints one JSON line when it is ready and one after each line that it reads, and writes its
 //! result to the file RESULT as little-endian doubles when stdin ends.
 
-#[path = "../bell.rs"]
 mod bell;
-#[path = "../market/inputs.rs"]
 mod inputs;
-#[path = "../market/rival.rs"]
 mod rival;
-#[path = "../rmat.rs"]
 mod rmat;
-#[path = "../market/simulation.rs"]
 mod simulation;
 
 use std::fs;
@@ -24,8 +19,10 @@ use std::time::{Duration, Instant};
 use cpu_time::ProcessTime;
 use muster_mechanism::market::{Config, Connectivity, Rule, Walk, Weights, epoch};
 use muster_mechanism::presence::Seconds;
+use muster_mechanism::random::Stream;
 use muster_mechanism::reputation::{
-    ContributionSettings, Contributions, EndorsementGraph, RankSettings, Teleport,
+    ContributionSettings, Contributions, EndorsementGraph, IncrementalRank, RankSettings, Teleport,
+    best_response, honest_majority,
 };
 use muster_mechanism::scoring::ProtocolModel;
 
@@ -36,6 +33,10 @@ fn main() {
         ["generate", folder] => generate(folder),
         [result, "rank", graph, teleport, tolerance] => rank(result, graph, teleport, tolerance),
         [result, "contributions", graph, servers] => contributions(result, graph, number(servers)),
+        [result, "payoffs", graph] => payoffs(result, graph),
+        [result, "change", how] => change(result, how),
+        [result, "response", servers] => response(result, number(servers)),
+        [result, "majority", members] => majority(result, number(members)),
         [result, "epoch", rule, peers, active, density] => {
             let weights = inputs::dense_rows(number(peers), number(active), density_of(density));
             market(result, rule, &weights, &inputs::stake(number(peers), number(active)));
@@ -156,15 +157,72 @@ fn rank(result: &str, graph: &str, teleport: &str, tolerance: &str) {
     serve(result, built, || graph.rank(&settings).expect("converges"), |r| r.pagerank);
 }
 
-/// The first `servers` columns; the setup of the solver is timed apart, as `built`.
-fn contributions(result: &str, graph: &str, servers: usize) {
-    let (graph, _) = load(graph);
+/// The solver and the processor seconds that its setup took.
+fn solver(graph: &EndorsementGraph) -> (Contributions<'_>, f64) {
     let settings = ContributionSettings { tolerance: 1e-9, ..ContributionSettings::default() };
     let start = ProcessTime::now();
-    let solver = Contributions::new(&graph, settings).expect("converges");
-    let built = start.elapsed().as_secs_f64();
+    let solver = Contributions::new(graph, settings).expect("converges");
+    (solver, start.elapsed().as_secs_f64())
+}
+
+/// The first `servers` columns.
+fn contributions(result: &str, graph: &str, servers: usize) {
+    let (graph, _) = load(graph);
+    let (solver, built) = solver(&graph);
     let servers: Vec<usize> = (0..servers).collect();
     serve(result, built, || solver.columns(&servers).expect("converges"), |c| c.concat());
+}
+
+/// What every user earns if every server behaves with probability 1/2.
+fn payoffs(result: &str, graph: &str) {
+    let (graph, _) = load(graph);
+    let (solver, built) = solver(&graph);
+    let trust = vec![0.5; graph.servers()];
+    serve(result, built, || solver.payoffs(&trust).expect("converges"), |payoffs| payoffs);
+}
+
+/// One of 20,000 users endorses six others anew; ranks follow by `pushed` or are `solved` again.
+fn change(result: &str, how: &str) {
+    let (users, servers) = (20_000, 500);
+    let mut stream = Stream::new(1, 1);
+    let row = |stream: &mut Stream| -> Vec<(u32, f64)> {
+        (0..6).map(|_| (stream.below((users + servers) as u64) as u32, 1.0)).collect()
+    };
+    let mut rows: Vec<_> = (0..users).map(|_| row(&mut stream)).collect();
+    let settings = RankSettings { tolerance: 1e-5, ..RankSettings::default() };
+    let flat = |reputation: Vec<f64>| reputation;
+    if how == "pushed" {
+        let mut ranks = IncrementalRank::new(servers, rows, settings).expect("valid");
+        let work = || {
+            let user = stream.below(users as u64) as usize;
+            ranks.set_row(user, row(&mut stream)).expect("valid");
+            ranks.reputation()
+        };
+        return serve(result, 0.0, work, flat);
+    }
+    let work = || {
+        let user = stream.below(users as u64) as usize;
+        rows[user] = row(&mut stream);
+        let edges = rows.iter().enumerate().flat_map(|(user, row)| {
+            row.iter().map(move |&(node, weight)| (user as u32, node, weight))
+        });
+        let graph = EndorsementGraph::new(users, servers, edges).expect("valid");
+        graph.rank(&settings).expect("converges").reputation
+    };
+    serve(result, 0.0, work, flat);
+}
+
+fn response(result: &str, servers: usize) {
+    let others: Vec<f64> = (0..servers).map(|j| (j % 37) as f64 + 0.5).collect();
+    let trust: Vec<f64> = (0..servers).map(|j| (j % 11 + 1) as f64 / 12.0).collect();
+    let work = || best_response(black_box(&others), &trust).expect("valid");
+    serve(result, 0.0, work, |best| best.strategy);
+}
+
+fn majority(result: &str, members: usize) {
+    let honesty: Vec<f64> = (0..members).map(|j| (j % 11 + 1) as f64 / 12.0).collect();
+    let work = || honest_majority(black_box(&honesty)).expect("valid");
+    serve(result, 0.0, work, |odds| vec![odds.probability]);
 }
 
 fn market(result: &str, rule: &str, weights: &Weights, stake: &[f64]) {

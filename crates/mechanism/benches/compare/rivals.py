@@ -203,29 +203,34 @@ def rank_graphblas(result, graph, error=1e-9, alpha=0.15):
 # Contributions.
 
 
-def contributions_scipy(result, graph, count, block, error=1e-9, alpha=0.15):
+def steps(graph, alpha=0.15):
+    """Steps of the walk from users, to users and to servers."""
     import scipy.sparse as sparse
 
+    users, servers, source, target, weight = load(graph)
+    scale = (1 - alpha) / np.bincount(source, weight, users)
+    shape = (users, users + servers)
+    matrix = sparse.csr_matrix((weight * scale[source], (source, target)), shape)
+    return matrix[:, :users].copy(), matrix[:, users:].copy()
+
+
+def fixed_point(matrix, right, error=1e-9):
+    """z = right + matrix z, for one or more columns."""
+    z = right.copy()
+    while True:
+        y = right + matrix @ z
+        if (np.abs(y - z).sum(0) <= error * np.abs(y).sum(0)).all():
+            return y
+        z = y
+
+
+def contributions_scipy(result, graph, count, block):
     count, block = int(count), int(block)
     before = memory("VmRSS")
-    users, servers, source, target, weight = load(graph)
-
-    def make():
-        scale = (1 - alpha) / np.bincount(source, weight, users)
-        shape = (users, users + servers)
-        matrix = sparse.csr_matrix((weight * scale[source], (source, target)), shape)
-        return matrix[:, :users].copy(), matrix[:, users : users + count].toarray()
-
-    (among, right_sides), built = timed(make)
-    del source, target, weight
-
-    def solve(right):
-        z = right.copy()
-        while True:
-            y = right + among @ z
-            if (np.abs(y - z).sum(0) <= error * np.abs(y).sum(0)).all():
-                return y
-            z = y
+    (among, to_servers), built = timed(lambda: steps(graph))
+    right_sides = to_servers[:, :count].toarray()
+    del to_servers
+    solve = lambda right: fixed_point(among, right)
 
     def work():
         if block == 1:
@@ -235,6 +240,57 @@ def contributions_scipy(result, graph, count, block, error=1e-9, alpha=0.15):
         return [column for b in blocks for column in solve(b).T]
 
     serve(result, work, np.concatenate, built, "scipy", before)
+
+
+def payoffs_scipy(result, graph):
+    """Every server's reward in parts of what its endorsers contribute to it, all in one solve."""
+    before = memory("VmRSS")
+
+    def make():
+        among, to_servers = steps(graph)
+        starts = fixed_point(among.T.tocsr(), np.ones(among.shape[0]))
+        return among, to_servers, to_servers.T @ starts
+
+    (among, to_servers, totals), built = timed(make)
+
+    def work():
+        share = np.divide(0.5, totals, out=np.zeros_like(totals), where=totals > 0)
+        return fixed_point(among, to_servers @ share)
+
+    serve(result, work, lambda payoffs: payoffs, built, "scipy", before)
+
+
+# The game of endorsements, and committees.
+
+
+def response_numpy(result, servers):
+    j = np.arange(int(servers))
+    others, trust = j % 37 + 0.5, (j % 11 + 1) / 12
+
+    def work():
+        order = np.argsort(-trust / others, kind="stable")
+        o, root = others[order], np.sqrt(trust * others)[order]
+        # 1 / sqrt(mu), if the servers up to each are endorsed.
+        level = (1 + np.cumsum(o)) / np.cumsum(root)
+        last = np.flatnonzero(root * level > o)[-1]
+        return np.maximum(0, np.sqrt(trust * others) * level[last] - others)
+
+    serve(result, work, lambda strategy: strategy)
+
+
+def majority_numpy(result, members):
+    """One member after the other."""
+    honesty = (np.arange(int(members)) % 11 + 1) / 12
+
+    def work():
+        counts = np.zeros(len(honesty) + 1)
+        counts[0] = 1
+        for n, p in enumerate(honesty):
+            counts[1 : n + 2] = counts[1 : n + 2] * (1 - p) + counts[: n + 1] * p
+            counts[0] *= 1 - p
+        return counts[len(honesty) // 2 + 1 :].sum()
+
+    serve(result, work, lambda probability: [probability])
 
 
 # The market.
@@ -428,18 +484,29 @@ def presence_numpy(result, what, half):
     p, q, w = p / p.sum(), q / q.sum(), i.astype(float)
     s, null, pw = 0.5 / size, size * 0.505, p * w
 
+    def survivals(deadline):
+        return np.exp(-s * deadline * i), np.exp(-s * deadline * j)
+
     def payoff(deadline):
-        a, b = np.exp(-s * deadline * i), np.exp(-s * deadline * j)
+        a, b = survivals(deadline)
         eb = q @ b
         return (pw.sum() - pw @ a * eb) / (1 - p @ a * eb)
 
-    def work():
-        if what == "deadline":
-            return [payoff(1.0)]
+    def marginal_welfare(deadline):
+        a, b = survivals(deadline)
+        gain = p * (w - null) * a
+        return i @ gain * (q @ b) + gain.sum() * (j * q @ b)
+
+    def root(f):
         import scipy.optimize
 
-        return [scipy.optimize.brentq(lambda t: payoff(t) - null, 1e-3, 1e3, xtol=1e-13)]
+        return [scipy.optimize.brentq(f, 1e-3, 1e3, xtol=1e-13)]
 
+    work = {
+        "deadline": lambda: [payoff(1.0)],
+        "maximum": lambda: root(lambda t: payoff(t) - null),
+        "best": lambda: root(marginal_welfare),
+    }[what]
     serve(result, work, lambda value: value, 0.0, "numpy" if what == "deadline" else "scipy")
 
 

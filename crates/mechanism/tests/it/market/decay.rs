@@ -2,8 +2,7 @@
 
 use muster_mechanism::market::simulation::{Cabal, SimulationError, two_party_decay};
 use muster_mechanism::market::{Config, Connectivity, Rule, Weights, epoch};
-
-use super::Random;
+use muster_mechanism::random::Stream;
 
 /// `(block, share of the smaller party)` as the paper prints them, at inflation 0.1,
 /// temperature 10, 0.51 against 0.49.
@@ -56,21 +55,21 @@ fn epochs_decay_as_the_listing_does() {
 }
 
 /// A dense random matrix with rows that sum to one, each entry present in nine cases of ten.
-fn random_matrix(n: usize, random: &mut Random) -> Vec<f64> {
+fn random_matrix(n: usize, stream: &mut Stream) -> Vec<f64> {
     let mut matrix = Vec::new();
     for _ in 0..n {
-        let present = |random: &mut Random| {
-            if random.share() < 0.9 { random.share() } else { 0.0 }
+        let present = |stream: &mut Stream| {
+            if stream.uniform() < 0.9 { stream.uniform() } else { 0.0 }
         };
-        let row: Vec<f64> = (0..n).map(|_| present(random)).collect();
+        let row: Vec<f64> = (0..n).map(|_| present(stream)).collect();
         let sum: f64 = row.iter().sum();
         matrix.extend(row.iter().map(|w| w / sum));
     }
     matrix
 }
 
-fn random_stake(n: usize, total: f64, random: &mut Random) -> Vec<f64> {
-    let stake: Vec<f64> = (0..n).map(|_| random.share()).collect();
+fn random_stake(n: usize, total: f64, stream: &mut Stream) -> Vec<f64> {
+    let stake: Vec<f64> = (0..n).map(|_| stream.uniform()).collect();
     let sum: f64 = stake.iter().sum();
     stake.iter().map(|s| s / sum * total).collect()
 }
@@ -95,10 +94,10 @@ fn listing(w: &[f64], c: &[f64], stake: &mut [f64], blocks: usize, inflation: f6
 #[test]
 fn the_cabal_of_the_appendix_decays_as_its_listing_does() {
     let (a, b) = (5, 100);
-    let mut random = Random::new(11);
-    let (honest, cabal) = (random_matrix(a, &mut random), random_matrix(b, &mut random));
-    let stake_a = random_stake(a, 0.51, &mut random);
-    let stake_b = random_stake(b, 0.49, &mut random);
+    let mut stream = Stream::new(11, 0);
+    let (honest, cabal) = (random_matrix(a, &mut stream), random_matrix(b, &mut stream));
+    let stake_a = random_stake(a, 0.51, &mut stream);
+    let stake_b = random_stake(b, 0.49, &mut stream);
     let mut market = Cabal::new(&honest, &stake_a, &cabal, &stake_b, 1.0).expect("connected");
     let shares = market.run(2_000, 0.01, 0.05);
     assert_eq!(shares.len(), 2_000);
@@ -121,8 +120,8 @@ fn the_cabal_of_the_appendix_decays_as_its_listing_does() {
 
 #[test]
 fn the_simulations_gradient_is_that_of_its_loss() {
-    let mut random = Random::new(14);
-    let (honest, cabal) = (random_matrix(4, &mut random), random_matrix(3, &mut random));
+    let mut stream = Stream::new(14, 0);
+    let (honest, cabal) = (random_matrix(4, &mut stream), random_matrix(3, &mut stream));
     let (stake_a, stake_b) = ([0.1, 0.2, 0.05, 0.15], [0.2, 0.1, 0.2]);
     let market = |a: &[f64], b: &[f64]| Cabal::new(&honest, a, &cabal, b, 2.0).expect("valid");
     let found = market(&stake_a, &stake_b).gradient();
