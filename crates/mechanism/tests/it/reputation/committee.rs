@@ -5,6 +5,26 @@ use muster_mechanism::random::Stream;
 use muster_mechanism::reputation::{
     ReputationError, committee_size, honest_counts, honest_majority, lottery, top_committee,
 };
+use proptest::prelude::*;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The Poisson-binomial distribution against all subsets.
+    #[test]
+    fn honest_counts_by_subsets(honesty in proptest::collection::vec(0.0f64..=1.0, 0..10)) {
+        let counts = honest_counts(&honesty).expect("probabilities");
+        let mut wanted = vec![0.0; honesty.len() + 1];
+        for subset in 0..1usize << honesty.len() {
+            let chance: f64 = honesty.iter().enumerate()
+                .map(|(i, p)| if subset >> i & 1 == 1 { *p } else { 1.0 - p }).product();
+            wanted[subset.count_ones() as usize] += chance;
+        }
+        for (found, wanted) in counts.iter().zip(&wanted) {
+            prop_assert!((found - wanted).abs() < 1e-14);
+        }
+    }
+}
 
 #[test]
 fn committees() {
