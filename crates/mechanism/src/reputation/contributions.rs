@@ -6,7 +6,7 @@
 
 use super::graph::{EndorsementGraph, Out, Weights};
 use super::rank::{LeftSolver, OPTIMISM};
-use super::{RankSettings, ReputationError, check_between, check_length, check_probabilities};
+use super::{RankSettings, ReputationError, check_length, check_probabilities};
 use crate::numeric::sum;
 use crate::wide::{Kernel, wide};
 use rayon::prelude::*;
@@ -420,7 +420,6 @@ impl<const K: usize, W: Copy + Into<f64>> Kernel for Sweep<'_, '_, K, W> {
 impl EndorsementGraph {
     /// The payoffs of [`Contributions::payoffs`] with default settings but this restart.
     pub fn payoffs(&self, restart: f64, trust: &[f64]) -> Result<Vec<f64>, ReputationError> {
-        check_between("restart", restart, 0.0, 1.0, "it must lie between 0 and 1")?;
         let settings = ContributionSettings { restart, ..ContributionSettings::default() };
         Contributions::new(self, settings)?.payoffs(trust)
     }

@@ -308,17 +308,20 @@ pub(super) fn respond(others: &[f64], trust: &[f64]) -> BestResponse {
 
 /// `eps' <= m^2 (n-1)/n^2 (1+eps)/(1-eps)`: how far from equilibrium everybody playing N(R') is, for beliefs within
 /// eps of R (Lemma 3). `noise` = eps in [0, 1).
+///
+/// # Errors
+/// No users; `noise` out of range.
 pub fn noisy_regret_bound(
     users: usize,
     servers: usize,
     noise: f64,
 ) -> Result<f64, ReputationError> {
-    if !(0.0..1.0).contains(&noise) || users == 0 {
-        return Err(ReputationError::Parameter {
-            field: "noise",
-            value: noise,
-            wanted: "it must be at least 0 and below 1, and there must be users",
-        });
+    if users == 0 {
+        return Err(ReputationError::Empty { users, servers });
+    }
+    if !(0.0..1.0).contains(&noise) {
+        let wanted = "it must be at least 0 and below 1";
+        return Err(ReputationError::Parameter { field: "noise", value: noise, wanted });
     }
     let (n, m) = (users as f64, servers as f64);
     Ok(m * m * (n - 1.0) / (n * n) * (1.0 + noise) / (1.0 - noise))
@@ -330,9 +333,9 @@ pub fn noisy_regret_bound(
 /// eps' <= |R|_1 (n-1)/n (1 - (sum_j sqrt(N(R)[j] N(R')[j]))^2) + 1/n sum over R'[j] = 0 of R[j]
 /// ```
 ///
-/// with equality unless the best response leaves out a server; the last term is what nobody is paid now. Ours, in place of the linear approximation of Lemma 3:
-/// on the simplex `sum_j r_j x_j / (x_j + o_j)` is at most `|R|_1 - (sum_j sqrt(r_j o_j))^2 / n`, the maximum without
-/// the constraint `x >= 0`. The bracket is the squared sine of the angle between the roots of both distributions, so
+/// with equality unless the best response leaves out a server; the last term is what nobody is paid now. Ours, in place
+/// of the linear approximation of Lemma 3: on the simplex `sum_j r_j x_j / (x_j + o_j)` is at most
+/// `|R|_1 - (sum_j sqrt(r_j o_j))^2 / n`, the maximum without the constraint `x >= 0`. The bracket is the squared sine of the angle between the roots of both distributions, so
 /// the gain is of second order in the error of the belief and does not grow with the number of users.
 ///
 /// `trust` (m) = R, `belief` (m) = R', both in [0, 1] and not all 0.

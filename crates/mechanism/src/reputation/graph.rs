@@ -1,6 +1,6 @@
 //! The endorsement graph, by rows and by columns.
 
-use super::{ReputationError, is_weight};
+use super::ReputationError;
 use std::sync::OnceLock;
 
 /// n users, m servers and weighted endorsements, with the inactive users taken out.
@@ -66,9 +66,7 @@ impl Sparse {
     pub fn entries(&self, i: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
         self.row(i).map(|e| (self.targets[e] as usize, self.weights.at(e)))
     }
-}
 
-impl Sparse {
     /// Lets the entries of each [`GROUP`] of equally long rows among the first `users` take turns.
     fn interleave(&mut self, users: usize) -> Vec<bool> {
         let mut targets = Vec::new();
@@ -164,15 +162,8 @@ impl EndorsementGraph {
         if nodes > limit {
             return Err(ReputationError::TooLarge { what: "nodes", count: nodes, max: limit });
         }
-        for (edge, (_, target, _)) in edges.clone().enumerate() {
-            if target as usize >= nodes {
-                return Err(ReputationError::Node {
-                    edge,
-                    field: "target",
-                    node: target,
-                    limit: nodes,
-                });
-            }
+        for (edge, endorsement) in edges.clone().enumerate() {
+            check_endorsement(edge, endorsement, nodes, nodes)?;
         }
         let replica = nodes as u32;
         Self::new(nodes, nodes, edges.flat_map(move |(s, t, w)| [(s, t, w), (s, replica + t, w)]))
@@ -323,6 +314,25 @@ impl EndorsementGraph {
     }
 }
 
+/// Checks endorsement number `edge` (source, target, weight) for `sources` sources and `targets` targets.
+pub(super) fn check_endorsement(
+    edge: usize,
+    (source, target, weight): (u32, u32, f64),
+    sources: usize,
+    targets: usize,
+) -> Result<(), ReputationError> {
+    for (field, node, limit) in [("source", source, sources), ("target", target, targets)] {
+        if node as usize >= limit {
+            return Err(ReputationError::Node { edge, field, node, limit });
+        }
+    }
+    // Beyond this range, sums and quotients of weights would leave that of a double.
+    if weight != 0.0 && !(1e-300..=1e300).contains(&weight) {
+        return Err(ReputationError::Weight { edge, weight });
+    }
+    Ok(())
+}
+
 /// Checks sizes and edges; whether every weight is exact in single precision.
 fn check(
     users: usize,
@@ -341,26 +351,9 @@ fn check(
         });
     }
     let (mut single, mut count) = (true, 0);
-    for (edge, (source, target, weight)) in edges.enumerate() {
-        if source as usize >= users {
-            return Err(ReputationError::Node {
-                edge,
-                field: "source",
-                node: source,
-                limit: users,
-            });
-        }
-        if target as usize >= users + servers {
-            return Err(ReputationError::Node {
-                edge,
-                field: "target",
-                node: target,
-                limit: users + servers,
-            });
-        }
-        if !is_weight(weight) {
-            return Err(ReputationError::Weight { edge, weight });
-        }
+    for (edge, endorsement) in edges.enumerate() {
+        check_endorsement(edge, endorsement, users, users + servers)?;
+        let weight = endorsement.2;
         single &= f64::from(weight as f32) == weight;
         count = edge + 1;
     }

@@ -4,9 +4,9 @@
 //! `(1 - alpha) x[i] (Q'[i] - Q[i])`, which is pushed along endorsements until little is left. Because the inverse of
 //! `I - (1 - alpha) Q` has norm at most 1/alpha, the residual that is left certifies the error.
 
-use super::graph::{EndorsementGraph, NONE};
+use super::graph::{EndorsementGraph, NONE, check_endorsement};
 use super::rank::LeftSolver;
-use super::{RankSettings, ReputationError, is_weight};
+use super::{RankSettings, ReputationError};
 use crate::numeric::sum;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -103,15 +103,11 @@ impl IncrementalRank {
     ) -> Result<Refresh, ReputationError> {
         self.check_row(user, &row)?;
         let before = std::mem::replace(&mut self.rows[user], merged(row));
-        let usable = |node: u32| node as usize >= self.users || self.active[node as usize];
-        let same_activity = self.active[user] && self.rows[user].iter().any(|e| usable(e.0));
-        if !same_activity {
+        let fresh = self.normalised(user);
+        if !self.active[user] || fresh.is_empty() {
+            // The set of active users changes.
             return self.solve_or_restore(user, before);
         }
-        let fresh: Vec<(u32, f64)> =
-            self.rows[user].iter().copied().filter(|e| usable(e.0)).collect();
-        let total = sum(fresh.iter().map(|e| e.1));
-        let fresh: Vec<(u32, f64)> = fresh.into_iter().map(|(node, w)| (node, w / total)).collect();
         let carried = (1.0 - self.settings.restart) * self.x[user];
         let old = std::mem::take(&mut self.shares[user]);
         let changes = old.iter().map(|&(v, p)| (v, -p)).chain(fresh.iter().copied());
@@ -184,24 +180,21 @@ impl IncrementalRank {
     }
 
     fn check_row(&self, user: usize, row: &[(u32, f64)]) -> Result<(), ReputationError> {
-        if user >= self.users {
-            return Err(ReputationError::Node {
-                edge: 0,
-                field: "source",
-                node: user as u32,
-                limit: self.users,
-            });
+        let (limit, nodes) = (self.users, self.users + self.servers);
+        if user >= limit {
+            let (field, node) = ("source", user as u32);
+            return Err(ReputationError::Node { edge: 0, field, node, limit });
         }
-        let limit = self.users + self.servers;
-        for (edge, &(node, weight)) in row.iter().enumerate() {
-            if node as usize >= limit {
-                return Err(ReputationError::Node { edge, field: "target", node, limit });
-            }
-            if !is_weight(weight) {
-                return Err(ReputationError::Weight { edge, weight });
-            }
-        }
-        Ok(())
+        row.iter().enumerate().try_for_each(|(edge, &(node, weight))| {
+            check_endorsement(edge, (user as u32, node, weight), limit, nodes)
+        })
+    }
+
+    /// The row of `user` over servers and active users, with sum 1; empty if there are none.
+    fn normalised(&self, user: usize) -> Vec<(u32, f64)> {
+        let usable = |e: &&(u32, f64)| e.0 as usize >= self.users || self.active[e.0 as usize];
+        let total = sum(self.rows[user].iter().filter(usable).map(|e| e.1));
+        self.rows[user].iter().filter(usable).map(|&(node, w)| (node, w / total)).collect()
     }
 
     fn servers_in(&self, row: &[(u32, f64)]) -> usize {
@@ -297,14 +290,7 @@ impl IncrementalRank {
                 if position == NONE { 0.0 } else { solver.x[position as usize] / solver.constant };
         }
         for u in 0..self.users {
-            self.shares[u].clear();
-            if self.active[u] {
-                let usable = |node: u32| node as usize >= self.users || self.active[node as usize];
-                let kept: Vec<(u32, f64)> =
-                    self.rows[u].iter().copied().filter(|e| usable(e.0)).collect();
-                let total = sum(kept.iter().map(|e| e.1));
-                self.shares[u] = kept.into_iter().map(|(v, w)| (v, w / total)).collect();
-            }
+            self.shares[u] = if self.active[u] { self.normalised(u) } else { Vec::new() };
         }
         self.recount();
         Ok(())

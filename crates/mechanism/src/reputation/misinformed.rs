@@ -73,12 +73,14 @@ impl Misinformation {
         seed: u64,
     ) -> Result<EndorsementGraph, ReputationError> {
         let truth = equilibrium(trust)?;
-        if misinformed > users || !(0.0..1.0).contains(&social) {
-            return Err(ReputationError::Parameter {
-                field: "misinformed",
-                value: misinformed as f64,
-                wanted: "at most all users, and a social share of at least 0 and below 1",
-            });
+        if misinformed > users {
+            let wanted = "it must be at most all users";
+            let value = misinformed as f64;
+            return Err(ReputationError::Parameter { field: "misinformed", value, wanted });
+        }
+        if !(0.0..1.0).contains(&social) {
+            let wanted = "it must be at least 0 and below 1";
+            return Err(ReputationError::Parameter { field: "social", value: social, wanted });
         }
         let mut stream = Stream::new(seed, 0);
         let informed = users - misinformed;

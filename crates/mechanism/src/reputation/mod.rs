@@ -162,11 +162,6 @@ pub enum ReputationError {
     },
 }
 
-/// Whether an endorsement may have this weight.
-fn is_weight(weight: f64) -> bool {
-    weight == 0.0 || (1e-300..=1e300).contains(&weight)
-}
-
 fn check_length(field: &'static str, found: usize, wanted: usize) -> Result<(), ReputationError> {
     if found == wanted {
         return Ok(());

@@ -48,19 +48,29 @@ impl RepeatedGame {
     /// assert!(rounds[399].distortion.error_max < rounds[0].distortion.error_max);
     /// # Ok::<(), muster_mechanism::reputation::ReputationError>(())
     /// ```
+    ///
+    /// # Errors
+    /// Parameters or trust out of range; trust that is 0 everywhere.
     pub fn play(&self, start: &[f64], rounds: usize) -> Result<Vec<Round>, ReputationError> {
         check_probabilities("trust", start)?;
-        check_probabilities("observed and discount", &[self.observed, self.discount])?;
-        let positive = self.prior > 0.0 && self.prior.is_finite();
-        let steady = self.drift >= 0.0 && self.drift.is_finite();
-        if !positive || !steady || self.users == 0 {
-            return Err(ReputationError::Parameter {
-                field: "prior, drift or users",
-                value: if positive { self.drift } else { self.prior },
-                wanted: "prior must be above 0, drift at least 0, users at least 1",
-            });
+        for (field, share) in [("observed", self.observed), ("discount", self.discount)] {
+            if !(0.0..=1.0).contains(&share) {
+                let wanted = "it must lie between 0 and 1";
+                return Err(ReputationError::Parameter { field, value: share, wanted });
+            }
         }
         let m = start.len();
+        if self.users == 0 || m == 0 {
+            return Err(ReputationError::Empty { users: self.users, servers: m });
+        }
+        if !(self.prior > 0.0 && self.prior.is_finite()) {
+            let wanted = "it must be a finite number above 0";
+            return Err(ReputationError::Parameter { field: "prior", value: self.prior, wanted });
+        }
+        if !(self.drift >= 0.0 && self.drift.is_finite()) {
+            let wanted = "it must be a finite number that is not negative";
+            return Err(ReputationError::Parameter { field: "drift", value: self.drift, wanted });
+        }
         let mut trust = start.to_vec();
         let mut nature = Stream::new(self.seed, 0);
         // (good, bad) per user and server.

@@ -194,6 +194,15 @@ fn repeated_games_follow_and_forget() {
         base.play(&[0.5, 0.4], 30).expect("valid")
     );
     assert!(base.play(&[1.5], 10).is_err());
+    for (game, wanted) in [
+        (RepeatedGame { drift: -0.1, ..base }, "drift is -0.1"),
+        (RepeatedGame { prior: 0.0, ..base }, "prior is 0"),
+        (RepeatedGame { discount: 1.5, ..base }, "discount is 1.5"),
+        (RepeatedGame { users: 0, ..base }, "0 users"),
+    ] {
+        let error = game.play(&[0.5], 1).expect_err(wanted).to_string();
+        assert!(error.contains(wanted), "{error:?} does not say {wanted:?}");
+    }
 }
 
 #[test]

@@ -62,6 +62,16 @@ fn bad_input_is_refused_in_words() {
     check(2, 1, &[(0, 2, f64::NAN)], "weight NaN");
     check(2, 1, &[(0, 1, 1.0), (1, 0, 1.0)], "no user endorses any server");
     check(2, 1, &[(0, 2, 0.0)], "no user endorses any server");
+    // An edge between nodes becomes two, to a user and to its replica, and keeps its number.
+    for (edge, wanted) in [
+        ((3, 0, 1.0), "edge 1: source 3"),
+        ((0, 3, 1.0), "edge 1: target 3"),
+        ((0, 1, -2.0), "edge 1: weight -2"),
+    ] {
+        let edges = [(0, 1, 1.0), edge, (1, 2, 1.0)];
+        let error = EndorsementGraph::rank_everyone(3, edges.into_iter()).expect_err(wanted);
+        assert!(error.to_string().contains(wanted), "{error} does not say {wanted:?}");
+    }
     let graph = graph(1, 1, &[(0, 1, 1.0)]);
     for restart in [0.0, 1.0, f64::NAN] {
         assert!(graph.rank(&RankSettings { restart, ..RankSettings::default() }).is_err());
