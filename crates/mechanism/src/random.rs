@@ -62,6 +62,17 @@ impl Stream {
         }
     }
 
+    /// An index by its probability. What rounding leaves of one goes to the last index that is possible, and to 0
+    /// where none is.
+    pub fn index(&mut self, probabilities: &[f64]) -> usize {
+        let mut rest = self.uniform();
+        let found = probabilities.iter().position(|p| {
+            rest -= p;
+            rest < 0.0
+        });
+        found.or_else(|| probabilities.iter().rposition(|&p| p > 0.0)).unwrap_or(0)
+    }
+
     /// Standard normal, by the polar method.
     pub fn normal(&mut self) -> f64 {
         loop {

@@ -91,14 +91,7 @@ impl RateBelief {
     }
 
     pub(super) fn draw(&self, stream: &mut Stream) -> f64 {
-        let mut rest = stream.uniform();
-        for (rate, p) in self.rates.iter().zip(&self.probabilities) {
-            rest -= p;
-            if rest < 0.0 {
-                return *rate;
-            }
-        }
-        self.rates[self.rates.len() - 1]
+        self.rates[stream.index(&self.probabilities)]
     }
 }
 
