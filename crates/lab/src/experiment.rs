@@ -14,10 +14,25 @@ use crate::figure::Figure;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scale {
-    /// Few seeds and coarse grids: the shape of every result, in seconds.
+    /// Few seeds and coarse grids: the shape of every result, in minutes.
     Quick,
     /// The sizes and seeds that the documentation quotes.
     Full,
+}
+
+impl Scale {
+    /// What belongs to this scale.
+    pub fn pick<T>(self, quick: T, full: T) -> T {
+        match self {
+            Self::Quick => quick,
+            Self::Full => full,
+        }
+    }
+
+    /// As files and the page write it.
+    pub fn name(self) -> &'static str {
+        self.pick("quick", "full")
+    }
 }
 
 /// What an experiment is run with. Together with the number of a cell it decides every result.
@@ -52,6 +67,13 @@ impl From<f64> for Value {
 impl From<usize> for Value {
     fn from(number: usize) -> Self {
         Self::Number(number as f64)
+    }
+}
+
+impl From<bool> for Value {
+    /// One where it holds, else zero: shares are means of such columns.
+    fn from(holds: bool) -> Self {
+        Self::Number(f64::from(u8::from(holds)))
     }
 }
 
@@ -132,6 +154,18 @@ pub enum Verdict {
     Answered,
 }
 
+impl Verdict {
+    /// On a claim that holds or does not.
+    pub fn of(holds: bool) -> Self {
+        if holds { Self::Agrees } else { Self::Differs }
+    }
+
+    /// On an open question: answered, unless what the answer rests on does not hold.
+    pub fn answered_if(holds: bool) -> Self {
+        if holds { Self::Answered } else { Self::Differs }
+    }
+}
+
 /// A claim of a source beside what we measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
@@ -174,6 +208,11 @@ pub enum ExperimentError {
     /// A mechanism refused what the experiment gave it.
     #[error("{0}")]
     Mechanism(#[from] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// For `map_err`: what a mechanism refused.
+pub fn refused(error: impl std::error::Error + Send + Sync + 'static) -> ExperimentError {
+    ExperimentError::Mechanism(Box::new(error))
 }
 
 /// One experiment.

@@ -1,5 +1,7 @@
 //! What a figure shows, apart from how it is drawn.
 
+use crate::statistics::Spread;
+
 /// One figure: panels beside each other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
@@ -22,6 +24,13 @@ pub struct Panel {
     pub y: Axis,
     /// What is drawn, first to last.
     pub marks: Vec<Mark>,
+}
+
+impl Panel {
+    /// A panel of these parts.
+    pub fn new(title: impl Into<String>, x: Axis, y: Axis, marks: Vec<Mark>) -> Self {
+        Self { title: title.into(), x, y, marks }
+    }
 }
 
 /// How an axis is divided.
@@ -139,4 +148,26 @@ pub enum Mark {
         /// Where.
         x: f64,
     },
+}
+
+impl Mark {
+    /// A line through points (x, y).
+    pub fn line(
+        label: impl Into<String>,
+        points: impl IntoIterator<Item = (f64, f64)>,
+        stroke: Stroke,
+    ) -> Self {
+        Self::Line { label: label.into(), points: points.into_iter().collect(), stroke }
+    }
+
+    /// A line through medians.
+    pub fn medians(label: impl Into<String>, spreads: &[Spread], stroke: Stroke) -> Self {
+        Self::line(label, spreads.iter().map(|s| (s.x, s.median)), stroke)
+    }
+
+    /// The area between the 10% and the 90% quantile.
+    pub fn spread(label: impl Into<String>, spreads: &[Spread]) -> Self {
+        let points = spreads.iter().map(|s| (s.x, s.low, s.high)).collect();
+        Self::Band { label: label.into(), points }
+    }
 }

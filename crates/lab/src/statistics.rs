@@ -5,6 +5,13 @@ pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
+/// Weights divided by their sum; NaN where that is zero.
+pub fn normalised(mut weights: Vec<f64>) -> Vec<f64> {
+    let total: f64 = weights.iter().sum();
+    weights.iter_mut().for_each(|weight| *weight /= total);
+    weights
+}
+
 /// The largest; NaN of nothing and of anything with NaN in it.
 pub fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
     let pick = |a: f64, b: f64| if a >= b || a.is_nan() { a } else { b };

@@ -46,11 +46,7 @@ impl PlotOption {
 }
 
 fn line(label: &str, points: Vec<(f64, f64)>) -> Mark {
-    Mark::Line { label: label.to_owned(), points, stroke: Stroke::Solid }
-}
-
-fn panel(title: &str, x: Axis, y: Axis, marks: Vec<Mark>) -> Panel {
-    Panel { title: title.to_owned(), x, y, marks }
+    Mark::line(label, points, Stroke::Solid)
 }
 
 fn rows(list: &Value) -> impl Iterator<Item = &Value> {
@@ -83,9 +79,9 @@ pub fn presence(curve: &Value, solution: &Value) -> Vec<Panel> {
     }
     let solved = vec![line("solved", columns(curve, "deadline", "solved"))];
     vec![
-        panel("Expected payoff", time(), Axis::linear("payoff"), payoff),
-        panel("Welfare of a present player", time(), Axis::linear("payoff"), welfare),
-        panel(
+        Panel::new("Expected payoff", time(), Axis::linear("payoff"), payoff),
+        Panel::new("Welfare of a present player", time(), Axis::linear("payoff"), welfare),
+        Panel::new(
             "Chance of a solution",
             time(),
             Axis::linear("probability").within(0.0, 1.02),
@@ -107,7 +103,7 @@ pub fn epoch(report: &Value) -> Vec<Panel> {
                 _ => Mark::Points { label, points: values },
             }
         });
-        panel(title, Axis::linear("peer"), Axis::linear(unit), marks.collect())
+        Panel::new(title, Axis::linear("peer"), Axis::linear(unit), marks.collect())
     };
     vec![
         draw("Ranks and incentive", "share", &["ranks", "incentive"]),
@@ -127,7 +123,7 @@ pub fn reputation(report: &Value) -> Vec<Panel> {
         let names = points.iter().map(|(place, _)| place.to_string()).collect();
         let values = points.iter().map(|&(place, value)| (place - 1.0, value)).collect();
         let bars = Mark::Bars { label: String::new(), values };
-        return vec![panel(
+        return vec![Panel::new(
             title,
             Axis::categories("place", names),
             Axis::linear("reputation"),
@@ -135,7 +131,7 @@ pub fn reputation(report: &Value) -> Vec<Panel> {
         )];
     }
     let (x, y) = (Axis::logarithmic("place"), Axis::logarithmic("reputation"));
-    vec![panel(title, x, y, vec![line("", points)])]
+    vec![Panel::new(title, x, y, vec![line("", points)])]
 }
 
 /// The matrix of `scoring design`.
@@ -152,7 +148,7 @@ pub fn matrix(report: &Value) -> Vec<Panel> {
         values: rows.iter().flatten().map(|&payment| Some(payment)).collect(),
         range: (-bound, bound),
     };
-    vec![panel(
+    vec![Panel::new(
         "Payments by report",
         Axis::categories("the other's report", names(width)),
         Axis::categories("own report", names(rows.len())),
@@ -169,7 +165,7 @@ pub fn frontier(report: &Value) -> Vec<Panel> {
             let points = columns(&report["frontier"], "detection_wanted", field);
             [line(&label, points.clone()), Mark::Points { label, points }]
         });
-        panel(title, wanted(), y, marks.collect())
+        Panel::new(title, wanted(), y, marks.collect())
     };
     vec![
         draw("Cost of a task", Axis::linear("cost"), &["payments", "openings", "total"]),

@@ -3,9 +3,9 @@
 use muster_mechanism::market::{Config, Rule};
 
 use super::scenario::{Clipping, Graph, Leak, Ring, Scenario, inflation_for};
-use super::shared::{failed, number, quick_or_full, seeded, verdict};
+use super::shared::{number, seeded};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Verdict,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Verdict, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel};
 
@@ -24,7 +24,7 @@ fn rules() -> [(&'static str, Rule); 2] {
 
 /// Points of either axis, epochs.
 fn sizes(setting: &Setting) -> (usize, usize) {
-    quick_or_full(setting, (11, 40), (51, 1_000))
+    setting.scale.pick((11, 40), (51, 1_000))
 }
 
 fn stakes(setting: &Setting) -> Vec<f64> {
@@ -79,7 +79,7 @@ impl Experiment for CabalMap {
                 inflation: inflation_for(GROWTH, epochs),
                 seed: setting.seed,
             };
-            let share = scenario.run().map_err(failed)?.share;
+            let share = scenario.run().map_err(refused)?.share;
             Ok(vec![name.into(), honest_stake.into(), leak.into(), share.into()])
         };
         leaks(setting).into_iter().map(run).collect()
@@ -124,7 +124,7 @@ fn disjoint(table: &Table) -> Finding {
             here().count(),
             number(largest)
         ),
-        verdict: verdict(kept == here().count() && kept > 0),
+        verdict: Verdict::of(kept == here().count() && kept > 0),
     }
 }
 
@@ -157,7 +157,7 @@ fn leaking(table: &Table) -> Finding {
             say(paper),
             say(network)
         ),
-        verdict: verdict(!falls),
+        verdict: Verdict::of(!falls),
     }
 }
 

@@ -3,10 +3,12 @@
 use muster_mechanism::market::simulation::Cabal;
 use muster_mechanism::random::Stream;
 
-use super::shared::{band, failed, line, number, quick_or_full, seeded, verdict};
-use crate::experiment::{Experiment, ExperimentError, Finding, Report, Row, Setting, Table};
-use crate::figure::{Axis, Figure, Panel, Stroke};
-use crate::statistics::{largest, mean, smallest, spreads};
+use super::shared::{number, seeded};
+use crate::experiment::{
+    Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Verdict, refused,
+};
+use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+use crate::statistics::{largest, mean, normalised, smallest, spreads};
 
 const HONEST: usize = 5;
 const CABAL: usize = 100;
@@ -37,7 +39,7 @@ impl Experiment for CabalNetwork {
     }
 
     fn cells(&self, setting: &Setting) -> usize {
-        quick_or_full(setting, 10, 100)
+        setting.scale.pick(10, 100)
     }
 
     fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
@@ -47,7 +49,7 @@ impl Experiment for CabalNetwork {
         let stake_honest = random_stake(HONEST, 0.51, &mut random);
         let stake_cabal = random_stake(CABAL, 0.49, &mut random);
         let mut market =
-            Cabal::new(&honest, &stake_honest, &cabal, &stake_cabal, 1.0).map_err(failed)?;
+            Cabal::new(&honest, &stake_honest, &cabal, &stake_cabal, 1.0).map_err(refused)?;
         let mut rows = vec![row(index, 0, market.stake())];
         for block in (BLOCKS_BETWEEN_ROWS..=BLOCKS).step_by(BLOCKS_BETWEEN_ROWS) {
             market.run(BLOCKS_BETWEEN_ROWS, INFLATION, LEARNING_RATE);
@@ -81,7 +83,7 @@ impl Experiment for CabalNetwork {
                 number(smallest(end.iter().copied())),
                 number(largest(end.iter().copied())),
             ),
-            verdict: verdict(rising == 0 && !end.is_empty() && end.iter().all(|&s| s < 0.49)),
+            verdict: Verdict::of(rising == 0 && !end.is_empty() && end.iter().all(|&s| s < 0.49)),
         };
         let (listed_start, listed_end) = (at(0, "listing_share"), at(BLOCKS, "listing_share"));
         let index = Finding {
@@ -96,7 +98,7 @@ impl Experiment for CabalNetwork {
                 number(mean(&listed_end)),
                 number(mean(&end)),
             ),
-            verdict: verdict((mean(&listed_start) - mean(&start)).abs() < 1e-9),
+            verdict: Verdict::of((mean(&listed_start) - mean(&start)).abs() < 1e-9),
         };
         Ok(Report {
             findings: vec![decays, index],
@@ -117,10 +119,10 @@ fn figure(name: &str, setting: &Setting, table: &Table, networks: usize) -> Figu
         x: Axis::linear("block"),
         y: Axis::logarithmic("share of all stake"),
         marks: vec![
-            band(all, &share),
-            line(all, &share, Stroke::Solid),
-            band(some, &listed),
-            line(some, &listed, Stroke::Dashed),
+            Mark::spread(all, &share),
+            Mark::medians(all, &share, Stroke::Solid),
+            Mark::spread(some, &listed),
+            Mark::medians(some, &listed, Stroke::Dashed),
         ],
     };
     Figure {
@@ -159,8 +161,7 @@ pub(super) fn random_weights(peers: usize, random: &mut Stream) -> Vec<f64> {
             places.swap(at, at + random.below((peers - at) as u64) as usize);
             row[places[at]] = 1.0 - random.uniform();
         }
-        let sum: f64 = row.iter().sum();
-        weights.extend(row.into_iter().map(|weight| weight / sum));
+        weights.extend(normalised(row));
     }
     weights
 }

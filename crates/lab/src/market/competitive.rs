@@ -3,7 +3,7 @@
 use muster_mechanism::random::Stream;
 
 use super::game::{Game, Reading, spearman};
-use super::shared::{number, quick_or_full, seeded, verdict};
+use super::shared::{number, seeded};
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Verdict,
 };
@@ -91,7 +91,7 @@ impl Experiment for CompetitiveRanks {
 }
 
 fn games(setting: &Setting) -> usize {
-    quick_or_full(setting, 30, 300)
+    setting.scale.pick(30, 300)
 }
 
 /// Spearman's rho of one game.
@@ -163,7 +163,7 @@ fn rises(reading: &'static str, found: &[Correlation<'_>]) -> Finding {
              (Figures 4 and 10), the payoff read as: {reading}."
         ),
         measured: format!("Mean Spearman rho {}.", texts.join("; ")),
-        verdict: verdict(holds),
+        verdict: Verdict::of(holds),
     }
 }
 

@@ -10,11 +10,12 @@
 use muster_mechanism::market::{Config, Weights, epoch};
 use muster_mechanism::random::Stream;
 
-use super::shared::{failed, number, quick_or_full, seeded, verdict};
+use super::shared::{number, seeded};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Verdict,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Verdict, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+use crate::statistics::normalised;
 
 const PEERS: usize = 20;
 /// To how many others an honest peer gives weight.
@@ -76,7 +77,7 @@ impl Experiment for WeightCopying {
 
     fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
         let (drift, seed) = (DRIFTS[index / seeds(setting)], index % seeds(setting));
-        let epochs = quick_or_full(setting, 40, 300);
+        let epochs = setting.scale.pick(40, 300);
         let run = |conduct| run(conduct, drift, epochs, Stream::new(setting.seed, seed as u64));
         let honest = run(Conduct::Honest)?;
         let mut rows = Vec::new();
@@ -125,7 +126,7 @@ impl Experiment for WeightCopying {
 }
 
 fn seeds(setting: &Setting) -> usize {
-    quick_or_full(setting, 3, 60)
+    setting.scale.pick(3, 60)
 }
 
 struct Income {
@@ -185,8 +186,8 @@ fn share(rows: &[Vec<f64>], stake: &[f64], config: &Config) -> Result<f64, Exper
     let triplets = rows.iter().enumerate().flat_map(|(i, row)| {
         row.iter().enumerate().filter(|(_, w)| **w > 0.0).map(move |(j, &w)| (i, j, w))
     });
-    let weights = Weights::from_triplets(PEERS, triplets).map_err(failed)?;
-    let incentive = epoch(&weights, stake, None, config).map_err(failed)?.incentive;
+    let weights = Weights::from_triplets(PEERS, triplets).map_err(refused)?;
+    let incentive = epoch(&weights, stake, None, config).map_err(refused)?.incentive;
     Ok(incentive[0] / incentive.iter().sum::<f64>())
 }
 
@@ -219,9 +220,7 @@ fn chosen(mut scores: Vec<f64>) -> Vec<f64> {
     for &other in &order[CHOSEN..] {
         scores[other] = 0.0;
     }
-    let sum: f64 = scores.iter().sum();
-    scores.iter_mut().for_each(|score| *score /= sum);
-    scores
+    normalised(scores)
 }
 
 fn of<'t>(table: &'t Table, copy: &'t str) -> impl Iterator<Item = Record<'t>> {
@@ -300,7 +299,7 @@ fn revealed(table: &Table) -> Finding {
         )
         .trim_end()
         .to_owned(),
-        verdict: verdict(always == [true; 2]),
+        verdict: Verdict::of(always == [true; 2]),
     }
 }
 

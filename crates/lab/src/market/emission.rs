@@ -3,9 +3,9 @@
 use muster_mechanism::market::{Config, Rule, Walk, Weights, epoch};
 
 use super::scenario::{Clipping, Graph, Leak, Ring, Scenario};
-use super::shared::{failed, number, seeded, verdict};
+use super::shared::{number, seeded};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Verdict,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Verdict, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 
@@ -80,7 +80,7 @@ impl Experiment for Emission {
             inflation: 0.01,
             seed: setting.seed,
         };
-        let (weights, stake) = scenario.start().map_err(failed)?;
+        let (weights, stake) = scenario.start().map_err(refused)?;
         let mut market = Market {
             config: Config { rule, inflation: 0.01, ..Config::default() },
             accrued: vec![0.0; stake.len()],
@@ -132,7 +132,7 @@ struct Market {
 
 impl Market {
     fn advance(&mut self, pay: Pay, at: usize) -> Result<(), ExperimentError> {
-        let after = epoch(&self.weights, &self.stake, None, &self.config).map_err(failed)?;
+        let after = epoch(&self.weights, &self.stake, None, &self.config).map_err(refused)?;
         match pay {
             Pay::Normalised => self.stake = after.stake,
             Pay::PerPeer { honest, cabal } => {
@@ -205,7 +205,7 @@ fn same_path(table: &Table) -> Finding {
             number(gaps.into_iter().fold(0.0, f64::max)),
             ends.join(", "),
         ),
-        verdict: verdict(gaps.into_iter().all(|gap| gap < 5e-3)),
+        verdict: Verdict::of(gaps.into_iter().all(|gap| gap < 5e-3)),
     }
 }
 
@@ -245,7 +245,7 @@ fn lazy(table: &Table) -> Finding {
              every epoch, where the honest emit every 20, and where the cabal never does: {}.",
             rules().map(|(rule, _)| say(rule)).join("; ")
         ),
-        verdict: verdict(gains),
+        verdict: Verdict::of(gains),
     }
 }
 

@@ -13,6 +13,8 @@
 
 use muster_mechanism::random::Stream;
 
+use crate::statistics::normalised;
+
 /// How the utility is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
@@ -56,9 +58,8 @@ impl Game {
         random: &mut Stream,
     ) -> (Self, Vec<f64>) {
         let mut share = || {
-            let values: Vec<f64> = (0..peers).map(|_| 1.0 - random.uniform()).collect();
-            let sum: f64 = values.iter().sum();
-            values.into_iter().map(|value| value / sum).collect::<Vec<f64>>()
+            let values = (0..peers).map(|_| 1.0 - random.uniform());
+            normalised(values.collect())
         };
         let stake = share();
         let weights: Vec<f64> = (0..peers).flat_map(|_| share()).collect();

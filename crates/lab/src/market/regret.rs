@@ -3,9 +3,11 @@
 use muster_mechanism::random::Stream;
 
 use super::game::{Game, Reading};
-use super::shared::{band, line, number, quick_or_full, seeded, verdict};
-use crate::experiment::{Experiment, ExperimentError, Finding, Report, Row, Setting, Table};
-use crate::figure::{Axis, Figure, Panel, Stroke};
+use super::shared::{number, seeded};
+use crate::experiment::{
+    Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Verdict,
+};
+use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::{mean, spreads};
 
 const PEERS: usize = 10;
@@ -39,7 +41,7 @@ impl Experiment for ZeroRegret {
     }
 
     fn cells(&self, setting: &Setting) -> usize {
-        quick_or_full(setting, 10, 100)
+        setting.scale.pick(10, 100)
     }
 
     fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
@@ -108,7 +110,7 @@ impl Experiment for ZeroRegret {
                 number(first),
                 number(last)
             ),
-            verdict: verdict(order > 0.9 && last < 1e-3),
+            verdict: Verdict::of(order > 0.9 && last < 1e-3),
         };
         let twice = at("regret_to_twice", small);
         let lengths = Finding {
@@ -121,7 +123,7 @@ impl Experiment for ZeroRegret {
                  only.",
                 number(twice)
             ),
-            verdict: verdict(twice < 0.01),
+            verdict: Verdict::of(twice < 0.01),
         };
         let (same, longer) = (relative("regret"), relative("regret_to_twice"));
         let (same_label, longer_label) = ("best step of the same length", "twice the step");
@@ -130,9 +132,9 @@ impl Experiment for ZeroRegret {
             x: Axis::logarithmic("length of the step (share of a row's weight)"),
             y: Axis::logarithmic("regret (share of what the step gains)").within(1e-12, 10.0),
             marks: vec![
-                band(same_label, &same),
-                line(same_label, &same, Stroke::Solid),
-                line(longer_label, &longer, Stroke::Dashed),
+                Mark::spread(same_label, &same),
+                Mark::medians(same_label, &same, Stroke::Solid),
+                Mark::medians(longer_label, &longer, Stroke::Dashed),
             ],
         };
         let figure = Figure {

@@ -3,10 +3,10 @@
 use muster_mechanism::market::{Config, Rule, Walk};
 
 use super::scenario::{Clipping, Graph, Leak, Ring, Scenario, inflation_for};
-use super::shared::{failed, number, quick_or_full, seeded, verdict};
+use super::shared::{number, seeded};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Value,
-    Verdict,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, Verdict,
+    refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel};
 use crate::statistics::{largest, mean};
@@ -84,11 +84,11 @@ fn grid(setting: &Setting) -> Grid {
         // Rounded, so that 0.05 is the same number in every grid.
         (0..count).map(|at| ((first + step * at as f64) * 1e6).round() / 1e6).collect()
     };
-    let (leaks, stakes) = match setting.scale {
-        Scale::Quick => (steps(0.0, 0.025, 5), steps(0.55, 0.15, 3)),
-        Scale::Full => (steps(0.0, 0.005, 21), steps(0.5, 0.025, 17)),
-    };
-    let (attacks, epochs) = quick_or_full(setting, (3, 10), (ATTACKS.len(), 80));
+    let (leaks, stakes) = setting.scale.pick(
+        (steps(0.0, 0.025, 5), steps(0.55, 0.15, 3)),
+        (steps(0.0, 0.005, 21), steps(0.5, 0.025, 17)),
+    );
+    let (attacks, epochs) = setting.scale.pick((3, 10), (ATTACKS.len(), 80));
     Grid { attacks, leaks, stakes, epochs }
 }
 
@@ -137,7 +137,7 @@ impl Experiment for RulesMap {
                 inflation: inflation_for(GROWTH, grid.epochs),
                 seed: setting.seed,
             };
-            let end = scenario.run().map_err(failed)?;
+            let end = scenario.run().map_err(refused)?;
             let mut row: Row = [rule_name, market, attack.name].map(Value::from).to_vec();
             row.extend([honest_stake, leak, end.share, end.stake].map(Value::from));
             Ok(row)
@@ -247,7 +247,7 @@ fn default_rule(scores: &[Score]) -> Finding {
     Finding {
         claim: "The network's default is the rule that the map supports.".to_owned(),
         measured,
-        verdict: verdict(best.zip(network).is_some_and(|(a, b)| a.rule == b.rule)),
+        verdict: Verdict::of(best.zip(network).is_some_and(|(a, b)| a.rule == b.rule)),
     }
 }
 

@@ -1,26 +1,6 @@
 //! What the experiments of this module share.
 
-use crate::experiment::{ExperimentError, Scale, Setting, Verdict};
-use crate::figure::{Mark, Stroke};
-use crate::statistics::Spread;
-
-/// One number for each scale.
-pub(super) fn quick_or_full<T>(setting: &Setting, quick: T, full: T) -> T {
-    match setting.scale {
-        Scale::Quick => quick,
-        Scale::Full => full,
-    }
-}
-
-/// What a mechanism refused.
-pub(super) fn failed(error: impl std::error::Error + Send + Sync + 'static) -> ExperimentError {
-    ExperimentError::Mechanism(Box::new(error))
-}
-
-/// Whether a claim holds.
-pub(super) fn verdict(holds: bool) -> Verdict {
-    if holds { Verdict::Agrees } else { Verdict::Differs }
-}
+use crate::experiment::Setting;
 
 /// The seed, as captions name it.
 pub(super) fn seeded(setting: &Setting) -> String {
@@ -40,16 +20,4 @@ pub(super) fn number(value: f64) -> String {
     } else {
         format!("{value:.2e}")
     }
-}
-
-/// A line through medians.
-pub(super) fn line(label: &str, spreads: &[Spread], stroke: Stroke) -> Mark {
-    let points = spreads.iter().map(|s| (s.x, s.median)).collect();
-    Mark::Line { label: label.to_owned(), points, stroke }
-}
-
-/// The area between the tenth and the ninetieth percentile.
-pub(super) fn band(label: &str, spreads: &[Spread]) -> Mark {
-    let points = spreads.iter().map(|s| (s.x, s.low, s.high)).collect();
-    Mark::Band { label: label.to_owned(), points }
 }

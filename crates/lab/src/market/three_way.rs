@@ -5,11 +5,11 @@ use muster_mechanism::market::{Config, Connectivity, Rule, Weights, epoch};
 use muster_mechanism::random::Stream;
 
 use super::cabal_network::{random_stake, random_weights};
-use super::shared::{band, failed, line, number, quick_or_full, seeded, verdict};
+use super::shared::{number, seeded};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Verdict,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Verdict, refused,
 };
-use crate::figure::{Axis, Figure, Panel, Stroke};
+use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::{mean, spreads};
 
 const SIDES: [(&str, f64); 3] = [("honest, 0.40", 0.40), ("0.35", 0.35), ("0.25", 0.25)];
@@ -69,7 +69,7 @@ impl Experiment for ThreeWay {
         let config = Config { rule, connectivity, learning_rate, gated, ..Config::default() };
         let mut rows = Vec::new();
         for at in 0..=EPOCHS {
-            let after = epoch(&weights, &stake, Some(&scaling), &config).map_err(failed)?;
+            let after = epoch(&weights, &stake, Some(&scaling), &config).map_err(refused)?;
             if at % EPOCHS_BETWEEN_ROWS == 0 {
                 let total: f64 = stake.iter().sum();
                 let mut row: Row = vec![name.into(), seed.into(), at.into(), after.loss.into()];
@@ -102,7 +102,7 @@ impl Experiment for ThreeWay {
 }
 
 fn seeds(setting: &Setting) -> usize {
-    quick_or_full(setting, 5, 20)
+    setting.scale.pick(5, 20)
 }
 
 fn market(random: &mut Stream) -> Result<(Weights, Vec<f64>), ExperimentError> {
@@ -119,7 +119,7 @@ fn market(random: &mut Stream) -> Result<(Weights, Vec<f64>), ExperimentError> {
         );
         stake.extend(random_stake(PEERS, share, random));
     }
-    Ok((Weights::from_triplets(stake.len(), triplets).map_err(failed)?, stake))
+    Ok((Weights::from_triplets(stake.len(), triplets).map_err(refused)?, stake))
 }
 
 fn sides(values: &[f64]) -> [f64; 3] {
@@ -163,7 +163,7 @@ fn starts(table: &Table) -> Finding {
             end.len(),
             number(mean(&end)),
         ),
-        verdict: verdict(won == end.len() && !end.is_empty()),
+        verdict: Verdict::of(won == end.len() && !end.is_empty()),
     }
 }
 
@@ -205,8 +205,8 @@ fn panel(variant: &str, table: &Table) -> Panel {
     for ((name, _), column) in SIDES.iter().zip(["first", "second", "third"]) {
         let points = of(table, variant).map(|r| (r.number("epoch"), r.number(column)));
         let spreads = spreads(points.collect::<Vec<_>>());
-        marks.push(band(name, &spreads));
-        marks.push(line(name, &spreads, Stroke::Solid));
+        marks.push(Mark::spread(*name, &spreads));
+        marks.push(Mark::medians(*name, &spreads, Stroke::Solid));
     }
     Panel {
         title: variant.to_owned(),

@@ -94,7 +94,7 @@ impl Experiment for TwoParty {
                 "{same} of the {lines} printed lines agree to the last digit; the largest \
                  difference is {farthest:e}."
             ),
-            verdict: if agrees { Verdict::Agrees } else { Verdict::Differs },
+            verdict: Verdict::of(agrees),
         };
         let points = table.records().map(|r| (r.number("block"), r.number("share"))).collect();
         let panel = Panel {

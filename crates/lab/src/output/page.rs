@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::{Document, OutputError, TableEntry};
-use crate::experiment::{Scale, Value, Verdict};
+use crate::experiment::{Value, Verdict};
 use crate::files::{FileError, write_whole};
 
 const STYLE: &str = include_str!("page.css");
@@ -247,10 +247,6 @@ fn footer(page: &mut String, document: &Document) {
         ),
     );
     if document.skipped.is_none() {
-        let scale = match document.scale {
-            Scale::Quick => "quick",
-            Scale::Full => "full",
-        };
         add(
             page,
             format_args!(
@@ -262,7 +258,7 @@ fn footer(page: &mut String, document: &Document) {
             1 => "one cell".to_owned(),
             count => format!("{count} cells"),
         };
-        add(page, format_args!("scale {scale}, {cells} · "));
+        add(page, format_args!("scale {}, {cells} · ", document.scale.name()));
     }
     add(
         page,

@@ -3,9 +3,9 @@
 use muster_mechanism::presence::Outcome;
 use muster_mechanism::random::Stream;
 
-use super::games::{Null, Parts, deadlines};
+use super::games::{Null, Parts, deadlines, gain_headcount_known, landmarks, numbers};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Report, Row, Scale, Setting, Table, Value, Verdict,
+    Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Value, Verdict,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::{largest, quantile};
@@ -13,7 +13,8 @@ use crate::statistics::{largest, quantile};
 /// Welfare at T° and T* over random games.
 pub struct BestDeadline;
 
-const BLOCK: usize = 50;
+/// Games in one cell.
+const GAMES: usize = 50;
 const GRID: usize = 400;
 
 impl Experiment for BestDeadline {
@@ -43,14 +44,11 @@ impl Experiment for BestDeadline {
     }
 
     fn cells(&self, setting: &Setting) -> usize {
-        match setting.scale {
-            Scale::Quick => 20,
-            Scale::Full => 200,
-        }
+        setting.scale.pick(20, 200)
     }
 
     fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        (index * BLOCK..(index + 1) * BLOCK).map(|number| row(setting, number)).collect()
+        numbers(index, GAMES).map(|number| row(setting, number)).collect()
     }
 
     fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
@@ -72,9 +70,6 @@ fn row(setting: &Setting, number: usize) -> Result<Row, ExperimentError> {
     let grid = deadlines(1e-3 * best.get(), 1e2 * maximum.get(), GRID)?;
     let on_grid = largest(grid.into_iter().map(|deadline| game.welfare(deadline) - null));
     let headcount = game.headcount();
-    let known = headcount.iter().enumerate().map(|(at, r)| {
-        r * game.payoff_given_headcount(at + 1).map_or(0.0, |value| (value - null).max(0.0))
-    });
     // What a solution that arrives exactly at T° is worth: its density over headcounts is
     // r[k] k exp(-lambda k T).
     let (mut above, mut below) = (0.0, 0.0);
@@ -91,7 +86,7 @@ fn row(setting: &Setting, number: usize) -> Result<Row, ExperimentError> {
         Value::from(game.welfare(best) - null),
         Value::from(game.welfare(maximum) - null),
         Value::from(on_grid),
-        Value::from(known.sum::<f64>()),
+        Value::from(gain_headcount_known(&game)),
         Value::from(above / below),
     ])
 }
@@ -110,7 +105,6 @@ fn findings(table: &Table) -> Vec<Finding> {
         at_best.iter().zip(&on_grid).filter(|&(best, other)| *best >= other - 1e-12).count();
     let rest = largest(at_max.iter().zip(&at_best).map(|(a, b)| a.abs() / b));
     let worth = largest(column("solution_at_best_minus_null").iter().map(|value| value.abs()));
-    let answered = |holds| if holds { Verdict::Answered } else { Verdict::Differs };
     vec![
         Finding {
             claim: "Which deadline is best? (open) The root T° of sum_k r[k] k exp(-lambda k T) \
@@ -120,7 +114,7 @@ fn findings(table: &Table) -> Vec<Finding> {
                 "No deadline of {GRID} has higher welfare in {highest} of {games} games; a \
                  solution exactly at T° is worth W* within {worth:.1e}."
             ),
-            verdict: answered(highest == games && games > 0 && worth < 1e-9),
+            verdict: Verdict::answered_if(highest == games && games > 0 && worth < 1e-9),
         },
         Finding {
             claim: "The optimal T lies below T* (Discussion).".to_owned(),
@@ -131,7 +125,7 @@ fn findings(table: &Table) -> Vec<Finding> {
                 quantile(&ratio, 0.25),
                 quantile(&ratio, 0.75)
             ),
-            verdict: if shorter == games && games > 0 { Verdict::Agrees } else { Verdict::Differs },
+            verdict: Verdict::of(shorter == games && games > 0),
         },
         Finding {
             claim: "What is the largest deadline T* worth? (open)".to_owned(),
@@ -139,7 +133,7 @@ fn findings(table: &Table) -> Vec<Finding> {
                 "Nothing: acting is then worth W* exactly. Its gain over staying is at most \
                  {rest:.1e} of that at T°."
             ),
-            verdict: answered(rest < 1e-6),
+            verdict: Verdict::answered_if(rest < 1e-6),
         },
         Finding {
             claim: "How much of the value of knowing the headcount does one solution give? (open)"
@@ -150,7 +144,9 @@ fn findings(table: &Table) -> Vec<Finding> {
                 100.0 * quantile(&share, 0.25),
                 100.0 * quantile(&share, 0.75)
             ),
-            verdict: answered(share.iter().all(|share| (0.0..=1.0 + 1e-9).contains(share))),
+            verdict: Verdict::answered_if(
+                share.iter().all(|share| (0.0..=1.0 + 1e-9).contains(share)),
+            ),
         },
     ]
 }
@@ -159,18 +155,12 @@ fn figure(setting: &Setting, table: &Table) -> Result<Figure, ExperimentError> {
     let game = Parts::example()?.game()?;
     let curve = deadlines(0.1, 2000.0, 300)?.into_iter();
     let curve = curve.map(|deadline| (deadline.get(), game.welfare(deadline)));
-    let mut marks = vec![
-        Mark::Line {
-            label: "welfare U(T)".to_owned(),
-            points: curve.collect(),
-            stroke: Stroke::Solid,
-        },
-        Mark::Horizontal { label: "W*".to_owned(), y: game.payoffs().null() },
-    ];
-    if let Outcome::Deadline { maximum, best, .. } = game.solve() {
-        marks.push(Mark::Vertical { label: "T*, largest".to_owned(), x: maximum.get() });
-        marks.push(Mark::Vertical { label: "T°, best".to_owned(), x: best.get() });
-    }
+    let mut marks = vec![Mark::Line {
+        label: "welfare U(T)".to_owned(),
+        points: curve.collect(),
+        stroke: Stroke::Solid,
+    }];
+    marks.extend(landmarks(&game));
     let ratios = table
         .records()
         .map(|row| row.number("deadline_best_seconds") / row.number("deadline_max_seconds"));

@@ -2,7 +2,7 @@
 
 use muster_mechanism::presence::{Game, Outcome};
 
-use super::games::{Parts, deadlines};
+use super::games::{Parts, deadlines, landmarks};
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Value, Verdict,
 };
@@ -60,14 +60,13 @@ impl Experiment for Figure1 {
         let inside = curve.iter().all(|&(_, payoff)| infinity < payoff && payoff < zero);
         let ends = [curve.first(), curve.last()].map(|end| end.map_or(f64::NAN, |end| end.1));
         let near = |a: f64, b: f64| (a - b).abs() < 0.01 * (zero - infinity);
-        let verdict = |holds| if holds { Verdict::Agrees } else { Verdict::Differs };
         let mut findings = vec![
             Finding {
                 claim: "E_T W falls strictly as the deadline T grows (Proposition 1).".to_owned(),
                 measured: format!(
                     "It falls in {falls} of {steps} steps between 0.05 s and 2000 s."
                 ),
-                verdict: verdict(falls == steps && steps > 0),
+                verdict: Verdict::of(falls == steps && steps > 0),
             },
             Finding {
                 claim: "It falls from E_0 W to E_inf W (Figure 1).".to_owned(),
@@ -76,7 +75,7 @@ impl Experiment for Figure1 {
                      {infinity:.4}.",
                     ends[0], ends[1]
                 ),
-                verdict: verdict(inside && near(ends[0], zero) && near(ends[1], infinity)),
+                verdict: Verdict::of(inside && near(ends[0], zero) && near(ends[1], infinity)),
             },
         ];
         if let Outcome::Deadline { maximum, solved_probability_at_max, .. } = game.solve() {
@@ -92,7 +91,7 @@ impl Experiment for Figure1 {
                     "{crossings} crossing; T* = {maximum:.3} s, by when the puzzle is solved with \
                      probability {solved_probability_at_max:.4}."
                 ),
-                verdict: verdict(crossings == 1 && between),
+                verdict: Verdict::of(crossings == 1 && between),
             });
         }
         Ok(Report { findings, figures: vec![figure(&game, table)], tables: Vec::new() })
@@ -108,14 +107,8 @@ fn figure(game: &Game, table: &Table) -> Figure {
             .collect(),
         stroke: Stroke::Solid,
     };
-    let mut marks = vec![
-        line("E_T W", "payoff"),
-        Mark::Horizontal { label: "W*".to_owned(), y: game.payoffs().null() },
-    ];
-    if let Outcome::Deadline { maximum, best, .. } = game.solve() {
-        marks.push(Mark::Vertical { label: "T*, largest".to_owned(), x: maximum.get() });
-        marks.push(Mark::Vertical { label: "T°, best".to_owned(), x: best.get() });
-    }
+    let mut marks = vec![line("E_T W", "payoff")];
+    marks.extend(landmarks(game));
     let time = || Axis::logarithmic("deadline T (s)");
     let caption = "1 to 30 players (most likely 10), 0 to 10 malicious units (most likely 3), \
                    W(i) = i/10, W* = 1.25, 0.01 solutions a second and machine.";

@@ -1,14 +1,13 @@
 //! Games of presence drawn at random, the example that figures show, and small statistics.
 
-use muster_mechanism::presence::{Beliefs, Game, Payoffs, PresenceError, Rate, Seconds};
+use std::ops::Range;
+
+use muster_mechanism::presence::{Beliefs, Game, Outcome, Payoffs, Rate, Seconds};
 use muster_mechanism::random::Stream;
 
-use crate::experiment::ExperimentError;
-
-/// A refusal of the mechanism.
-pub fn refused(error: PresenceError) -> ExperimentError {
-    ExperimentError::Mechanism(Box::new(error))
-}
+use crate::experiment::{ExperimentError, Setting, refused};
+use crate::figure::Mark;
+use crate::statistics::normalised;
 
 /// Where `W*` lies.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,13 +52,17 @@ impl Parts {
         Ok(Self { payoffs, ..parts })
     }
 
+    /// The example for number 0, otherwise a random game that a deadline decides.
+    pub fn numbered(setting: &Setting, number: usize) -> Result<Self, ExperimentError> {
+        match number {
+            0 => Self::example(),
+            _ => Self::random(&mut Stream::new(setting.seed, number as u64), Null::Between),
+        }
+    }
+
     /// Most likely few players and some malicious units; acting pays from about half of the
     /// largest number on.
     pub fn example() -> Result<Self, ExperimentError> {
-        let normalised = |weights: Vec<f64>| {
-            let total: f64 = weights.iter().sum();
-            weights.into_iter().map(|weight| weight / total).collect::<Vec<_>>()
-        };
         let bell = |middle: f64, spread: f64| {
             move |at: usize| {
                 let distance = (at as f64 - middle) / spread;
@@ -84,10 +87,6 @@ impl Parts {
 }
 
 fn random_beliefs(stream: &mut Stream) -> Result<Beliefs, ExperimentError> {
-    let normalised = |weights: Vec<f64>| {
-        let total: f64 = weights.iter().sum();
-        weights.into_iter().map(|weight| weight / total).collect::<Vec<_>>()
-    };
     let m = 2 + stream.below(11) as usize;
     let shape = if stream.uniform() < 0.5 { 0.5 } else { 2.0 };
     let players = normalised((0..m).map(|_| 1e-6 + stream.gamma(shape)).collect());
@@ -108,6 +107,38 @@ fn random_payoffs(stream: &mut Stream, players: usize) -> Vec<f64> {
         payoff
     };
     (0..players).map(|_| step()).collect()
+}
+
+/// The numbers of the random games in a cell, where each cell has so many.
+pub fn numbers(cell: usize, games: usize) -> Range<usize> {
+    cell * games..(cell + 1) * games
+}
+
+/// What knowing the headcount would gain over `W*`: `sum_k r[k] max(V(k) - W*, 0)`.
+pub fn gain_headcount_known(game: &Game) -> f64 {
+    let null = game.payoffs().null();
+    let gains = game.headcount().into_iter().enumerate().map(|(at, r)| {
+        r * game.payoff_given_headcount(at + 1).map_or(0.0, |value| (value - null).max(0.0))
+    });
+    gains.sum()
+}
+
+/// The lines at `W*`, `T*` and `T°`.
+pub fn landmarks(game: &Game) -> Vec<Mark> {
+    let mut marks = vec![Mark::Horizontal { label: "W*".to_owned(), y: game.payoffs().null() }];
+    if let Outcome::Deadline { maximum, best, .. } = game.solve() {
+        marks.push(Mark::Vertical { label: "T*, largest".to_owned(), x: maximum.get() });
+        marks.push(Mark::Vertical { label: "T°, best".to_owned(), x: best.get() });
+    }
+    marks
+}
+
+/// The number of solutions asked for, as legends name it.
+pub fn solutions_asked(solutions: u32) -> String {
+    match solutions {
+        1 => "1 solution".to_owned(),
+        more => format!("{more} solutions"),
+    }
 }
 
 /// `count` deadlines from `low` to `high`, evenly spaced on a logarithmic axis.

@@ -4,10 +4,10 @@
 use muster_mechanism::presence::{JointBeliefs, Payoffs, PresenceError, Rate};
 use muster_mechanism::random::Stream;
 
-use super::games::{deadlines, refused};
+use super::games::deadlines;
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Value,
-    Verdict,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, Verdict,
+    refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 
@@ -40,10 +40,7 @@ impl Experiment for Joint {
     }
 
     fn cells(&self, setting: &Setting) -> usize {
-        match setting.scale {
-            Scale::Quick => 10,
-            Scale::Full => 100,
-        }
+        setting.scale.pick(10, 100)
     }
 
     fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
@@ -182,7 +179,6 @@ fn findings(table: &Table) -> Vec<Finding> {
         };
         100.0 * share(table, of, "refused")
     };
-    let verdict = |holds| if holds { Verdict::Agrees } else { Verdict::Differs };
     vec![
         Finding {
             claim:
@@ -190,7 +186,7 @@ fn findings(table: &Table) -> Vec<Finding> {
                     the joint belief (after Lemma 1)."
                     .to_owned(),
             measured: format!("It falls in {falling} of {accepted} accepted beliefs."),
-            verdict: verdict(accepted > 0 && falling == accepted),
+            verdict: Verdict::of(accepted > 0 && falling == accepted),
         },
         Finding {
             claim: "A belief without dominance must be refused, not run.".to_owned(),
@@ -198,7 +194,7 @@ fn findings(table: &Table) -> Vec<Finding> {
                 "The mechanism's answer is that of the definition in {right} of {all} beliefs; \
                  {refused} are refused, of which {misled} have a rising stretch for W(i) = i."
             ),
-            verdict: verdict(right == all && refused > 0),
+            verdict: Verdict::of(right == all && refused > 0),
         },
         Finding {
             claim: "How much dependence does it bear? (open)".to_owned(),
@@ -212,7 +208,7 @@ fn findings(table: &Table) -> Vec<Finding> {
                 smooth(0.1),
                 smooth(0.5)
             ),
-            verdict: if smooth(0.0) < smooth(0.5) { Verdict::Answered } else { Verdict::Differs },
+            verdict: Verdict::answered_if(smooth(0.0) < smooth(0.5)),
         },
     ]
 }

@@ -3,9 +3,9 @@
 use muster_mechanism::presence::Seconds;
 use muster_mechanism::random::Stream;
 
-use super::games::{Null, Parts, deadlines, deviation_allowed, refused};
+use super::games::{Parts, deadlines, deviation_allowed};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Report, Row, Scale, Setting, Table, Value, Verdict,
+    Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Value, Verdict, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::largest;
@@ -46,21 +46,12 @@ impl Experiment for Prize {
 
     /// The first is the example that is drawn.
     fn cells(&self, setting: &Setting) -> usize {
-        match setting.scale {
-            Scale::Quick => 13,
-            Scale::Full => 101,
-        }
+        setting.scale.pick(13, 101)
     }
 
     fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let parts = match index {
-            0 => Parts::example()?,
-            _ => Parts::random(&mut Stream::new(setting.seed, index as u64), Null::Between)?,
-        };
-        let draws = match setting.scale {
-            Scale::Quick => 40_000,
-            Scale::Full => 1_000_000,
-        };
+        let parts = Parts::numbered(setting, index)?;
+        let draws = setting.scale.pick(40_000, 1_000_000);
         let game = parts.game()?;
         let mut rows = Vec::new();
         for (at, share) in DEADLINES.into_iter().enumerate() {
@@ -96,23 +87,14 @@ impl Experiment for Prize {
 fn races_won(parts: &Parts, deadline: f64, draws: usize, stream: &mut Stream) -> f64 {
     let mut won = 0_usize;
     for _ in 0..draws {
-        let others =
-            drawn(parts.beliefs.players(), stream) + drawn(parts.beliefs.malicious(), stream);
+        // Among players, index 0 is being alone.
+        let players = stream.index(parts.beliefs.players());
+        let others = players + stream.index(parts.beliefs.malicious());
         let mine = stream.exponential() / parts.rate;
         let earlier = (0..others).any(|_| stream.exponential() / parts.rate < mine);
         won += usize::from(!earlier && mine <= deadline);
     }
     won as f64 / draws as f64
-}
-
-/// An index with these probabilities. Among players, index 0 is being alone.
-fn drawn(probabilities: &[f64], stream: &mut Stream) -> usize {
-    let mut rest = stream.uniform();
-    let found = probabilities.iter().position(|p| {
-        rest -= p;
-        rest < 0.0
-    });
-    found.unwrap_or(probabilities.len() - 1)
 }
 
 /// `sum_ij p[i] q[j] (1 - exp(-lambda k T)) / k`, term by term.
@@ -140,7 +122,6 @@ fn findings(table: &Table) -> Vec<Finding> {
         .map(|row| row.number("profit_at_prize_simulated") / row.number("profit_standard_error"));
     let worst = largest(deviations.map(f64::abs));
     let allowed = deviation_allowed(count);
-    let answered = |holds| if holds { Verdict::Answered } else { Verdict::Differs };
     let example = table.records().filter(|row| row.number("game") == 0.0);
     let prizes = example.map(|row| format!("{:.2}", row.number("prize"))).collect::<Vec<_>>();
     vec![
@@ -152,12 +133,12 @@ fn findings(table: &Table) -> Vec<Finding> {
                 "At that prize the profit of a worker in {count} simulations is zero within chance: \
                  the largest deviation is {worst:.2} standard errors (chance allows {allowed:.2})."
             ),
-            verdict: answered(count > 0 && worst < allowed),
+            verdict: Verdict::answered_if(count > 0 && worst < allowed),
         },
         Finding {
             claim: "Is our integral as exact as the sum over all headcounts?".to_owned(),
             measured: format!("The largest relative difference is {error:.1e}."),
-            verdict: answered(error < 1e-11),
+            verdict: Verdict::answered_if(error < 1e-11),
         },
         Finding {
             claim: "What does a shorter deadline do to it? (open)".to_owned(),
@@ -166,7 +147,7 @@ fn findings(table: &Table) -> Vec<Finding> {
                  times of one machine and without one.",
                 prizes.join(", ")
             ),
-            verdict: answered(rises(table)),
+            verdict: Verdict::answered_if(rises(table)),
         },
     ]
 }

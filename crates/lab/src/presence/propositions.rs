@@ -4,9 +4,10 @@
 use muster_mechanism::presence::{Outcome, Seconds};
 use muster_mechanism::random::Stream;
 
-use super::games::{Null, Parts, deadlines, payoff_by_definition, refused};
+use super::games::{Null, Parts, deadlines, numbers, payoff_by_definition};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Report, Row, Scale, Setting, Table, Value, Verdict,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, Verdict,
+    refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::largest;
@@ -15,7 +16,7 @@ use crate::statistics::largest;
 pub struct Propositions;
 
 /// Games in one cell.
-const BLOCK: usize = 50;
+const GAMES: usize = 50;
 /// Deadlines at which a game is looked at.
 const GRID: usize = 200;
 /// Games whose curves are drawn.
@@ -68,14 +69,11 @@ impl Experiment for Propositions {
     }
 
     fn cells(&self, setting: &Setting) -> usize {
-        match setting.scale {
-            Scale::Quick => 20,
-            Scale::Full => 400,
-        }
+        setting.scale.pick(20, 400)
     }
 
     fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        (index * BLOCK..(index + 1) * BLOCK).map(|number| row(setting, number)).collect()
+        numbers(index, GAMES).map(|number| row(setting, number)).collect()
     }
 
     fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
@@ -146,12 +144,9 @@ fn misjudged(parts: &Parts, maximum: f64) -> Result<usize, ExperimentError> {
 }
 
 fn findings(table: &Table) -> Vec<Finding> {
-    let verdict = |holds| if holds { Verdict::Agrees } else { Verdict::Differs };
     let games = table.rows.len();
     let with = |outcome: &str| table.records().filter(|row| row.text("outcome") == outcome).count();
-    let count = |holds: &dyn Fn(&crate::experiment::Record) -> bool| {
-        table.records().filter(|row| holds(row)).count()
-    };
+    let count = |holds: &dyn Fn(&Record) -> bool| table.records().filter(|row| holds(row)).count();
     let decided = with("deadline");
     let falling = count(&|row| row.number("steps_not_falling") == 0.0);
     let one = count(&|row| row.text("outcome") == "deadline" && row.number("crossings") == 1.0);
@@ -173,7 +168,7 @@ fn findings(table: &Table) -> Vec<Finding> {
         Finding {
             claim: "E_T W falls strictly in T (Proposition 1).".to_owned(),
             measured: format!("In {falling} of {games} random games, over {GRID} deadlines each."),
-            verdict: verdict(falling == games && games > 0),
+            verdict: Verdict::of(falling == games && games > 0),
         },
         Finding {
             claim: "If E_inf < W* < E_0, one T* solves E_T W = W* (Section III).".to_owned(),
@@ -181,7 +176,7 @@ fn findings(table: &Table) -> Vec<Finding> {
                 "One crossing in {one} of {decided} such games; at T* the two differ by at most \
                  {residual:.1e} of E_0 - E_inf."
             ),
-            verdict: verdict(one == decided && decided > 0 && residual < 1e-9),
+            verdict: Verdict::of(one == decided && decided > 0 && residual < 1e-9),
         },
         Finding {
             claim: "Acting upon a solution is an equilibrium if and only if T <= T* \
@@ -191,7 +186,7 @@ fn findings(table: &Table) -> Vec<Finding> {
                 "The gain of deviating, at twelve deadlines from T*/1,000,000 to 10 T*, has the \
                  sign that this asks for in {right} of {decided} games."
             ),
-            verdict: verdict(right == decided && decided > 0),
+            verdict: Verdict::of(right == decided && decided > 0),
         },
         Finding {
             claim: "W* >= E_0: coordination is impossible; W* <= E_inf: no puzzle is needed \
@@ -203,13 +198,13 @@ fn findings(table: &Table) -> Vec<Finding> {
                 with("impossible"),
                 with("unneeded")
             ),
-            verdict: verdict(others == games && with("impossible") > 0 && with("unneeded") > 0),
+            verdict: Verdict::of(others == games && with("impossible") > 0 && with("unneeded") > 0),
         },
         Finding {
             claim: "Is our E_T W in O(m + n) steps as exact as the definition's double sum?"
                 .to_owned(),
             measured: format!("The largest relative difference is {error:.1e}."),
-            verdict: if error < 1e-11 { Verdict::Answered } else { Verdict::Differs },
+            verdict: Verdict::answered_if(error < 1e-11),
         },
     ]
 }

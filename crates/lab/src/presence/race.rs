@@ -3,10 +3,10 @@
 use muster_mechanism::presence::{Game, RaceSettings, Seconds};
 use muster_mechanism::random::Stream;
 
-use super::games::{Null, Parts, deviation_allowed, refused};
+use super::games::{Parts, deadlines, deviation_allowed, solutions_asked};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Value,
-    Verdict,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, Verdict,
+    refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::largest;
@@ -49,21 +49,12 @@ impl Experiment for Race {
 
     /// The first is the example that is drawn.
     fn cells(&self, setting: &Setting) -> usize {
-        match setting.scale {
-            Scale::Quick => 9,
-            Scale::Full => 101,
-        }
+        setting.scale.pick(9, 101)
     }
 
     fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let parts = match index {
-            0 => Parts::example()?,
-            _ => Parts::random(&mut Stream::new(setting.seed, index as u64), Null::Between)?,
-        };
-        let draws = match setting.scale {
-            Scale::Quick => 100_000,
-            Scale::Full => 1_000_000,
-        };
+        let parts = Parts::numbered(setting, index)?;
+        let draws = setting.scale.pick(100_000, 1_000_000);
         let mut rows = Vec::new();
         for solutions in SOLUTIONS {
             let game = parts.game()?.with_solutions(solutions).map_err(refused)?;
@@ -142,7 +133,7 @@ fn finding(what: &str, deviations: &[f64]) -> Finding {
             "{count} simulations; the largest deviation is {worst:.2} standard errors (chance \
              allows {allowed:.2}), the mean square {square:.3} (chance allows 1 ± {spread:.2})."
         ),
-        verdict: if holds { Verdict::Agrees } else { Verdict::Differs },
+        verdict: Verdict::of(holds),
     }
 }
 
@@ -150,17 +141,14 @@ fn figure(table: &Table, deviations: &[f64]) -> Result<Figure, ExperimentError> 
     let mut marks = Vec::new();
     let parts = Parts::example()?;
     for solutions in SOLUTIONS {
-        let label = match solutions {
-            1 => "1 solution".to_owned(),
-            more => format!("{more} solutions"),
-        };
+        let label = solutions_asked(solutions);
         let game = parts.game()?.with_solutions(solutions).map_err(refused)?;
         let rows = table.records().filter(enough).filter(|row| {
             row.number("game") == 0.0 && row.number("solutions") == f64::from(solutions)
         });
         let points =
             rows.map(|row| (row.number("deadline_seconds"), row.number("payoff_simulated")));
-        let curve = super::games::deadlines(0.3, 1000.0, 200)?.into_iter();
+        let curve = deadlines(0.3, 1000.0, 200)?.into_iter();
         let curve = curve.map(|deadline| (deadline.get(), game.payoff_at(deadline)));
         marks.push(Mark::Line {
             label: label.clone(),

@@ -3,10 +3,10 @@
 use muster_mechanism::presence::{RaceSettings, RateBelief, Seconds, UnequalGame};
 use muster_mechanism::random::Stream;
 
-use super::games::{Null, Parts, deadlines, deviation_allowed, refused};
+use super::games::{Null, Parts, deadlines, deviation_allowed, numbers};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Value,
-    Verdict,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, Verdict,
+    refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::{largest, quantile};
@@ -20,7 +20,8 @@ const WHOSE: [&str; 2] = ["players", "malicious"];
 const RATIOS: [f64; 6] = [1.0, 2.0, 10.0, 100.0, 1000.0, 10_000.0];
 /// The share of fast machines.
 const FAST: f64 = 0.1;
-const BLOCK: usize = 5;
+/// Games in one cell.
+const GAMES: usize = 5;
 const GRID: usize = 240;
 
 impl Experiment for Rates {
@@ -50,15 +51,12 @@ impl Experiment for Rates {
     }
 
     fn cells(&self, setting: &Setting) -> usize {
-        match setting.scale {
-            Scale::Quick => 12,
-            Scale::Full => 200,
-        }
+        setting.scale.pick(12, 200)
     }
 
     fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
         let mut rows = Vec::new();
-        for number in index * BLOCK..(index + 1) * BLOCK {
+        for number in numbers(index, GAMES) {
             let mut stream = Stream::new(setting.seed, number as u64);
             let parts = Parts::random(&mut stream, Null::Between)?;
             for whose in WHOSE {
@@ -180,7 +178,7 @@ fn findings(table: &Table) -> Vec<Finding> {
                 percent(rising("players", 100.0)),
                 percent(rising("players", 10_000.0)),
             ),
-            verdict: if monotone { Verdict::Agrees } else { Verdict::Differs },
+            verdict: Verdict::of(monotone),
         },
         Finding {
             claim: "Is the largest deadline still one number? (open)".to_owned(),
@@ -199,11 +197,7 @@ fn findings(table: &Table) -> Vec<Finding> {
                  standard errors (chance allows {allowed:.2}).",
                 deviations.len()
             ),
-            verdict: if difference < 1e-9 && off < allowed {
-                Verdict::Agrees
-            } else {
-                Verdict::Differs
-            },
+            verdict: Verdict::of(difference < 1e-9 && off < allowed),
         },
     ]
 }
@@ -243,8 +237,6 @@ fn figure(setting: &Setting, table: &Table) -> Result<Figure, ExperimentError> {
     }
     curves.push(Mark::Horizontal { label: "W*".to_owned(), y: parts.payoffs.null() });
     let ratio = || Axis::logarithmic("fast rate / slow rate");
-    let panel =
-        |title: &str, x: Axis, y: Axis, marks| Panel { title: title.to_owned(), x, y, marks };
     Ok(Figure {
         name: "unequal-rates".to_owned(),
         caption: format!(
@@ -253,19 +245,19 @@ fn figure(setting: &Setting, table: &Table) -> Result<Figure, ExperimentError> {
             setting.seed
         ),
         panels: vec![
-            panel(
+            Panel::new(
                 "Expected payoff once solved",
                 Axis::logarithmic("deadline T (s)"),
                 Axis::linear("expected payoff"),
                 curves,
             ),
-            panel(
+            Panel::new(
                 "Games in which it rises somewhere",
                 ratio(),
                 Axis::linear("share of games").within(0.0, 1.0),
                 sides(|whose, ratio| share_of(table, whose, ratio, |_, steps| steps > 0.0)),
             ),
-            panel(
+            Panel::new(
                 "Last deadline against that of equal machines",
                 ratio(),
                 Axis::linear("T* / T* of equal (median)"),

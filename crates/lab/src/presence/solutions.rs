@@ -3,10 +3,10 @@
 use muster_mechanism::presence::Outcome;
 use muster_mechanism::random::Stream;
 
-use super::games::{Null, Parts, deadlines, refused};
+use super::games::{Null, Parts, deadlines, gain_headcount_known, numbers, solutions_asked};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Value,
-    Verdict,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, Verdict,
+    refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::quantile;
@@ -15,7 +15,8 @@ use crate::statistics::quantile;
 pub struct Solutions;
 
 const SOLUTIONS: [u32; 6] = [1, 2, 4, 8, 16, 32];
-const BLOCK: usize = 10;
+/// Games in one cell.
+const GAMES: usize = 10;
 
 impl Experiment for Solutions {
     fn name(&self) -> &'static str {
@@ -44,16 +45,13 @@ impl Experiment for Solutions {
     }
 
     fn cells(&self, setting: &Setting) -> usize {
-        match setting.scale {
-            Scale::Quick => 20,
-            Scale::Full => 200,
-        }
+        setting.scale.pick(20, 200)
     }
 
     /// Of ten games, three are impossible with one solution.
     fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
         let mut rows = Vec::new();
-        for number in index * BLOCK..(index + 1) * BLOCK {
+        for number in numbers(index, GAMES) {
             let null = if number % 10 < 3 { Null::Above } else { Null::Between };
             let parts = Parts::random(&mut Stream::new(setting.seed, number as u64), null)?;
             for solutions in SOLUTIONS {
@@ -75,11 +73,6 @@ impl Experiment for Solutions {
 fn row(parts: &Parts, number: usize, solutions: u32) -> Result<Row, ExperimentError> {
     let game = parts.game()?.with_solutions(solutions).map_err(refused)?;
     let null = game.payoffs().null();
-    let headcount = game.headcount();
-    let known = headcount.iter().enumerate().map(|(at, r)| {
-        r * game.payoff_given_headcount(at + 1).map_or(0.0, |value| (value - null).max(0.0))
-    });
-    let known: f64 = known.sum();
     let (outcome, best, maximum) = match game.solve() {
         Outcome::Impossible => ("impossible", None, None),
         Outcome::Unneeded { best } => ("unneeded", Some(best), None),
@@ -93,11 +86,11 @@ fn row(parts: &Parts, number: usize, solutions: u32) -> Result<Row, ExperimentEr
         Value::from(best.map_or(f64::NAN, |best| best.get())),
         Value::from(maximum.map_or(f64::NAN, |maximum| maximum.get())),
         Value::from(best.map_or(0.0, |best| game.welfare(best) - null)),
-        Value::from(known),
+        Value::from(gain_headcount_known(&game)),
     ])
 }
 
-/// Games of one number of solutions in which acting is ever worthwhile.
+/// The rows of one number of solutions.
 fn of(table: &Table, solutions: u32) -> impl Iterator<Item = Record<'_>> {
     table.records().filter(move |row| row.number("solutions") == f64::from(solutions))
 }
@@ -124,7 +117,6 @@ fn findings(table: &Table) -> Vec<Finding> {
     });
     let (rising, before) = (rising.count(), impossible(table, 1));
     let after = impossible(table, SOLUTIONS[SOLUTIONS.len() - 1]);
-    let answered = |holds| if holds { Verdict::Answered } else { Verdict::Differs };
     let [first, .., last] = medians;
     vec![
         Finding {
@@ -137,14 +129,14 @@ fn findings(table: &Table) -> Vec<Finding> {
                 percent(medians[2]),
                 percent(last)
             ),
-            verdict: answered(games > 0 && last > first && rising == games),
+            verdict: Verdict::answered_if(games > 0 && last > first && rising == games),
         },
         Finding {
             claim: "Can it make coordination possible where one solution cannot? (open)".to_owned(),
             measured: format!(
                 "Of {before} games that are impossible with one solution, {after} are so with 32."
             ),
-            verdict: answered(before > 0 && after < before),
+            verdict: Verdict::answered_if(before > 0 && after < before),
         },
     ]
 }
@@ -171,8 +163,7 @@ fn figure(setting: &Setting, table: &Table) -> Result<Figure, ExperimentError> {
             // In mean times between solutions, so that curves can be compared.
             (deadline.get() / time, game.welfare(deadline))
         });
-        let label =
-            if solutions == 1 { "1 solution".into() } else { format!("{solutions} solutions") };
+        let label = solutions_asked(solutions);
         let points = curve.collect();
         welfare.push(Mark::Line { label, points, stroke: Stroke::Solid });
     }

@@ -3,9 +3,9 @@
 use muster_mechanism::random::Stream;
 use muster_mechanism::reputation::{Profile, equilibrium};
 
-use super::{answer, claim, distance, medians, refused, simplex, uniform};
+use super::{answer, claim, distance, medians, simplex, uniform};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Report, Row, Scale, Setting, Table, Value,
+    Experiment, ExperimentError, Finding, Report, Row, Scale, Setting, Table, Value, refused,
 };
 use crate::figure::{Axis, Figure, Panel};
 use crate::statistics::{largest, mean};
@@ -24,10 +24,7 @@ const LIARS: [usize; 5] = [1, 4, 10, 20, 30];
 const TRIES: usize = 200;
 
 fn repetitions(scale: Scale) -> usize {
-    match scale {
-        Scale::Quick => 5,
-        Scale::Full => 40,
-    }
+    scale.pick(5, 40)
 }
 
 impl Experiment for Audit {

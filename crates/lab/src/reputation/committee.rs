@@ -5,9 +5,9 @@ use muster_mechanism::reputation::{
     Misinformation, RankSettings, committee_size, honest_majority, lottery, top_committee,
 };
 
-use super::{answer, claim, positive_medians, refused, uniform};
+use super::{answer, claim, positive_medians, uniform};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel};
 use crate::statistics::{largest, mean};
@@ -33,10 +33,10 @@ struct Repetitions {
 }
 
 fn repetitions(scale: Scale) -> Repetitions {
-    match scale {
-        Scale::Quick => Repetitions { truths: 3, lotteries: 50, samples: 2000 },
-        Scale::Full => Repetitions { truths: 20, lotteries: 400, samples: 20_000 },
-    }
+    scale.pick(
+        Repetitions { truths: 3, lotteries: 50, samples: 2000 },
+        Repetitions { truths: 20, lotteries: 400, samples: 20_000 },
+    )
 }
 
 impl Experiment for Committee {

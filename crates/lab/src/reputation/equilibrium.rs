@@ -3,9 +3,9 @@
 use muster_mechanism::random::Stream;
 use muster_mechanism::reputation::{EndorsementGraph, Profile, RankSettings, equilibrium};
 
-use super::{answer, claim, distance, positive_medians, refused, simplex, uniform};
+use super::{answer, claim, distance, positive_medians, simplex, uniform};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Panel};
 use crate::statistics::{largest, quantile, smallest};
@@ -23,10 +23,8 @@ const REACHED: f64 = 1e-9;
 const ARRIVED: f64 = 1e-12;
 
 fn sizes(scale: Scale) -> (Vec<(usize, usize)>, usize) {
-    let (users, servers, repetitions): (&[usize], &[usize], usize) = match scale {
-        Scale::Quick => (&[2, 5, 20], &[2, 10], 3),
-        Scale::Full => (&[2, 3, 10, 30, 100], &[2, 5, 20, 50], 5),
-    };
+    let (users, servers, repetitions): (&[usize], &[usize], usize) =
+        scale.pick((&[2, 5, 20], &[2, 10], 3), (&[2, 3, 10, 30, 100], &[2, 5, 20, 50], 5));
     (users.iter().flat_map(|&n| servers.iter().map(move |&m| (n, m))).collect(), repetitions)
 }
 

@@ -3,11 +3,12 @@
 use muster_mechanism::random::Stream;
 use muster_mechanism::reputation::{EndorsementGraph, RankSettings, equilibrium};
 
-use super::{answer, claim, distance, line, positive_medians, refused, simplex, uniform};
+use super::{answer, claim, distance, positive_medians, simplex, uniform};
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Value,
+    refused,
 };
-use crate::figure::{Axis, Figure, Panel, Stroke};
+use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::{largest, mean, smallest};
 
 /// Informed users best-respond while fresh users do as they like.
@@ -29,10 +30,10 @@ const SETTINGS: RankSettings = RankSettings {
 
 /// (informed, fresh, servers) and repetitions.
 fn sizes(scale: Scale) -> (&'static [(usize, usize, usize)], usize) {
-    match scale {
-        Scale::Quick => (&[(3, 6, 3), (8, 24, 6)], 2),
-        Scale::Full => (&[(2, 20, 5), (5, 5, 5), (10, 40, 8), (30, 30, 12)], 10),
-    }
+    scale.pick(
+        (&[(3, 6, 3), (8, 24, 6)], 2),
+        (&[(2, 20, 5), (5, 5, 5), (10, 40, 8), (30, 30, 12)], 10),
+    )
 }
 
 type Rows = Vec<Vec<(u32, f64)>>;
@@ -317,7 +318,7 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
                 .collect();
             (share, mean(&values))
         });
-        line(&format!("{informed} informed, {fresh} fresh"), points, Stroke::Solid)
+        Mark::line(format!("{informed} informed, {fresh} fresh"), points, Stroke::Solid)
     });
     Figure {
         name: "hierarchical".into(),

@@ -3,9 +3,9 @@
 use muster_mechanism::random::Stream;
 use muster_mechanism::reputation::{EndorsementGraph, IncrementalRank, RankSettings, Refresh};
 
-use super::{answer, claim, positive_medians, refused};
+use super::{answer, claim, positive_medians};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel};
 use crate::statistics::{largest, mean, quantile};
@@ -26,10 +26,10 @@ struct Sizes {
 }
 
 fn sizes(scale: Scale) -> Sizes {
-    match scale {
-        Scale::Quick => Sizes { users: 2000, servers: 100, changes: 10, repetitions: 1 },
-        Scale::Full => Sizes { users: 20_000, servers: 500, changes: 10, repetitions: 4 },
-    }
+    scale.pick(
+        Sizes { users: 2000, servers: 100, changes: 10, repetitions: 1 },
+        Sizes { users: 20_000, servers: 500, changes: 10, repetitions: 4 },
+    )
 }
 
 type Endorsements = Vec<(u32, f64)>;

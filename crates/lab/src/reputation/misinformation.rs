@@ -3,8 +3,10 @@
 use muster_mechanism::random::Stream;
 use muster_mechanism::reputation::Misinformation;
 
-use super::{answer, claim, line, medians, refused, uniform};
-use crate::experiment::{Experiment, ExperimentError, Finding, Report, Row, Scale, Setting, Table};
+use super::{answer, claim, medians, uniform};
+use crate::experiment::{
+    Experiment, ExperimentError, Finding, Report, Row, Scale, Setting, Table, refused,
+};
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::{largest, mean, spreads};
 
@@ -27,10 +29,7 @@ fn name(kind: Misinformation) -> &'static str {
 
 /// Percents of misinformed users, and repetitions.
 fn sizes(scale: Scale) -> (Vec<usize>, usize) {
-    match scale {
-        Scale::Quick => ((0..=9).map(|k| 10 * k).collect(), 5),
-        Scale::Full => ((0..=38).map(|k| 5 * k / 2).collect(), 40),
-    }
+    scale.pick(((0..=9).map(|k| 10 * k).collect(), 5), ((0..=38).map(|k| 5 * k / 2).collect(), 40))
 }
 
 impl Experiment for Misinformed {
@@ -212,7 +211,7 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
                 if rank == RANKS[1] && column == "inversions_share" {
                     // The orders are the same or nearly so: what lies below must be seen.
                     let medians = spreads(points).into_iter().map(|s| (s.x, s.median));
-                    marks.push(line(&label, medians, Stroke::Dashed));
+                    marks.push(Mark::line(label.as_str(), medians, Stroke::Dashed));
                 } else {
                     marks.extend(medians(&label, points));
                 }

@@ -13,11 +13,10 @@ mod noisy;
 mod repeated;
 
 use muster_mechanism::random::Stream;
-use muster_mechanism::reputation::ReputationError;
 
-use crate::experiment::{Experiment, ExperimentError, Finding, Verdict};
+use crate::experiment::{Experiment, Finding, Verdict};
 use crate::figure::{Mark, Stroke};
-use crate::statistics::{Spread, spreads};
+use crate::statistics::{Spread, normalised, spreads};
 
 /// In the order of the page.
 pub const EXPERIMENTS: &[&dyn Experiment] = &[
@@ -32,15 +31,9 @@ pub const EXPERIMENTS: &[&dyn Experiment] = &[
     &bitcoin_otc::BitcoinOtc,
 ];
 
-/// An error of the mechanism as one of the experiment.
-fn refused(error: ReputationError) -> ExperimentError {
-    ExperimentError::Mechanism(Box::new(error))
-}
-
 /// A claim of the paper and whether it holds.
 fn claim(claim: impl Into<String>, measured: String, holds: bool) -> Finding {
-    let verdict = if holds { Verdict::Agrees } else { Verdict::Differs };
-    Finding { claim: claim.into(), measured, verdict }
+    Finding { claim: claim.into(), measured, verdict: Verdict::of(holds) }
 }
 
 /// A question that the paper leaves open, and our answer.
@@ -55,9 +48,7 @@ fn uniform(stream: &mut Stream, count: usize, low: f64, high: f64) -> Vec<f64> {
 
 /// A uniformly random point of the simplex.
 fn simplex(stream: &mut Stream, count: usize) -> Vec<f64> {
-    let draws: Vec<f64> = (0..count).map(|_| stream.exponential()).collect();
-    let total: f64 = draws.iter().sum();
-    draws.into_iter().map(|draw| draw / total).collect()
+    normalised((0..count).map(|_| stream.exponential()).collect())
 }
 
 /// `max_j |a[j] - b[j]|`.
@@ -76,15 +67,5 @@ fn positive_medians(label: &str, points: impl IntoIterator<Item = (f64, f64)>) -
 }
 
 fn marks(label: &str, spreads: &[Spread]) -> Vec<Mark> {
-    vec![
-        Mark::Band {
-            label: label.to_owned(),
-            points: spreads.iter().map(|s| (s.x, s.low, s.high)).collect(),
-        },
-        line(label, spreads.iter().map(|s| (s.x, s.median)), Stroke::Solid),
-    ]
-}
-
-fn line(label: &str, points: impl IntoIterator<Item = (f64, f64)>, stroke: Stroke) -> Mark {
-    Mark::Line { label: label.to_owned(), points: points.into_iter().collect(), stroke }
+    vec![Mark::spread(label, spreads), Mark::medians(label, spreads, Stroke::Solid)]
 }

@@ -5,9 +5,10 @@ use muster_mechanism::reputation::{
     best_response, equilibrium, noisy_decoding_bound, noisy_regret, noisy_regret_bound,
 };
 
-use super::{answer, claim, distance, line, medians, positive_medians, refused, uniform};
+use super::{answer, claim, distance, medians, positive_medians, uniform};
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Value,
+    refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::{largest, mean, quantile, smallest};
@@ -35,20 +36,20 @@ struct Sizes {
 }
 
 fn sizes(scale: Scale) -> Sizes {
-    match scale {
-        Scale::Quick => Sizes {
+    scale.pick(
+        Sizes {
             users: &[10, 100, 1000, 10_000],
             decoding_servers: &[5, 20, 100],
             games: 8,
             draws: 200,
         },
-        Scale::Full => Sizes {
+        Sizes {
             users: &[10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000],
             decoding_servers: &[5, 10, 20, 50, 100, 300, 1000],
             games: 40,
             draws: 1000,
         },
-    }
+    )
 }
 
 impl Experiment for Noisy {
@@ -357,7 +358,7 @@ fn regret_figure(setting: &Setting, table: &Table) -> Figure {
             let mut points: Vec<(f64, f64)> =
                 here(part).map(|r| (r.number("users"), r.number("regret_bound_paper"))).collect();
             points.dedup();
-            marks.push(line(label, points, Stroke::Dashed));
+            marks.push(Mark::line(label, points, Stroke::Dashed));
         }
         Panel {
             title: format!("{servers} servers"),

@@ -3,9 +3,10 @@
 use muster_mechanism::random::Stream;
 use muster_mechanism::reputation::{RepeatedGame, equilibrium};
 
-use super::{answer, claim, line, medians, refused, uniform};
+use super::{answer, claim, medians, uniform};
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Value,
+    refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::{mean, smallest, spreads};
@@ -30,10 +31,7 @@ struct Sizes {
 }
 
 fn sizes(scale: Scale) -> Sizes {
-    match scale {
-        Scale::Quick => Sizes { repetitions: 4, rounds: 800 },
-        Scale::Full => Sizes { repetitions: 20, rounds: 3000 },
-    }
+    scale.pick(Sizes { repetitions: 4, rounds: 800 }, Sizes { repetitions: 20, rounds: 3000 })
 }
 
 const GAMES: usize = DRIFTS.len() * DISCOUNTS.len();
@@ -363,10 +361,10 @@ fn lag_marks(table: &Table) -> Vec<Mark> {
                 .filter(|r| r.number("drift") == drift && long(r))
                 .map(|r| (1.0 / (1.0 - r.number("discount")), r.number("lag_rounds")));
             let points = spreads(points).into_iter().map(|s| (s.x, s.median));
-            line(&format!("drift {drift}"), points, Stroke::Solid)
+            Mark::line(format!("drift {drift}"), points, Stroke::Solid)
         })
         .collect();
     let memories = [20.0, 50.0, 100.0, 200.0].map(|memory| (memory, memory - 1.0));
-    lags.push(line("mean age of what is remembered", memories, Stroke::Dashed));
+    lags.push(Mark::line("mean age of what is remembered", memories, Stroke::Dashed));
     lags
 }

@@ -63,11 +63,10 @@ impl Head {
         other: &Self,
         sources: bool,
     ) -> Option<(&'static str, String, String)> {
-        let scale = |head: &Self| format!("{:?}", head.scale).to_lowercase();
         let data = |head: &Self| head.data.clone().unwrap_or_else(|| "none".to_owned());
         let pairs = [
             ("the experiment", self.experiment.clone(), other.experiment.clone()),
-            ("the scale", scale(self), scale(other)),
+            ("the scale", self.scale.name().to_owned(), other.scale.name().to_owned()),
             ("the seed", self.seed.to_string(), other.seed.to_string()),
             ("the columns", self.columns.join(", "), other.columns.join(", ")),
             ("the number of cells", self.cells.to_string(), other.cells.to_string()),

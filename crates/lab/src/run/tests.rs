@@ -76,7 +76,7 @@ impl Experiment for Curve {
             findings: vec![Finding {
                 claim: "half of it is absent".to_owned(),
                 measured: format!("{absent} of {}", table.rows.len()),
-                verdict: if absent == 12 { Verdict::Agrees } else { Verdict::Differs },
+                verdict: Verdict::of(absent == 12),
             }],
             figures: vec![Figure {
                 name: "curve".to_owned(),

@@ -2,9 +2,10 @@
 
 use muster_mechanism::scoring::{Baseline, ScoringError, ScoringMatrix, VerificationGame};
 
-use super::shared::{digits, refused, verdict, with};
+use super::shared::{digits, with};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Verdict,
+    refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 
@@ -135,10 +136,7 @@ fn sweep(
     scale: Scale,
 ) -> Result<Vec<Row>, ScoringError> {
     let assumed = (benchmark.game)();
-    let steps: i32 = match scale {
-        Scale::Quick => 20,
-        Scale::Full => 100,
-    };
+    let steps: i32 = scale.pick(20, 100);
     let first = if benchmark.both_ways { -steps } else { 0 };
     let mut rows = Vec::new();
     for step in first..=steps {
@@ -203,7 +201,7 @@ fn keeps_signs(rows: &Table) -> Finding {
             digits(coin),
             digits(learning)
         ),
-        verdict: verdict(coin >= DISTANCE && learning >= DISTANCE),
+        verdict: Verdict::of(coin >= DISTANCE && learning >= DISTANCE),
     }
 }
 
@@ -217,7 +215,7 @@ fn loses_without_margin(rows: &Table) -> Finding {
             digits(coin),
             digits(learning)
         ),
-        verdict: verdict(coin == 0.0 && learning == 0.0),
+        verdict: Verdict::of(coin == 0.0 && learning == 0.0),
     }
 }
 
@@ -240,7 +238,7 @@ fn cheaper(
         holds &= least > 0.0;
         parts.push(format!("{:.1}% to {:.1}% less than {rival}", 100.0 * least, 100.0 * most));
     }
-    Finding { claim: claim.to_owned(), measured: parts.join("; "), verdict: verdict(holds) }
+    Finding { claim: claim.to_owned(), measured: parts.join("; "), verdict: Verdict::of(holds) }
 }
 
 fn budget(row: Record) -> f64 {
@@ -266,7 +264,7 @@ fn oracle(rows: &Table) -> Finding {
              an oracle does not need; from {:+.1}% to {:+.1}% with margin 0.1",
             without.0, without.1, with.0, with.1
         ),
-        verdict: verdict(without.0 < 0.0),
+        verdict: Verdict::of(without.0 < 0.0),
     }
 }
 

@@ -4,9 +4,10 @@
 use muster_mechanism::random::Stream;
 use muster_mechanism::scoring::{ScoringError, ScoringMatrix, VerificationGame};
 
-use super::shared::{digits, lossy_channel, refused, verdict, with};
+use super::shared::{BENCHMARKS, digits, lossy_channel, with};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Value,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, Verdict,
+    refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 
@@ -14,8 +15,6 @@ use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 pub struct Collusion;
 
 const VERIFIERS: usize = 401;
-const BENCHMARKS: [(&str, f64); 3] =
-    [("coin", 0.1), ("proof of learning", 0.2), ("proof of learning", 2.0)];
 /// The largest share of colluders that is drawn: beyond, agreeing blindly pays most.
 const SHARE_MAX: f64 = 0.4;
 /// Random designs in one cell of Theorem 10.1.
@@ -196,29 +195,15 @@ impl Experiment for Collusion {
 
 /// The sizes of parties: all small ones, then coarser.
 fn sizes(setting: &Setting) -> Vec<usize> {
-    match setting.scale {
-        Scale::Quick => (1..12).chain((12..=400).step_by(16)).collect(),
-        Scale::Full => (1..=400).collect(),
-    }
+    setting.scale.pick((1..12).chain((12..=400).step_by(16)).collect(), (1..=400).collect())
 }
 
 fn random_cells(setting: &Setting) -> usize {
-    match setting.scale {
-        Scale::Quick => 8,
-        Scale::Full => 80,
-    }
-}
-
-fn game_of(benchmark: &str) -> VerificationGame {
-    if benchmark == "coin" {
-        VerificationGame::coin()
-    } else {
-        VerificationGame::proof_of_learning()
-    }
+    setting.scale.pick(8, 80)
 }
 
 fn party_of(benchmark: &str, margin: f64, colluders: usize) -> Result<Row, ScoringError> {
-    let game = game_of(benchmark);
+    let game = super::shared::benchmark(benchmark);
     let matrix = game.design(margin)?.matrix;
     let strategies = Strategies::new(&game, &matrix);
     let party = Party { colluders, malicious: 0, verifiers: VERIFIERS };
@@ -267,8 +252,8 @@ fn same_reports(seed: u64, index: u64) -> Result<Vec<Row>, ScoringError> {
             party.truthful_total.into(),
             party.same_total.into(),
             bound.into(),
-            f64::from(u8::from(favours)).into(),
-            f64::from(u8::from(differ)).into(),
+            (favours).into(),
+            (differ).into(),
         ]);
         rows.push(row);
     }
@@ -277,19 +262,8 @@ fn same_reports(seed: u64, index: u64) -> Result<Vec<Row>, ScoringError> {
 
 /// Observations of the same proof.
 fn draw(game: &VerificationGame, count: usize, stream: &mut Stream) -> Vec<usize> {
-    let truth = pick(game.prior(), stream);
-    (0..count).map(|_| pick(&game.observation()[truth], stream)).collect()
-}
-
-/// An index by its probability.
-pub fn pick(probabilities: &[f64], stream: &mut Stream) -> usize {
-    let mut rest = stream.uniform();
-    let chosen = probabilities.iter().position(|p| {
-        rest -= p;
-        rest < 0.0
-    });
-    // Rounding may leave a rest: then the last possible one.
-    chosen.or_else(|| probabilities.iter().rposition(|&p| p > 0.0)).unwrap_or(0)
+    let truth = stream.index(game.prior());
+    (0..count).map(|_| stream.index(&game.observation()[truth])).collect()
 }
 
 /// The rows of one benchmark at one margin.
@@ -333,7 +307,7 @@ fn separate(rows: &Table) -> Finding {
             "n = {VERIFIERS}, every pair of pure strategies in every split: {}",
             parts.join("; ")
         ),
-        verdict: verdict(holds),
+        verdict: Verdict::of(holds),
     }
 }
 
@@ -353,7 +327,7 @@ fn bounded_loss(rows: &Table) -> Finding {
             digits(worst),
             if worst <= 0.0 { ", so that it never costs anything" } else { "" }
         ),
-        verdict: verdict(worst <= 1.0),
+        verdict: Verdict::of(worst <= 1.0),
     }
 }
 
@@ -380,7 +354,7 @@ fn agreement(rows: &Table) -> Finding {
             "{favouring} of {count} random designs favour agreement; in {gaining} of the \
              {differing} among them whose parties saw different things the party gains"
         ),
-        verdict: verdict(differing > 0 && gaining == differing),
+        verdict: Verdict::of(differing > 0 && gaining == differing),
     }
 }
 
@@ -406,7 +380,7 @@ fn free_riding(rows: &Table) -> Finding {
             "n = {VERIFIERS}; {}",
             parts.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("; ")
         ),
-        verdict: verdict(parts.iter().all(|(holds, _)| *holds)),
+        verdict: Verdict::of(parts.iter().all(|(holds, _)| *holds)),
     }
 }
 

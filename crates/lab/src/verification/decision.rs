@@ -4,10 +4,9 @@
 use muster_mechanism::random::Stream;
 use muster_mechanism::scoring::{DecisionRule, ScoringError, VerificationGame, Verifier};
 
-use super::collusion::pick;
-use super::shared::{digits, refused, verdict};
+use super::shared::digits;
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Report, Row, Scale, Setting, Table, Verdict,
+    Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Verdict, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 
@@ -59,10 +58,7 @@ impl Experiment for DecisionErrors {
         let verifiers = verifiers(setting);
         let honesty = HONESTY[index / verifiers.len()];
         let count = verifiers[index % verifiers.len()];
-        let draws = match setting.scale {
-            Scale::Quick => 4_000,
-            Scale::Full => 200_000,
-        };
+        let draws = setting.scale.pick(4_000, 200_000);
         let stream = Stream::new(setting.seed, index as u64);
         compare(count, honesty, draws, stream).map(|row| vec![row]).map_err(refused)
     }
@@ -77,10 +73,7 @@ impl Experiment for DecisionErrors {
 }
 
 fn verifiers(setting: &Setting) -> Vec<usize> {
-    match setting.scale {
-        Scale::Quick => vec![1, 2, 3, 4, 6, 8],
-        Scale::Full => (1..=10).collect(),
-    }
+    setting.scale.pick(vec![1, 2, 3, 4, 6, 8], (1..=10).collect())
 }
 
 /// The rule, the verifiers and how they report.
@@ -105,7 +98,7 @@ fn compare(
     let panelists = Panelists { game, rule, honesty, verifiers };
     let dishonest = panelists.rejections(draws, &mut stream, |_| 3)?;
     let honest_prior: Vec<f64> = PRIOR[..3].iter().map(|p| p / (1.0 - PRIOR[3])).collect();
-    let honest = panelists.rejections(draws, &mut stream, |s| pick(&honest_prior, s))?;
+    let honest = panelists.rejections(draws, &mut stream, |s| s.index(&honest_prior))?;
     let accepted = 1.0 - dishonest[0];
     let deviation = |found: f64, exact: f64| {
         let error = (exact * (1.0 - exact) / draws as f64).sqrt();
@@ -161,7 +154,7 @@ impl Panelists {
 
     fn report(&self, truth: usize, stream: &mut Stream) -> usize {
         if stream.uniform() < self.honesty {
-            return pick(&self.game.observation()[truth], stream);
+            return stream.index(&self.game.observation()[truth]);
         }
         stream.below(self.game.types() as u64) as usize
     }
@@ -179,7 +172,7 @@ fn agreement(rows: &Table) -> Finding {
             worst
         ),
         // Of a few hundred normal deviates none exceeds 4.5, except once in a thousand runs.
-        verdict: verdict(worst < 4.5),
+        verdict: Verdict::of(worst < 4.5),
     }
 }
 

@@ -3,10 +3,11 @@
 
 use muster_mechanism::scoring::{ScoringError, ScoringMatrix, VerificationGame};
 
-use super::shared::{digits, refused, verdict, with};
+use super::shared::{digits, with};
 use super::tables::printed_matrix;
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Value,
+    Verdict, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 
@@ -87,7 +88,7 @@ impl Experiment for Figure2 {
                     digits(bisected),
                     digits(printed)
                 ),
-                verdict: verdict(
+                verdict: Verdict::of(
                     (design - 1.0 / 22.0).abs() < 1e-9 && (bisected - design).abs() < 1e-6,
                 ),
             },
@@ -99,10 +100,7 @@ impl Experiment for Figure2 {
 }
 
 fn margins(setting: &Setting) -> Vec<f64> {
-    let step = match setting.scale {
-        Scale::Quick => 0.1,
-        Scale::Full => 0.01,
-    };
+    let step = setting.scale.pick(0.1, 0.01);
     (0..=(2.0f64 / step).round() as usize).map(|k| k as f64 * step).collect()
 }
 
@@ -138,10 +136,7 @@ fn curve(
         "printed" => printed_matrix()?,
         _ => game.design(margin)?.matrix,
     };
-    let points = match scale {
-        Scale::Quick => 100,
-        Scale::Full => 1000,
-    };
+    let points = scale.pick(100, 1000);
     (0..=points)
         .map(|k| {
             let share = SHARE_MAX * k as f64 / points as f64;
@@ -182,7 +177,7 @@ fn without_margin(rows: &Table) -> Finding {
                 dishonest proofs"
             .into(),
         measured: format!("the design with margin 0 tolerates a share of {}", digits(tolerance)),
-        verdict: verdict(tolerance == 0.0),
+        verdict: Verdict::of(tolerance == 0.0),
     }
 }
 
@@ -198,7 +193,7 @@ fn bounds(rows: &Table) -> Finding {
                 2 (restored)"
                 .into(),
         measured: format!("the same six numbers, off by at most {}", digits(worst)),
-        verdict: verdict(worst < 1e-9),
+        verdict: Verdict::of(worst < 1e-9),
     }
 }
 

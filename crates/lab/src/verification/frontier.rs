@@ -2,9 +2,9 @@
 
 use muster_mechanism::scoring::{ProtocolModel, ScoringError};
 
-use super::shared::{digits, refused, with};
+use super::shared::{digits, with};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Verdict,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Verdict, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 
@@ -80,18 +80,12 @@ impl Experiment for Frontier {
 }
 
 fn rates(setting: &Setting) -> Vec<f64> {
-    let step = match setting.scale {
-        Scale::Quick => 0.1,
-        Scale::Full => 0.025,
-    };
+    let step = setting.scale.pick(0.1, 0.025);
     (1..(1.0f64 / step).round() as usize).map(|k| k as f64 * step).collect()
 }
 
 fn sampling_rates(setting: &Setting) -> Vec<f64> {
-    let steps = match setting.scale {
-        Scale::Quick => 10,
-        Scale::Full => 40,
-    };
+    let steps = setting.scale.pick(10, 40);
     (1..=steps).map(|k| k as f64 / steps as f64).collect()
 }
 

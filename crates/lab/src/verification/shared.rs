@@ -3,16 +3,19 @@
 use muster_mechanism::random::Stream;
 use muster_mechanism::scoring::{ScoringError, VerificationGame};
 
-use crate::experiment::{ExperimentError, Record, Table, Verdict};
+use crate::experiment::{Record, Table};
+use crate::statistics::normalised;
 
-/// A scoring function refused what an experiment gave it.
-pub fn refused(error: ScoringError) -> ExperimentError {
-    ExperimentError::Mechanism(Box::new(error))
-}
+/// The paper's benchmarks with margins of their designs.
+pub const BENCHMARKS: [(&str, f64); 3] =
+    [("coin", 0.1), ("proof of learning", 0.2), ("proof of learning", 2.0)];
 
-/// What is claimed holds or does not.
-pub fn verdict(holds: bool) -> Verdict {
-    if holds { Verdict::Agrees } else { Verdict::Differs }
+/// A benchmark by its name.
+pub fn benchmark(name: &str) -> VerificationGame {
+    match name {
+        "coin" => VerificationGame::coin(),
+        _ => VerificationGame::proof_of_learning(),
+    }
 }
 
 /// A number with four significant digits, as the page shows it.
@@ -43,9 +46,7 @@ pub fn with<'a>(
 
 /// A distribution over `size` outcomes, none of which is rarer than about 2% of the commonest.
 pub fn distribution(stream: &mut Stream, size: usize) -> Vec<f64> {
-    let draws: Vec<f64> = (0..size).map(|_| 0.02 + 0.98 * stream.uniform()).collect();
-    let total: f64 = draws.iter().sum();
-    draws.into_iter().map(|draw| draw / total).collect()
+    normalised((0..size).map(|_| 0.02 + 0.98 * stream.uniform()).collect())
 }
 
 /// A lossy channel (Section 3) with one to four flags, in which nobody is expected to cheat.
@@ -76,12 +77,6 @@ fn costs(stream: &mut Stream, types: usize) -> Vec<f64> {
     (0..types).map(|_| 3.0 * stream.uniform()).collect()
 }
 
-/// The value below which a share of an ascending list lies; NaN for an empty one.
-pub fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let place = (share * sorted.len() as f64) as usize;
-    sorted.get(place.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,12 +94,5 @@ mod tests {
         ] {
             assert_eq!(digits(value), text);
         }
-    }
-
-    #[test]
-    fn quantiles_of_short_lists() {
-        assert!(quantile(&[], 0.5).is_nan());
-        assert_eq!(quantile(&[1.0, 2.0, 3.0], 0.5), 2.0);
-        assert_eq!(quantile(&[1.0, 2.0, 3.0], 1.0), 3.0);
     }
 }

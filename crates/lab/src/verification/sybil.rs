@@ -1,18 +1,16 @@
 //! The price of Sybils: what splitting one stake into identities earns, beside the deposits it locks.
 
-use muster_mechanism::scoring::{ScoringError, VerificationGame};
+use muster_mechanism::scoring::ScoringError;
 
-use super::shared::{digits, refused, verdict, with};
+use super::shared::{BENCHMARKS, digits, with};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Verdict,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Verdict, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 
 /// The first of the paper's future works.
 pub struct Sybil;
 
-const BENCHMARKS: [(&str, f64); 3] =
-    [("coin", 0.1), ("proof of learning", 0.2), ("proof of learning", 2.0)];
 /// Honest verifiers beside the machine.
 const OTHERS: [usize; 3] = [4, 16, 64];
 
@@ -49,10 +47,7 @@ impl Experiment for Sybil {
 
     fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
         let (benchmark, margin) = BENCHMARKS[index / OTHERS.len()];
-        let most = match setting.scale {
-            Scale::Quick => 32,
-            Scale::Full => 256,
-        };
+        let most = setting.scale.pick(32, 256);
         series(benchmark, margin, OTHERS[index % OTHERS.len()], most).map_err(refused)
     }
 
@@ -71,10 +66,7 @@ fn series(
     others: usize,
     identities_max: usize,
 ) -> Result<Vec<Row>, ScoringError> {
-    let game = match benchmark {
-        "coin" => VerificationGame::coin(),
-        _ => VerificationGame::proof_of_learning(),
-    };
+    let game = super::shared::benchmark(benchmark);
     let matrix = game.design(margin)?.matrix;
     let mut before = 0.0;
     let mut rows = Vec::new();
@@ -117,7 +109,7 @@ fn alone(rows: &Table) -> Finding {
             "its best return on deposit differs from the honest one by at most {}",
             digits(gap)
         ),
-        verdict: verdict(gap < 1e-12),
+        verdict: Verdict::of(gap < 1e-12),
     }
 }
 

@@ -2,9 +2,10 @@
 
 use muster_mechanism::scoring::{Baseline, Metrics, ScoringError, ScoringMatrix, VerificationGame};
 
-use super::shared::{digits, refused, verdict, with};
+use super::shared::{digits, with};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, Verdict,
+    refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel};
 
@@ -299,7 +300,7 @@ fn compare(rows: &Table, name: &str, claim: &str) -> Finding {
             "{agreeing} of {count} restored entries agree; the largest difference is {}",
             digits(worst)
         ),
-        verdict: verdict(agreeing == count),
+        verdict: Verdict::of(agreeing == count),
     }
 }
 
@@ -323,7 +324,7 @@ fn signs(rows: &Table) -> Finding {
             digits(honest),
             digits(other)
         ),
-        verdict: verdict(honest > 0.0 && other < 0.0),
+        verdict: Verdict::of(honest > 0.0 && other < 0.0),
     }
 }
 

@@ -4,9 +4,12 @@ use muster_mechanism::random::Stream;
 use muster_mechanism::scoring::{Robustness, ScoringError, ScoringMatrix, VerificationGame};
 
 use super::collusion::{Party, Strategies};
-use super::shared::{any_channel, digits, lossy_channel, quantile, refused, verdict};
-use crate::experiment::{Experiment, ExperimentError, Finding, Report, Row, Scale, Setting, Table};
+use super::shared::{any_channel, digits, distribution, lossy_channel};
+use crate::experiment::{
+    Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Verdict, refused,
+};
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+use crate::statistics::quantile;
 
 /// All theorems and lemmas of the paper.
 pub struct Theorems;
@@ -101,10 +104,7 @@ impl Experiment for Theorems {
     }
 
     fn cells(&self, setting: &Setting) -> usize {
-        match setting.scale {
-            Scale::Quick => 30,
-            Scale::Full => 1000,
-        }
+        setting.scale.pick(30, 1000)
     }
 
     fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
@@ -125,7 +125,7 @@ impl Experiment for Theorems {
                     check.guaranteed.into(),
                     check.exact.into(),
                     check.looseness.into(),
-                    f64::from(u8::from(check.holds)).into(),
+                    (check.holds).into(),
                 ]);
             }
         }
@@ -274,7 +274,7 @@ fn colluders(game: &VerificationGame, matrix: &ScoringMatrix, robustness: Robust
 /// Lemma 6.1 on a random belief.
 fn moved_belief(game: &VerificationGame, matrix: &ScoringMatrix, stream: &mut Stream) -> Check {
     let m = game.types();
-    let other = super::shared::distribution(stream, m);
+    let other = distribution(stream, m);
     let mut holds = true;
     for x in 0..m {
         let belief = &game.belief()[x];
@@ -356,7 +356,7 @@ fn finding(rows: &Table, theorem: &str, claim: &str) -> Finding {
             digits(quantile(&list, 0.5))
         );
     }
-    Finding { claim: claim.to_owned(), measured, verdict: verdict(count > 0 && held == count) }
+    Finding { claim: claim.to_owned(), measured, verdict: Verdict::of(count > 0 && held == count) }
 }
 
 fn looseness(rows: &Table) -> (String, Table) {

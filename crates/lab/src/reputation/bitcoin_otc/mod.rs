@@ -11,9 +11,10 @@ use muster_mechanism::random::Stream;
 
 use self::prediction::{Area, Later};
 use self::ratings::{FILE, Rating, Web, read, reputation, scores};
-use super::{answer, line, refused};
+use super::answer;
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Value,
+    refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::mean;
@@ -38,10 +39,7 @@ const SCORES: [&str; 6] = [
 const TOP: usize = 10;
 
 fn resamples(scale: Scale) -> usize {
-    match scale {
-        Scale::Quick => 300,
-        Scale::Full => 4000,
-    }
+    scale.pick(300, 4000)
 }
 
 impl Experiment for BitcoinOtc {
@@ -411,5 +409,8 @@ fn areas_of(label: &str, records: &[Record], x: &str) -> Vec<Mark> {
         .iter()
         .map(|r| (r.number(x), r.number("area_low"), r.number("area_high")))
         .collect();
-    vec![Mark::Band { label: label.to_owned(), points: band }, line(label, points, Stroke::Solid)]
+    vec![
+        Mark::Band { label: label.to_owned(), points: band },
+        Mark::line(label, points, Stroke::Solid),
+    ]
 }
