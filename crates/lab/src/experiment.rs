@@ -102,6 +102,11 @@ pub struct Table {
 }
 
 impl Table {
+    /// A table with these names of columns.
+    pub fn new(columns: &[&str], rows: Vec<Row>) -> Self {
+        Self { columns: columns.iter().map(|&column| column.to_owned()).collect(), rows }
+    }
+
     /// The rows, each with the names of its columns.
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
         self.rows.iter().map(|row| Record { columns: &self.columns, row })

@@ -6,7 +6,7 @@
 //! - [`run`]: computes cells on all cores, goes on where it stopped, unites shards.
 //! - [`output`]: tables, reports, and the page that shows them.
 //! - [`market`], [`presence`], [`reputation`], [`verification`]: the experiments.
-//! - [`statistics`]: summaries of samples.
+//! - [`statistics`]: summaries of samples; [`words`]: numbers as people read them.
 
 pub mod draw;
 pub mod experiment;
@@ -19,6 +19,7 @@ pub mod reputation;
 pub mod run;
 pub mod statistics;
 pub mod verification;
+pub mod words;
 
 use experiment::Experiment;
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow};
 use muster_lab::draw;
 use muster_lab::figure::{Axis, Figure, Mark, Panel, Stroke};
 use serde_json::Value;
@@ -21,10 +21,7 @@ impl PlotOption {
     /// Refuses a file that cannot be drawn before anything is computed.
     pub fn check(&self) -> Result<()> {
         let Some(path) = &self.plot else { return Ok(()) };
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        let known = matches!(extension, Some("svg" | "png"));
-        ensure!(known, "--plot {}: the file's name must end with .svg or .png", path.display());
-        Ok(())
+        draw::Format::of(path).map(drop).map_err(|error| anyhow!("--plot {error}"))
     }
 
     /// Whether a figure is wanted.

@@ -44,16 +44,37 @@ const GAP: f64 = 14.0;
 /// Pixels of the PNG for one unit of the SVG.
 const PIXELS: f32 = 2.0;
 
+/// What a file of a figure holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Elements and text.
+    Svg,
+    /// Pixels.
+    Png,
+}
+
+impl Format {
+    /// By the ending of the file's name.
+    ///
+    /// # Errors
+    /// [`DrawError::Extension`] for any ending but `.svg` and `.png`.
+    pub fn of(path: &Path) -> Result<Self, DrawError> {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("svg") => Ok(Self::Svg),
+            Some("png") => Ok(Self::Png),
+            _ => Err(DrawError::Extension(path.display().to_string())),
+        }
+    }
+}
+
 /// Draws a figure into a file, as SVG or PNG by the ending of its name.
 ///
 /// # Errors
 /// For any other ending, and where the file cannot be written.
 pub fn write(figure: &Figure, path: &Path) -> Result<(), DrawError> {
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    let content = match extension {
-        Some("svg") => svg(figure).into_bytes(),
-        Some("png") => png(figure)?,
-        _ => return Err(DrawError::Extension(path.display().to_string())),
+    let content = match Format::of(path)? {
+        Format::Svg => svg(figure).into_bytes(),
+        Format::Png => png(figure)?,
     };
     Ok(write_whole(path, &content)?)
 }

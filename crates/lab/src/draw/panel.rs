@@ -169,8 +169,7 @@ impl<'a> Layout<'a> {
     fn grid(&self, canvas: &mut Canvas, plot: &Plot) {
         let (bottom, right) = (plot.top + plot.height, plot.left + plot.width);
         for tick in &self.x_ticks.major {
-            if let (Some((x, _)), true) =
-                (plot.at(tick.value, plot.y.low), plot_named(&self.panel.x))
+            if let (Some((x, _)), true) = (plot.at(tick.value, plot.y.low), numbered(&self.panel.x))
             {
                 canvas.line((x, plot.top), (x, bottom), Pen::solid(GRID, 1.0));
             }
@@ -228,8 +227,8 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// Lines between names would say nothing.
-fn plot_named(axis: &Axis) -> bool {
+/// Whether an axis has numbers: lines between names would say nothing.
+fn numbered(axis: &Axis) -> bool {
     axis.categories.is_empty()
 }
 

@@ -3,7 +3,7 @@
 use muster_mechanism::market::{Config, Rule};
 
 use super::scenario::{Clipping, Graph, Leak, Ring, Scenario, inflation_for};
-use super::shared::{number, seeded};
+use super::shared::number;
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Verdict, refused,
 };
@@ -94,8 +94,8 @@ impl Experiment for CabalMap {
                 "The share of a cabal of {CABAL} after its stake and that of {HONEST} honest peers \
                  grew as in 1,000 epochs at inflation 0.01 ({epochs} epochs were run, {points} by \
                  {points} markets for each rule); every honest peer knows every other, the leak \
-                 goes to one member whom the cabal ranks; {}.",
-                seeded(setting)
+                 goes to one member whom the cabal ranks; seed {}.",
+                setting.seed
             ),
             panels,
         };

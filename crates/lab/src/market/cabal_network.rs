@@ -3,7 +3,7 @@
 use muster_mechanism::market::simulation::Cabal;
 use muster_mechanism::random::Stream;
 
-use super::shared::{number, seeded};
+use super::shared::number;
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Verdict, refused,
 };
@@ -113,25 +113,25 @@ fn figure(name: &str, setting: &Setting, table: &Table, networks: usize) -> Figu
         table.records().map(|r| (r.number("block"), r.number(column))).collect()
     };
     let (share, listed) = (spreads(points("share")), spreads(points("listing_share")));
-    let (all, some) = ("all 100 members", "5 of 100, as the listing sums");
+    let all = format!("all {CABAL} members");
+    let some = format!("{HONEST} of {CABAL}, as the listing sums");
     let panel = Panel {
         title: "Cabal with 0.49 of the stake at the start".to_owned(),
         x: Axis::linear("block"),
         y: Axis::logarithmic("share of all stake"),
         marks: vec![
-            Mark::spread(all, &share),
-            Mark::medians(all, &share, Stroke::Solid),
-            Mark::spread(some, &listed),
-            Mark::medians(some, &listed, Stroke::Dashed),
+            Mark::spread(&all, &share),
+            Mark::medians(&all, &share, Stroke::Solid),
+            Mark::spread(&some, &listed),
+            Mark::medians(&some, &listed, Stroke::Dashed),
         ],
     };
     Figure {
         name: name.to_owned(),
         caption: format!(
-            "Medians over {} random networks of {HONEST} and {CABAL} peers, with the range \
-                 from the tenth to the ninetieth percentile; inflation {INFLATION}, {}.",
-            networks,
-            seeded(setting)
+            "Medians over {} random networks of {HONEST} and {CABAL} peers, with the range from \
+             the tenth to the ninetieth percentile; inflation {INFLATION}, seed {}.",
+            networks, setting.seed
         ),
         panels: vec![panel],
     }

@@ -3,7 +3,7 @@
 use muster_mechanism::random::Stream;
 
 use super::game::{Game, Reading, spearman};
-use super::shared::{number, seeded};
+use super::shared::number;
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Verdict,
 };
@@ -231,8 +231,8 @@ fn by_alpha(found: &[Correlation<'_>], setting: &Setting, games: usize) -> Figur
         name: "market-competitive-ranks-by-alpha".to_owned(),
         caption: format!(
             "Mean over {games} games of {PEERS} peers, with two standard errors, for three \
-             readings of the payoff; {}.",
-            seeded(setting)
+             readings of the payoff; seed {}.",
+            setting.seed
         ),
         panels: TEMPERATURES.map(panel).to_vec(),
     }
@@ -262,9 +262,9 @@ fn scatter(table: &Table, setting: &Setting, games: usize) -> Figure {
         name: "market-competitive-ranks".to_owned(),
         caption: format!(
             "Competitive against idealised ranks in {} games of {PEERS} peers, the payoff read \
-             to the letter, mask temperature {temperature}; {}.",
+             to the letter, mask temperature {temperature}; seed {}.",
             games.min(30),
-            seeded(setting)
+            setting.seed
         ),
         panels: ALPHAS.map(panel).to_vec(),
     }

@@ -10,7 +10,7 @@
 use muster_mechanism::market::{Config, Weights, epoch};
 use muster_mechanism::random::Stream;
 
-use super::shared::{number, seeded};
+use super::shared::number;
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Verdict, refused,
 };
@@ -115,9 +115,9 @@ impl Experiment for WeightCopying {
             caption: format!(
                 "Mean income over {} runs of {PEERS} peers, beside that of the same peer in the \
                  same runs with honest rows; each gives weight to {CHOSEN} others; the cost of \
-                 measuring is not in it; {}.",
+                 measuring is not in it; seed {}.",
                 seeds(setting),
-                seeded(setting)
+                setting.seed
             ),
             panels: vec![panel("Copying one peer's row", 0), panel("Copying everybody's", 2)],
         };

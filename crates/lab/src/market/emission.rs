@@ -3,7 +3,7 @@
 use muster_mechanism::market::{Config, Rule, Walk, Weights, epoch};
 
 use super::scenario::{Clipping, Graph, Leak, Ring, Scenario};
-use super::shared::{number, seeded};
+use super::shared::number;
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Verdict, refused,
 };
@@ -14,6 +14,7 @@ const EPOCHS_BETWEEN_ROWS: usize = 10;
 const HONEST: usize = 20;
 const CABAL: usize = 10;
 const LEAK: f64 = 0.02;
+const INFLATION: f64 = 0.01;
 const HONEST_STAKE: f64 = 0.7;
 
 /// Who pays when.
@@ -77,12 +78,12 @@ impl Experiment for Emission {
             cover: 0.0,
             honest_stake: HONEST_STAKE,
             epochs: EPOCHS,
-            inflation: 0.01,
+            inflation: INFLATION,
             seed: setting.seed,
         };
         let (weights, stake) = scenario.start().map_err(refused)?;
         let mut market = Market {
-            config: Config { rule, inflation: 0.01, ..Config::default() },
+            config: Config { rule, inflation: INFLATION, ..Config::default() },
             accrued: vec![0.0; stake.len()],
             weights,
             stake,
@@ -109,10 +110,11 @@ impl Experiment for Emission {
             name: self.name().to_owned(),
             caption: format!(
                 "The share of a cabal of {CABAL} that begins with {:.2} of the stake against \
-                 {HONEST} honest peers who leak 2% to it, over what all stake has grown to; \
-                 inflation 0.01, {EPOCHS} epochs; {}.",
+                 {HONEST} honest peers who leak {:.0}% to it, over what all stake has grown to; \
+                 inflation {INFLATION}, {EPOCHS} epochs; seed {}.",
                 1.0 - HONEST_STAKE,
-                seeded(setting)
+                100.0 * LEAK,
+                setting.seed
             ),
             panels: rules().iter().map(|(rule, _)| panel(rule, table)).collect(),
         };

@@ -3,7 +3,7 @@
 use muster_mechanism::random::Stream;
 
 use super::game::{Game, Reading};
-use super::shared::{number, seeded};
+use super::shared::number;
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Verdict,
 };
@@ -142,9 +142,9 @@ impl Experiment for ZeroRegret {
             caption: format!(
                 "Medians over {} games of {PEERS} peers with the tenth to the ninetieth \
                  percentile, at random weights while all others step too; alpha {ALPHA}, mask \
-                 temperature {TEMPERATURE}, {}.",
+                 temperature {TEMPERATURE}, seed {}.",
                 self.cells(setting),
-                seeded(setting)
+                setting.seed
             ),
             panels: vec![panel],
         };

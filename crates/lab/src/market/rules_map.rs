@@ -3,7 +3,7 @@
 use muster_mechanism::market::{Config, Rule, Walk};
 
 use super::scenario::{Clipping, Graph, Leak, Ring, Scenario, inflation_for};
-use super::shared::{number, seeded};
+use super::shared::number;
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, Verdict,
     refused,
@@ -228,10 +228,11 @@ fn default_rule(scores: &[Score]) -> Finding {
     let offered = RULES.iter().filter(|rule| rule.2 == Clipping::Once).count();
     let best = best(scores[..offered].iter());
     let network = network().map(|at| &scores[at]);
+    let small = format!("{:.0}%", 100.0 * SMALL_LEAK);
     let measured = match (best, network) {
         (Some(best), Some(network)) => format!(
             "Of the rules that the network offers, `{}` leaves the cabal least: {} of all stake on \
-             average over the map, {} at leaks up to 5%, where its worst market loses {}. The \
+             average over the map, {} at leaks up to {small}, where its worst market loses {}. The \
              network's default, `{}`: {}, {} and {}.",
             best.rule,
             number(best.mean),
@@ -297,13 +298,14 @@ fn covered(table: &Table) -> Finding {
 }
 
 fn summary(scores: &[Score]) -> Table {
+    let small = format!("leak <= {:.0}%", 100.0 * SMALL_LEAK);
     let columns = [
         "rule",
         "mean share",
         "held (%)",
-        "mean share, leak <= 5%",
-        "largest share, leak <= 5%",
-        "held, leak <= 5% (%)",
+        &format!("mean share, {small}"),
+        &format!("largest share, {small}"),
+        &format!("held, {small} (%)"),
     ];
     let row = |score: &Score| -> Row {
         let [mean, largest, held] = score.small;
@@ -311,8 +313,7 @@ fn summary(scores: &[Score]) -> Table {
         let rounded = numbers.map(|n| Value::from((n * 1e3).round() / 1e3));
         [vec![score.rule.into()], rounded.to_vec()].concat()
     };
-    let columns = columns.map(str::to_owned).to_vec();
-    Table { columns, rows: scores.iter().map(row).collect() }
+    Table::new(&columns, scores.iter().map(row).collect())
 }
 
 fn figure(name: &str, market: &str, setting: &Setting, table: &Table) -> Figure {
@@ -342,10 +343,8 @@ fn figure(name: &str, market: &str, setting: &Setting, table: &Table) -> Figure 
         caption: format!(
             "Honest peers: {market}. The cabal's share of all stake when it has grown \
              {GROWTH}-fold ({} epochs), by the best of {} attacks in every cell; 1 where nobody is \
-             paid; {}.",
-            grid.epochs,
-            grid.attacks,
-            seeded(setting)
+             paid; seed {}.",
+            grid.epochs, grid.attacks, setting.seed
         ),
         panels: RULES.iter().map(|rule| panel(rule.0)).collect(),
     }

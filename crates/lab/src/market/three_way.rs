@@ -5,7 +5,7 @@ use muster_mechanism::market::{Config, Connectivity, Rule, Weights, epoch};
 use muster_mechanism::random::Stream;
 
 use super::cabal_network::{random_stake, random_weights};
-use super::shared::{number, seeded};
+use super::shared::number;
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Verdict, refused,
 };
@@ -90,9 +90,9 @@ impl Experiment for ThreeWay {
             caption: format!(
                 "Three disjoint sides of {PEERS} peers each under the rule `paper`, {} random \
                  networks: medians, and the tenth to the ninetieth percentile; inflation 0.01, \
-                 {}.",
+                 seed {}.",
                 seeds(setting),
-                seeded(setting)
+                setting.seed
             ),
             panels,
         };

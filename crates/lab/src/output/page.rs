@@ -7,6 +7,7 @@ use std::path::Path;
 use super::{Document, OutputError, TableEntry};
 use crate::experiment::{Value, Verdict};
 use crate::files::{FileError, write_whole};
+use crate::words::short;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -288,26 +289,12 @@ fn mark(verdict: Verdict) -> &'static str {
     }
 }
 
-/// Six significant digits, for tables that people read; files have all.
+/// Six significant digits, and all of whole numbers, for tables that people read; files have all.
 fn digits(number: f64) -> String {
-    if number == 0.0 {
-        return "0".to_owned();
-    }
-    let size = number.abs();
-    if number.fract() == 0.0 && size < 1e9 {
+    if number.fract() == 0.0 && number.abs() < 1e9 {
         return format!("{number:.0}");
     }
-    if !(1e-4..1e9).contains(&size) {
-        return format!("{number:.4e}");
-    }
-    // From 5 decimals at 1..10 to more for smaller and fewer for larger numbers.
-    let decimals = (5.0 - size.log10().floor()).clamp(0.0, 9.0) as usize;
-    let text = format!("{number:.decimals$}");
-    if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        text
-    }
+    short(number, 6)
 }
 
 /// Text for HTML, also between double quotes.
@@ -337,7 +324,8 @@ mod tests {
             (0.1, "0.1"),
             (1.0 / 3.0, "0.333333"),
             (12345.678, "12345.7"),
-            (1.5e-7, "1.5000e-7"),
+            (1.5e-7, "1.50000e-7"),
+            (1e12, "1.00000e12"),
             (0.999_999_9, "1"),
         ] {
             assert_eq!(digits(number), text);

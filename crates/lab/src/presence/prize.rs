@@ -143,9 +143,10 @@ fn findings(table: &Table) -> Vec<Finding> {
         Finding {
             claim: "What does a shorter deadline do to it? (open)".to_owned(),
             measured: format!(
-                "In the example, in units of the cost: {} with deadlines of 0.03, 0.1 and 1 mean \
-                 times of one machine and without one.",
-                prizes.join(", ")
+                "In the example, in units of the cost: {} with deadlines of {} mean times of one \
+                 machine and without one.",
+                prizes.join(", "),
+                DEADLINES.iter().flatten().map(f64::to_string).collect::<Vec<_>>().join(", ")
             ),
             verdict: Verdict::answered_if(rises(table)),
         },

@@ -116,17 +116,19 @@ fn findings(table: &Table) -> Vec<Finding> {
         shares.windows(2).all(|pair| pair[1] >= pair[0] - 1e-9)
     });
     let (rising, before) = (rising.count(), impossible(table, 1));
-    let after = impossible(table, SOLUTIONS[SOLUTIONS.len() - 1]);
+    let most = SOLUTIONS[SOLUTIONS.len() - 1];
+    let after = impossible(table, most);
     let [first, .., last] = medians;
     vec![
         Finding {
             claim: "Does asking for more solutions make the headcount sharper? (open)".to_owned(),
             measured: format!(
                 "The best deadline gives {} of the value of knowing the headcount with one \
-                 solution (median), {} with 4, {} with 32; each doubling raises it in {rising} of \
-                 {games} games.",
+                 solution (median), {} with {}, {} with {most}; each doubling raises it in {rising} \
+                 of {games} games.",
                 percent(first),
                 percent(medians[2]),
+                SOLUTIONS[2],
                 percent(last)
             ),
             verdict: Verdict::answered_if(games > 0 && last > first && rising == games),
@@ -134,7 +136,8 @@ fn findings(table: &Table) -> Vec<Finding> {
         Finding {
             claim: "Can it make coordination possible where one solution cannot? (open)".to_owned(),
             measured: format!(
-                "Of {before} games that are impossible with one solution, {after} are so with 32."
+                "Of {before} games that are impossible with one solution, {after} are so with \
+                 {most}."
             ),
             verdict: Verdict::answered_if(before > 0 && after < before),
         },
@@ -150,7 +153,7 @@ fn by_solutions(table: &Table) -> Table {
         row.push(Value::from(impossible(table, solutions)));
         row
     });
-    Table { columns: columns.map(str::to_owned).to_vec(), rows: rows.to_vec() }
+    Table::new(&columns, rows.to_vec())
 }
 
 fn figure(setting: &Setting, table: &Table) -> Result<Figure, ExperimentError> {

@@ -17,7 +17,7 @@ pub struct Committee;
 
 const SERVERS: usize = 200;
 const USERS: usize = 400;
-/// A fifth of the users endorse at random.
+/// So many users endorse at random.
 const MISINFORMED: usize = 80;
 const POPULATIONS: [&str; 3] = ["good", "mixed", "poor"];
 const SELECTIONS: [&str; 3] = ["best by reputation", "lottery by reputation", "any server"];
@@ -222,8 +222,8 @@ fn order(table: &Table) -> Finding {
         "Appendix A: taking the servers of the highest reputation maximises the chance of an honest \
          majority.",
         format!(
-            "Its risk is at most the lottery's in {kept} of {cases} cases with a fifth of the users \
-             misinformed. Risks with {nearest} members, best, lottery, any: {}.",
+            "Its risk is at most the lottery's in {kept} of {cases} cases with {MISINFORMED} of \
+             {USERS} users misinformed. Risks with {nearest} members, best, lottery, any: {}.",
             listed.join("; ")
         ),
         kept == cases,

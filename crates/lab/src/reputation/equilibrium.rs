@@ -117,8 +117,8 @@ impl Experiment for Equilibrium {
             claim(
                 "Lemma 2: there is one equilibrium, and in it every user plays N(R).",
                 format!(
-                    "Best-response dynamics from {games} starts over {} sizes all end at N(R), \
-                     off by at most {farthest:.1e} after at most {rounds} rounds.",
+                    "Best-response dynamics from {games} starts over {} sizes end off N(R) by at \
+                     most {farthest:.1e}, after at most {rounds} rounds.",
                     sizes.len()
                 ),
                 farthest < REACHED,

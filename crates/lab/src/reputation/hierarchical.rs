@@ -129,7 +129,8 @@ impl Experiment for Hierarchical {
                 "Section 6: in equilibrium informed users play N(R), whatever fresh users do.",
                 format!(
                     "{} games, four habits of fresh users: the informed go a quarter of the way to \
-                     their best response at a time and end at N(R), off by at most {farthest:.1e}; the best deviation gains {regret:.1e}.",
+                     their best response at a time and end off N(R) by at most {farthest:.1e}; the \
+                     best deviation gains {regret:.1e}.",
                     ends.len()
                 ),
                 farthest < 1e-9 && regret < 1e-10,

@@ -232,7 +232,7 @@ fn summary(table: &Table) -> Table {
             ]);
         }
     }
-    Table { columns: columns.map(str::to_owned).to_vec(), rows }
+    Table::new(&columns, rows)
 }
 
 fn figure(setting: &Setting, table: &Table) -> Figure {

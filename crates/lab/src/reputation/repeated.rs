@@ -289,7 +289,7 @@ fn discounts(table: &Table) -> Table {
         let (discount, error, kalman) = best(table, drift);
         [drift, discount, kalman, error, settled_error(table, drift, 1.0)].map(Value::from).to_vec()
     });
-    Table { columns: columns.map(str::to_owned).to_vec(), rows: rows.to_vec() }
+    Table::new(&columns, rows.to_vec())
 }
 
 fn figure(setting: &Setting, table: &Table) -> Figure {
@@ -315,12 +315,7 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
         .filter(|r| r.text("part") == "crowd" && r.number("round").is_nan())
         .map(|r| (r.number("users"), r.number("error_max")));
     let sizes = sizes(setting.scale);
-    let panel = |title: &str, x: Axis, y: &str, marks| Panel {
-        title: title.into(),
-        x,
-        y: Axis::linear(y),
-        marks,
-    };
+    let panel = |title: &str, x: Axis, y: &str, marks| Panel::new(title, x, Axis::linear(y), marks);
     let (error, memory) = ("largest error of a reputation", "memory 1/(1 - discount) (rounds)");
     let mut learning = panel("trust stands still", Axis::logarithmic("round"), error, learning);
     learning.y = Axis::logarithmic(error);
@@ -341,7 +336,7 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
             panel("trust drifts", Axis::logarithmic(memory), error, tracking),
             panel("how late", Axis::logarithmic(memory), "lag (rounds)", lag_marks(table)),
             panel(
-                "the crowd, discount 0.98",
+                &format!("the crowd, discount {CROWD_DISCOUNT}"),
                 Axis::logarithmic("users"),
                 error,
                 medians("no drift", crowd),

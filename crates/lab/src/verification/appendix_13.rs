@@ -281,7 +281,7 @@ fn at_distance(rows: &Table, benchmark: &'static Benchmark) -> (String, Table) {
         }
     }
     let caption = format!("{}: prior off by {DISTANCE} and {DISTANCE_MAX}", benchmark.name);
-    (caption, Table { columns: columns.map(str::to_owned).to_vec(), rows: lines })
+    (caption, Table::new(&columns, lines))
 }
 
 fn figure(rows: &Table, benchmark: &'static Benchmark) -> Figure {

@@ -192,7 +192,7 @@ fn bounds(rows: &Table) -> Finding {
             "The smallest bound M* is 6, 6.7, 7.4, 12.5, 22, 41 at margins 0, 0.1, 0.2, 0.5, 1, \
                 2 (restored)"
                 .into(),
-        measured: format!("the same six numbers, off by at most {}", digits(worst)),
+        measured: format!("the six numbers are met within {}", digits(worst)),
         verdict: Verdict::of(worst < 1e-9),
     }
 }
@@ -203,7 +203,7 @@ fn tolerances(rows: &Table) -> (String, Table) {
         let (margin, bound) = (row.number("margin"), row.number("bound"));
         vec![margin.into(), bound.into(), (margin / bound).into(), row.number("tolerance").into()]
     });
-    let table = Table { columns: columns.map(str::to_owned).to_vec(), rows: lines.collect() };
+    let table = Table::new(&columns, lines.collect());
     ("Proof of learning, the canonical design".into(), table)
 }
 

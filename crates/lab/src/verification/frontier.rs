@@ -250,7 +250,7 @@ fn choices(rows: &Table) -> (String, Table) {
          dishonest stages pass for a flag",
         MODEL.verifiers, MODEL.opening_cost
     );
-    (caption, Table { columns: columns.map(str::to_owned).to_vec(), rows: lines })
+    (caption, Table::new(&columns, lines))
 }
 
 fn figure(rows: &Table) -> Figure {

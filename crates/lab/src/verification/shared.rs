@@ -5,6 +5,7 @@ use muster_mechanism::scoring::{ScoringError, VerificationGame};
 
 use crate::experiment::{Record, Table};
 use crate::statistics::normalised;
+use crate::words::short;
 
 /// The paper's benchmarks with margins of their designs.
 pub const BENCHMARKS: [(&str, f64); 3] =
@@ -20,19 +21,7 @@ pub fn benchmark(name: &str) -> VerificationGame {
 
 /// A number with four significant digits, as the page shows it.
 pub fn digits(value: f64) -> String {
-    if value == 0.0 || !value.is_finite() {
-        return value.to_string();
-    }
-    let magnitude = value.abs().log10().floor() as i32;
-    if !(-4..6).contains(&magnitude) {
-        return format!("{value:.3e}");
-    }
-    let decimals = usize::try_from(3 - magnitude).unwrap_or(0);
-    let text = format!("{value:.decimals$}");
-    if !text.contains('.') {
-        return text;
-    }
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    short(value, 4)
 }
 
 /// The rows in which a column has this text.

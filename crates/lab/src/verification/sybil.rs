@@ -179,7 +179,7 @@ fn price(rows: &Table) -> (String, Table) {
     }
     (
         "One machine as several identities, looking at most once per task".into(),
-        Table { columns: columns.map(str::to_owned).to_vec(), rows: lines },
+        Table::new(&columns, lines),
     )
 }
 

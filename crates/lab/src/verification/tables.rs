@@ -352,15 +352,15 @@ fn both(row: Record) -> String {
         let number = row.number(column);
         match row.text(column) {
             "" if number.is_nan() => "–".to_owned(),
-            "" => six(number),
+            "" => decimals(number),
             word => word.to_owned(),
         }
     };
     format!("{} | {}", show("claimed"), show("measured"))
 }
 
-/// Six significant digits, as the tables have.
-fn six(number: f64) -> String {
+/// Up to six decimals, as the tables have.
+fn decimals(number: f64) -> String {
     let text = format!("{number:.6}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
@@ -382,7 +382,7 @@ fn square(rows: &Table, name: &str, which: &str) -> Table {
         }
         let claimed = !row.number("claimed").is_nan();
         lines[i][1 + j] =
-            if claimed { both(row).into() } else { six(row.number("measured")).into() };
+            if claimed { both(row).into() } else { decimals(row.number("measured")).into() };
     }
     let first = if name == "Table 8" { "report" } else { "observed" };
     let head =

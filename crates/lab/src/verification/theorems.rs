@@ -367,10 +367,7 @@ fn looseness(rows: &Table) -> (String, Table) {
         row.extend([0.0, 0.05, 0.5, 0.95, 1.0].map(|share| quantile(&list, share).into()));
         row
     };
-    let table = Table {
-        columns: columns.map(str::to_owned).to_vec(),
-        rows: LOOSE.iter().map(line).collect(),
-    };
+    let table = Table::new(&columns, LOOSE.iter().map(line).collect());
     ("How many times better than its guarantee the exact value is".into(), table)
 }
 

@@ -4,4 +4,5 @@ mod cabal;
 mod market;
 mod presence;
 mod reputation;
+mod support;
 mod verification;

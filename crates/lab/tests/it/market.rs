@@ -1,29 +1,14 @@
 //! Every experiment on the market at the quick scale: a verdict that changes fails here.
 
-use muster_lab::experiment::{Experiment, Finding, Scale, Setting, Table, Verdict};
-use muster_lab::market::EXPERIMENTS;
-use rayon::prelude::*;
+use muster_lab::experiment::Verdict;
+
+use super::support::{quick, report};
 
 use Verdict::{Agrees, Answered, Differs};
 
-fn findings(name: &str) -> Vec<Finding> {
-    let experiment = EXPERIMENTS.iter().find(|experiment| experiment.name() == name);
-    let experiment: &dyn Experiment = *experiment.expect("an experiment of this name");
-    let setting = Setting { scale: Scale::Quick, seed: 1, data: None };
-    let cells: Vec<_> = (0..experiment.cells(&setting))
-        .into_par_iter()
-        .map(|index| experiment.cell(&setting, index).expect("a cell"))
-        .collect();
-    let rows = cells.concat();
-    let columns: Vec<String> = experiment.columns().iter().map(|&name| name.to_owned()).collect();
-    assert!(rows.iter().all(|row| row.len() == columns.len()), "{name}: a row's length");
-    let report = experiment.report(&setting, &Table { columns, rows }).expect("a report");
-    assert!(!report.figures.is_empty(), "{name}: no figure");
-    report.findings
-}
-
+#[track_caller]
 fn check(name: &str, expected: &[Verdict]) {
-    let findings = findings(name);
+    let findings = report(name, &quick(1)).findings;
     let found: Vec<Verdict> = findings.iter().map(|finding| finding.verdict).collect();
     assert_eq!(found, expected, "{name}: {findings:#?}");
 }

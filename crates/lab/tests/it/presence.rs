@@ -1,26 +1,14 @@
 //! Every experiment on presence at the quick scale: what it says today, it must go on saying.
 
-use muster_lab::experiment::{Report, Scale, Setting, Table, Verdict};
-use muster_lab::presence::EXPERIMENTS;
-use rayon::prelude::*;
+use muster_lab::experiment::Verdict;
 
-fn report(name: &str) -> Report {
-    let experiment = EXPERIMENTS.iter().find(|experiment| experiment.name() == name);
-    let experiment = experiment.expect("a known name");
-    let setting = Setting { scale: Scale::Quick, seed: 1, data: None };
-    let cells = (0..experiment.cells(&setting)).into_par_iter();
-    let rows = cells.map(|cell| experiment.cell(&setting, cell).expect("it runs"));
-    let rows = rows.flatten_iter().collect();
-    let columns = experiment.columns().iter().map(|&name| name.to_owned()).collect();
-    experiment.report(&setting, &Table { columns, rows }).expect("a report")
-}
+use super::support::{quick, report};
 
 #[track_caller]
 fn check(name: &str, expected: &[Verdict]) {
-    let report = report(name);
+    let report = report(name, &quick(1));
     let found = report.findings.iter().map(|finding| finding.verdict).collect::<Vec<_>>();
     assert_eq!(found, expected, "{:#?}", report.findings);
-    assert!(report.figures.iter().all(|figure| !figure.panels.is_empty()));
 }
 
 #[test]

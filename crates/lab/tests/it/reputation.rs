@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use muster_lab::experiment::{Experiment, Scale, Setting, Table, Verdict};
+use muster_lab::experiment::{Setting, Verdict};
+
+use super::support::{quick, report};
 
 const SEED: u64 = 7;
 
@@ -15,22 +17,13 @@ fn data() -> Option<PathBuf> {
 
 /// The verdicts on all findings of one experiment, in order.
 fn verdicts(name: &str) -> Option<Vec<Verdict>> {
-    let experiment: &dyn Experiment =
-        *muster_lab::all().iter().find(|e| e.name() == name).expect("an experiment of this name");
-    let setting = Setting { scale: Scale::Quick, seed: SEED, data: data() };
-    if let (Some(file), None) = (experiment.data_file(), &setting.data) {
+    let setting = Setting { data: data(), ..quick(SEED) };
+    let file = muster_lab::all().iter().find(|e| e.name() == name).and_then(|e| e.data_file());
+    if let (Some(file), None) = (file, &setting.data) {
         eprintln!("skipped: {name} needs {file}");
         return None;
     }
-    let columns: Vec<String> = experiment.columns().iter().map(|&c| c.to_owned()).collect();
-    let mut rows = Vec::new();
-    for index in 0..experiment.cells(&setting) {
-        rows.extend(experiment.cell(&setting, index).expect("a valid cell"));
-    }
-    assert!(rows.iter().all(|row| row.len() == columns.len()), "{name}: rows of another length");
-    let table = Table { columns, rows };
-    let report = experiment.report(&setting, &table).expect("a report");
-    assert!(!report.figures.is_empty());
+    let report = report(name, &setting);
     for finding in &report.findings {
         eprintln!("{:?}: {}\n    {}", finding.verdict, finding.claim, finding.measured);
         let words = finding.measured.split(|c: char| !c.is_alphanumeric());

@@ -1,29 +1,14 @@
 //! Every experiment on verification at the quick scale: its findings must not change unnoticed.
 
-use muster_lab::experiment::{Report, Scale, Setting, Table, Verdict};
-use muster_lab::verification::EXPERIMENTS;
+use muster_lab::experiment::Verdict;
 
-/// All cells of an experiment, and its report.
-fn run(name: &str) -> Report {
-    let setting = Setting { scale: Scale::Quick, seed: 1, data: None };
-    let experiment = EXPERIMENTS.iter().find(|e| e.name() == name).expect("listed");
-    let columns: Vec<String> = experiment.columns().iter().map(|&c| c.to_owned()).collect();
-    let mut rows = Vec::new();
-    for index in 0..experiment.cells(&setting) {
-        for row in experiment.cell(&setting, index).expect("a cell of its own") {
-            assert_eq!(row.len(), columns.len(), "{name}, cell {index}");
-            rows.push(row);
-        }
-    }
-    experiment.report(&setting, &Table { columns, rows }).expect("all rows")
-}
+use super::support::{quick, report};
 
 /// Fails unless exactly the claims that begin with `differing` are contradicted.
 #[track_caller]
 fn check(name: &str, findings: usize, differing: &[&str]) {
-    let report = run(name);
+    let report = report(name, &quick(1));
     assert_eq!(report.findings.len(), findings);
-    assert!(!report.figures.is_empty());
     for finding in &report.findings {
         let expected = differing.iter().any(|claim| finding.claim.starts_with(claim));
         let differs = finding.verdict == Verdict::Differs;

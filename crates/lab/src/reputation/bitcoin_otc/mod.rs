@@ -270,8 +270,11 @@ fn prediction(table: &Table) -> Finding {
         score(table, SPLIT, name).map(|found| format!("{name} {}", interval(&found, "area")))
     });
     answer(
-        "How well does reputation from the first 80% of the ratings predict the sign of the last \
-         20%, against in-degree, mean rating and ordinary PageRank?",
+        format!(
+            "How well does reputation from the first {:.0}% of the ratings predict the sign of the \
+             rest, against in-degree, mean rating and ordinary PageRank?",
+            100.0 * SPLIT
+        ),
         format!(
             "Area under the curve with 95% intervals over resampled people: {}.",
             listed.collect::<Vec<_>>().join("; ")
@@ -333,7 +336,7 @@ fn top(table: &Table) -> Table {
         .take(TOP)
         .map(|r| columns.iter().map(|column| r.number(column).into()).collect())
         .collect();
-    Table { columns: columns.map(str::to_owned).to_vec(), rows }
+    Table::new(&columns, rows)
 }
 
 fn areas(table: &Table) -> Table {
