@@ -14,7 +14,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::Write;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -40,12 +39,16 @@ mod consensus {
     pub mod streams;
 }
 
+#[path = "../tests/it/ports.rs"]
+mod ports;
+
 use config::Gossip;
 use consensus::codec::StoredCertificate;
 use consensus::context::{Address, Announcement, BlockId, Height, MusterContext, ValidatorSet};
 use consensus::engine::{EngineSettings, meet, start};
 use consensus::signing::ValidatorSigner;
 use consensus::streams::{Assembler, Outcome, StreamKey, StreamLimits, cut};
+use ports::free_ports;
 
 const CHILD: &str = "MUSTER_ENGINE_CHILD";
 const NODES: usize = 4;
@@ -278,11 +281,7 @@ fn main() {
     }
     let directory = std::env::temp_dir().join(format!("muster-engine-{}", std::process::id()));
     fs::create_dir_all(&directory).expect("made");
-    let listeners: Vec<TcpListener> =
-        (0..NODES).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
-    let ports: Vec<String> =
-        listeners.iter().map(|l| l.local_addr().expect("bound").port().to_string()).collect();
-    drop(listeners);
+    let ports: Vec<String> = free_ports(NODES).iter().map(u16::to_string).collect();
     let mut children: Vec<Child> = (0..NODES)
         .map(|index| {
             let log = File::create(directory.join(format!("{index}.log"))).expect("made");

@@ -6,7 +6,6 @@
 //! With `--rate 0` the blocks are empty; `--gossip broadcast` chooses the other transport.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -19,6 +18,11 @@ use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
 use muster_ledger::transaction::{Action, Height, SignedTransaction, Transaction};
 use muster_node::{Gossip, NodeConfig};
+
+#[path = "../tests/it/ports.rs"]
+mod ports;
+
+use ports::free_ports;
 
 const NODE_CONFIG: &str = "MUSTER_LOAD_NODE";
 /// Transactions handed in at once.
@@ -63,12 +67,6 @@ fn genesis(settings: &Settings) -> Genesis {
         accounts: (0..settings.accounts).map(|index| (key(2, index).public(), balance)).collect(),
         peers: Vec::new(),
     }
-}
-
-fn free_ports(count: usize) -> Vec<u16> {
-    let listeners: Vec<TcpListener> =
-        (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
-    listeners.iter().map(|l| l.local_addr().expect("bound").port()).collect()
 }
 
 struct Network {

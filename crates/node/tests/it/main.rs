@@ -2,5 +2,6 @@
 
 mod child;
 mod network;
+mod ports;
 mod processes;
 mod refusals;

@@ -1,7 +1,6 @@
 //! Networks of real node processes: this very test binary, started again as a node.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,6 +13,8 @@ use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
 use muster_ledger::transaction::{Action, Height, SignedTransaction, Transaction};
 use muster_node::{Gossip, NodeConfig};
+
+use crate::ports::free_ports;
 
 /// The variable that makes this binary a node.
 pub const NODE_CONFIG: &str = "MUSTER_TEST_NODE";
@@ -28,13 +29,6 @@ pub fn user_key(index: usize) -> SecretKey {
     let mut seed = [200; 32];
     seed[0] = index as u8;
     SecretKey::from_seed(seed)
-}
-
-/// Ports that were free a moment ago.
-pub fn free_ports(count: usize) -> Vec<u16> {
-    let listeners: Vec<TcpListener> =
-        (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
-    listeners.iter().map(|l| l.local_addr().expect("bound").port()).collect()
 }
 
 pub fn write_key(path: &Path, key: &SecretKey) {

@@ -9,7 +9,8 @@ use muster_node::store::Store;
 use muster_node::{Gossip, NodeConfig, NodeError, run};
 use proptest::prelude::*;
 
-use crate::network::{Network, free_ports, genesis, user_key, validator_key, write_key};
+use crate::network::{Network, genesis, user_key, validator_key, write_key};
+use crate::ports::free_ports;
 
 /// A home with a database at genesis.
 fn home(directory: &Path) -> NodeConfig {
