@@ -13,7 +13,8 @@ use muster_ledger::transaction::{
     Transaction, find_work, weights_commitment,
 };
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -119,6 +120,27 @@ pub fn row(shares: &Shares) -> Row {
     row
 }
 
+/// The commitment on disk. One that cannot be used is said and passed over: what it costs is the
+/// row of one epoch, and the peer must not stand still for that.
+fn kept_commitment(path: &Path) -> Option<Commitment> {
+    let read = match std::fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return None,
+        read => read.map_err(|error| error.to_string()),
+    };
+    match read.and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string())) {
+        Ok(commitment) => Some(commitment),
+        Err(reason) => {
+            tracing::warn!(
+                path = %path.display(),
+                reason,
+                "the commitment cannot be read: its weights will not be revealed, and the peer \
+                 goes on with the next epoch"
+            );
+            None
+        }
+    }
+}
+
 impl Clerk {
     /// A clerk for the peer of `config`.
     #[must_use]
@@ -129,13 +151,12 @@ impl Clerk {
         burn_key: Option<SecretKey>,
     ) -> Self {
         let commitment_file = config.home.join("commitment.json");
-        let commitment = std::fs::read(&commitment_file).ok();
         Self {
             endpoint: Endpoint { url: config.endpoint.clone(), modality: Modality::Text },
             owner: config.owner.unwrap_or(exchange.identity.public()),
             burn: burn_key.map(|key| (key, Grains(config.burn_max))),
             commit_always: config.commit_weights,
-            commitment: commitment.and_then(|bytes| serde_json::from_slice(&bytes).ok()),
+            commitment: kept_commitment(&commitment_file),
             commitment_file,
             set_in: None,
             exchange,
@@ -275,7 +296,10 @@ impl Clerk {
                 let bytes = serde_json::to_vec(commitment).expect("numbers serialise");
                 crate::files::replace(path, &bytes)
             }
-            None => std::fs::remove_file(path),
+            None => match std::fs::remove_file(path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                removed => removed,
+            },
         };
         kept.map_err(|source| ClerkError::Commitment { path: path.clone(), source })?;
         self.commitment = commitment;
@@ -380,6 +404,19 @@ mod tests {
     use super::*;
     use muster_ledger::transaction::PeerId;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_commitment_is_kept_and_a_damaged_one_is_passed_over() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("commitment.json");
+        assert_eq!(kept_commitment(&path), None);
+        let commitment = Commitment { epoch: 3, row: vec![(PeerId(1), Share(5))], salt: [7; 32] };
+        let bytes = serde_json::to_vec(&commitment).expect("numbers serialise");
+        std::fs::write(&path, &bytes).expect("written");
+        assert_eq!(kept_commitment(&path), Some(commitment));
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).expect("written");
+        assert_eq!(kept_commitment(&path), None);
+    }
 
     proptest! {
         #[test]
