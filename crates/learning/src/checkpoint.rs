@@ -69,7 +69,7 @@ pub enum CheckpointError {
 }
 
 const HEADER: &str = "muster";
-const FORMAT: &str = "2";
+const FORMAT: &str = "3";
 
 /// One tensor to be written.
 struct Entry {
@@ -444,7 +444,7 @@ fn model_fields(model: &ModelConfig) -> [(&'static str, usize); 6] {
 const SCORE_COLUMNS: usize = 17;
 const AGREEMENT_COLUMNS: usize = 5;
 const DIRECTION_COLUMNS: usize = 3;
-const SENDER_COLUMNS: usize = 9;
+const SENDER_COLUMNS: usize = 10;
 
 fn moments_row(moments: &Moments) -> [f64; 4] {
     [moments.weight, moments.weight_squared, moments.mean, moments.scatter]
@@ -462,7 +462,8 @@ fn score_row((peer, moments): (&PeerIndex, &PeerMoments)) -> Vec<f64> {
 fn sender_row((sender, entry): (&PeerIndex, &SenderEntry)) -> Vec<f64> {
     let mut row = vec![f64::from(sender.0)];
     row.extend(moments_row(&entry.change));
-    row.extend([entry.harm, entry.reverted as f64, f64::from(u8::from(entry.dropped)), entry.norm]);
+    row.extend([entry.harm, entry.reverted as f64, f64::from(u8::from(entry.dropped))]);
+    row.extend([entry.norm, entry.standing]);
     row
 }
 
@@ -514,6 +515,7 @@ fn read_senders(reader: &Reader<'_>) -> Result<BTreeMap<PeerIndex, SenderEntry>,
             reverted: row[6] as u64,
             dropped: row[7] != 0.0,
             norm: row[8],
+            standing: row[9],
         };
         senders.insert(peer_from("senders", row[0])?, entry);
     }

@@ -321,7 +321,7 @@ impl Learner {
         if self.senders.drop_if_opposed(key.sender, &gradient, standing, self.seed) {
             return Err(LearnerError::SenderDropped { sender: key.sender.0 });
         }
-        let usual = self.senders.usual_norm(key.sender, norm);
+        let usual = self.senders.usual_norm(key.sender, norm, standing);
         clip(&mut gradient, usual.min(self.training.received_norm_max));
         Ok(self.train_received(key.sender, &gradient, norm, standing))
     }

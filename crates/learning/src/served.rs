@@ -112,6 +112,8 @@ pub(crate) struct SenderEntry {
     pub dropped: bool,
     /// Running mean of the norms of its gradients, before clipping.
     pub norm: f64,
+    /// Standing when last heard, in [0, 1].
+    pub standing: f64,
 }
 
 impl SenderLedger {
@@ -120,19 +122,28 @@ impl SenderLedger {
     }
 
     /// Notes the norm of a gradient of `sender` and says how much of it is let through: the median
-    /// over all senders (the lower of two), each counted once by its running mean.
+    /// over all senders, each by its running mean and weighted by its standing (the lower of two),
+    /// so that many senders without standing say nothing.
     ///
     /// All senders share one optimiser, which divides by what gradients usually measure. One who
     /// sends gradients a hundred times as long as the others' would drown theirs in it, and be
     /// better served than they are, without doing harm that a probe of the own loss could see.
-    pub fn usual_norm(&mut self, sender: PeerIndex, norm: f64) -> f64 {
+    pub fn usual_norm(&mut self, sender: PeerIndex, norm: f64, standing: f64) -> f64 {
         let entry = self.entries.entry(sender).or_default();
+        entry.standing = standing;
         entry.norm =
             if entry.norm > 0.0 { NORM_KEPT * entry.norm + (1.0 - NORM_KEPT) * norm } else { norm };
-        let mut norms: Vec<f64> = self.entries.values().map(|entry| entry.norm).collect();
-        norms.retain(|norm| *norm > 0.0);
-        norms.sort_by(f64::total_cmp);
-        norms.get(norms.len().saturating_sub(1) / 2).copied().unwrap_or(norm)
+        let heard = |entry: &&SenderEntry| entry.norm > 0.0 && entry.standing > 0.0;
+        let mut norms: Vec<(f64, f64)> =
+            self.entries.values().filter(heard).map(|entry| (entry.norm, entry.standing)).collect();
+        norms.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let half = norms.iter().map(|(_, standing)| standing).sum::<f64>() / 2.0;
+        let mut below = 0.0;
+        let median = norms.iter().find(|(_, standing)| {
+            below += standing;
+            below >= half
+        });
+        median.map_or(norm, |(median, _)| *median)
     }
 
     /// Takes in the direction of a gradient; whether its sender is dropped for opposing the others.
@@ -187,4 +198,23 @@ pub struct Received {
     pub change: f64,
     /// Whether the update was taken back because it hurt too much.
     pub reverted: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_norm_is_that_of_the_standing() {
+        let mut senders = SenderLedger::default();
+        assert_eq!(senders.usual_norm(PeerIndex(0), 1.0, 1.0), 1.0);
+        assert_eq!(senders.usual_norm(PeerIndex(1), 100.0, 1.0), 1.0, "the lower of two");
+        assert_eq!(senders.usual_norm(PeerIndex(2), 2.0, 1.0), 2.0);
+        // However many come without standing, and however little they have, they move nothing.
+        for sybil in 3..40 {
+            let standing = if sybil < 20 { 0.0 } else { 0.01 };
+            assert_eq!(senders.usual_norm(PeerIndex(sybil), 1.0e3, standing), 2.0);
+        }
+        assert_eq!(SenderLedger::default().usual_norm(PeerIndex(0), 3.0, 0.0), 3.0);
+    }
 }
