@@ -114,6 +114,7 @@ export class FixtureMarket {
       block: hash(`block ${this.height}`),
       state_root: hash(`state ${this.height}`),
       epoch: this.epoch(),
+      epoch_end: (this.epoch() + 1) * EPOCH_BLOCKS,
       epoch_blocks: EPOCH_BLOCKS,
       block_time_ms: 1000,
       blocks_per_second: 0.997,

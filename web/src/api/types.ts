@@ -31,6 +31,7 @@ export const status = object({
   block: text,
   state_root: text,
   epoch: count,
+  epoch_end: count,
   epoch_blocks: count,
   block_time_ms: count,
   blocks_per_second: number,

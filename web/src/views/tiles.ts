@@ -21,9 +21,9 @@ function tile(name: string, ...more: Element[]): Tile {
   };
 }
 
-/** How many blocks of the running epoch are decided: the epoch closes at multiples. */
-export function epochProgress(height: number, epochBlocks: number): number {
-  return epochBlocks === 0 ? 0 : height % epochBlocks;
+/** How many blocks of the running epoch, which closes at the height `end`, are decided. */
+export function epochProgress(height: number, end: number, epochBlocks: number): number {
+  return Math.min(Math.max(epochBlocks - (end - height), 0), epochBlocks);
 }
 
 export function tilesView(): View {
@@ -47,7 +47,7 @@ export function tilesView(): View {
       setText(height.note, status.height === 0 ? "no block yet" : "blocks decided");
       setText(speed.value, decimal(status.blocks_per_second, 2));
       setText(speed.note, `aim ${decimal(1000 / Math.max(1, status.block_time_ms), 2)}`);
-      const done = epochProgress(status.height, status.epoch_blocks);
+      const done = epochProgress(status.height, status.epoch_end, status.epoch_blocks);
       setText(epoch.value, integer(status.epoch + 1));
       setText(epoch.note, `${done} of ${status.epoch_blocks} blocks`);
       bar.max = Math.max(1, status.epoch_blocks);

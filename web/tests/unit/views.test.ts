@@ -261,8 +261,11 @@ it("tells the largest weights of many", () => {
 });
 
 it("counts the blocks of the running epoch", () => {
-  expect(epochProgress(0, 10)).toBe(0);
-  expect(epochProgress(14, 10)).toBe(4);
-  expect(epochProgress(20, 10)).toBe(0);
-  expect(epochProgress(20, 0)).toBe(0);
+  expect(epochProgress(0, 10, 10)).toBe(0);
+  expect(epochProgress(14, 20, 10)).toBe(4);
+  expect(epochProgress(20, 30, 10)).toBe(0);
+  // After a vote epochs close elsewhere than at multiples, and the running one may be longer.
+  expect(epochProgress(24, 27, 7)).toBe(4);
+  expect(epochProgress(14, 30, 7)).toBe(0);
+  expect(epochProgress(0, 0, 0)).toBe(0);
 });
