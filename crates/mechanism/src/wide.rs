@@ -40,3 +40,43 @@ fn with_avx512<K: Kernel>(kernel: K) -> K::Output {
 fn with_avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A product of sums that a fused multiply-add, or another order, would round otherwise.
+    struct Rounds<'a>(&'a [[f64; 8]]);
+
+    impl Kernel for Rounds<'_> {
+        type Output = [f64; 8];
+
+        #[inline(always)]
+        fn run(self) -> [f64; 8] {
+            let mut sums = [0.0; 8];
+            for row in self.0 {
+                for lane in 0..8 {
+                    sums[lane] += row[lane] * row[7 - lane];
+                }
+            }
+            sums
+        }
+    }
+
+    #[test]
+    fn every_width_gives_the_same_bits() {
+        let mut stream = crate::random::Stream::new(1, 0);
+        let rows: Vec<[f64; 8]> =
+            (0..1000).map(|_| std::array::from_fn(|_| stream.uniform() - 0.5)).collect();
+        let fused = rows.iter().fold(0.0, |sum, row| f64::mul_add(row[0], row[7], sum));
+        let plain = Rounds(&rows).run();
+        assert_ne!(plain[0], fused);
+        assert_eq!(wide(Rounds(&rows)), plain);
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            #[allow(unsafe_code, reason = "the instructions that it needs were found just now")]
+            let narrower = unsafe { with_avx2(Rounds(&rows)) };
+            assert_eq!(narrower, plain);
+        }
+    }
+}

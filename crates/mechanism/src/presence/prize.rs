@@ -1,6 +1,5 @@
 //! Free riding: the prize that makes working worthwhile (the Discussion's second factor).
 
-use super::kernel::Decay;
 use super::units::positive;
 use super::{Game, PresenceError, Seconds};
 
@@ -14,10 +13,8 @@ impl Game {
         let end = deadline.map_or(f64::INFINITY, |t| self.rate * t.get());
         let headcount_max =
             (self.core.beliefs.players_max() + self.core.beliefs.malicious_max()) as f64;
-        let survival = |x: f64| {
-            let decay = Decay::new(x, 0);
-            self.core.players.survival(&decay, x) * self.core.malicious.survival(&decay, 0.0)
-        };
+        let survival =
+            |x: f64| self.core.players.survival(x, x) * self.core.malicious.survival(x, 0.0);
         let rule = gauss_legendre();
         let (mut low, mut high, mut total) = (0.0, (1.0 / headcount_max).min(end), 0.0);
         loop {
