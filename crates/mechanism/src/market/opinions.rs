@@ -20,7 +20,8 @@ pub(super) fn connected_median(
 ) -> (Vec<f64>, Payouts) {
     let holders = holders(standing, count);
     let of_holders: Vec<f64> = holders.iter().map(|&peer| standing[peer as usize]).collect();
-    if let Some(core) = Core::find(weights) {
+    let core = if holders.is_empty() { None } else { Core::find(weights) };
+    if let Some(core) = core {
         let lowered = core.lowered(&holders, &of_holders, &factors(walk), truncation);
         let Lowered { ceiling, incentive, opinions } = lowered;
         let Rows { offsets, columns, values } = opinions;

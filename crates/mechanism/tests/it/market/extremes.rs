@@ -32,6 +32,24 @@ fn without_weights_nothing_is_minted() {
 }
 
 #[test]
+fn without_standing_nothing_is_minted() {
+    let weights = weights(3, &[(0, 1, 0.5), (0, 2, 0.5), (1, 0, 1.0), (2, 0, 1.0)]);
+    for rule in RULES {
+        let found = epoch(&weights, &[1.0; 3], Some(&[0.0; 3]), &config(rule)).expect("valid");
+        assert_eq!(found.minted, 0.0, "{rule:?}");
+        assert_eq!(found.stake, [1.0; 3], "{rule:?}");
+        assert_eq!(found.incentive, [0.0; 3], "{rule:?}");
+        if let Some(ceiling) = found.payouts.ceiling() {
+            assert_eq!(ceiling, [0.0; 3], "{rule:?}");
+        }
+        for peer in 0..3 {
+            let paid: f64 = found.payout_row(&weights, peer).map(|(_, share)| share).sum();
+            assert!(paid == 0.0 || rule == Rule::Paper);
+        }
+    }
+}
+
+#[test]
 fn self_loops_alone_pay_only_a_majority() {
     let weights = weights(3, &[(0, 0, 1.0), (1, 1, 1.0), (2, 2, 1.0)]);
     for rule in &RULES[1..] {
