@@ -3,6 +3,8 @@
 //! The compiler never fuses or reorders floating-point operations, so that a kernel gives the same
 //! bits whichever of its copies runs; only its speed differs.
 
+use std::ops::{Deref, DerefMut};
+
 /// A computation that is worth compiling more than once. `run` must be `#[inline(always)]`, as must
 /// be what its inner loops call, or it is compiled for the plain instructions after all.
 pub(crate) trait Kernel {
@@ -39,6 +41,31 @@ fn with_avx512<K: Kernel>(kernel: K) -> K::Output {
 #[target_feature(enable = "avx2")]
 fn with_avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
+}
+
+/// Numbers that begin at a line of the cache, so that no vector of them lies across two.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+pub(crate) struct Aligned<const N: usize>(pub(crate) [f64; N]);
+
+impl<const N: usize> Aligned<N> {
+    pub(crate) const ZERO: Self = Self([0.0; N]);
+}
+
+impl<const N: usize> Deref for Aligned<N> {
+    type Target = [f64; N];
+
+    #[inline(always)]
+    fn deref(&self) -> &[f64; N] {
+        &self.0
+    }
+}
+
+impl<const N: usize> DerefMut for Aligned<N> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [f64; N] {
+        &mut self.0
+    }
 }
 
 #[cfg(test)]

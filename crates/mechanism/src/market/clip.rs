@@ -5,7 +5,7 @@
 
 use rayon::prelude::*;
 
-use super::panel::{self, Panels, Scratch, Voters, WIDTH};
+use super::panel::{self, GROUP, Scratch, Voters, WIDTH};
 
 /// Opinions of some peers about all: compressed rows, with whose they are.
 pub(super) struct Opinions<'a> {
@@ -120,13 +120,15 @@ fn clip_dense(opinions: &Opinions<'_>, votes: &Votes, rows: &[u32], peers: usize
     };
     let mut ceiling = vec![0.0; peers];
     let mut incentive = vec![0.0; peers];
-    let task = peers.div_ceil(TASKS).next_multiple_of(WIDTH);
+    let task = GROUP * WIDTH;
     ceiling.par_chunks_mut(task).zip(incentive.par_chunks_mut(task)).enumerate().for_each(
         |(at, (ceiling, incentive))| {
-            let mut panels = Panels::new(rows.len(), row, at * task);
+            let range = at * task..at * task + ceiling.len();
+            let mut panels = panel::gather(rows.len(), row, range, peers);
             let mut scratch = Scratch::default();
-            for (ceiling, incentive) in ceiling.chunks_mut(WIDTH).zip(incentive.chunks_mut(WIDTH)) {
-                let (limits, sums) = panel::clip(panels.next(), &voters, &mut scratch);
+            let columns = ceiling.chunks_mut(WIDTH).zip(incentive.chunks_mut(WIDTH));
+            for (panel, (ceiling, incentive)) in panels.chunks_mut(rows.len()).zip(columns) {
+                let (limits, sums) = panel::clip(panel, &voters, &mut scratch);
                 ceiling.copy_from_slice(&limits[..ceiling.len()]);
                 incentive.copy_from_slice(&sums[..incentive.len()]);
             }

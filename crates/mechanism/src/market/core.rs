@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::Weights;
 use super::clip::Votes;
-use super::panel::{self, Lanes, Panels, Scratch, Voters, WIDTH};
+use super::panel::{self, GROUP, Lanes, Scratch, Voters, WIDTH};
 use crate::wide::{Kernel, wide};
 
 /// The peers whose rows are not empty.
@@ -53,9 +53,6 @@ pub(super) struct Lowered {
 
 /// One in so many pairs of the core and all peers must have a weight.
 const SPARSE: usize = 8;
-
-/// Panels per task.
-const TASK: usize = 4;
 
 impl<'a> Core<'a> {
     /// The core, if products of panels are the cheaper way there.
@@ -108,7 +105,7 @@ impl<'a> Core<'a> {
             if step + 1 == factors.len() || mass.columns.is_empty() {
                 break;
             }
-            let (moved, _) = product(|at| self.inner.row(at), size, size, &mass, |_| ());
+            let moved = product(|at| self.inner.row(at), size, size, &mass, truncation, |_, _| ());
             mass = compressed(&moved, holders.len(), truncation);
         }
         let mut departures = Rows::default();
@@ -122,7 +119,8 @@ impl<'a> Core<'a> {
         departures
     }
 
-    /// The opinions of the holders, clipped at the medians of their standing.
+    /// The opinions of the holders, of whom there is at least one, clipped at the medians of their
+    /// standing.
     pub(super) fn lowered(
         &self,
         holders: &[u32],
@@ -136,44 +134,58 @@ impl<'a> Core<'a> {
         let voters = Voters { rows: &rows, half: votes.half() };
         let peers = self.weights.peers();
         let row = |at: usize| self.weights.row(self.members[at] as usize);
-        let clip = |panel: &mut [Lanes]| panel::clip(panel, &voters, &mut Scratch::default());
-        let (opinions, clipped) = product(row, self.members.len(), peers, &departures, clip);
-        let mut ceiling: Vec<f64> = clipped.iter().flat_map(|c| c.0).collect();
-        let mut incentive: Vec<f64> = clipped.iter().flat_map(|c| c.1).collect();
+        let clip =
+            |panel: &mut [Lanes], scratch: &mut Scratch| panel::clip(panel, &voters, scratch);
+        let parts = product(row, self.members.len(), peers, &departures, 0.0, clip);
+        let (mut ceiling, mut incentive) = (Vec::new(), Vec::new());
+        for (ceilings, incentives) in parts.iter().flat_map(|part| &part.finished) {
+            ceiling.extend_from_slice(&**ceilings);
+            incentive.extend_from_slice(&**incentives);
+        }
         ceiling.truncate(peers);
         incentive.truncate(peers);
-        let opinions = compressed(&opinions, holders.len(), 0.0);
+        let opinions = compressed(&parts, holders.len(), 0.0);
         Lowered { ceiling, incentive, opinions }
     }
 }
 
-/// `terms` times the matrix of `size` rows, panel by panel: the panels in order, with as many rows
-/// as `terms` each, and what `finish` made of them.
+/// Neighbouring panels of a product, one after the other with all rows each, how many entries of
+/// each row count, and what became of each panel.
+struct Part<T> {
+    panels: Vec<Lanes>,
+    counts: Vec<usize>,
+    finished: Vec<T>,
+}
+
+/// `terms` times the matrix of `size` rows, in parts from the first column to the last. Entries
+/// above `least` count, once `finish` has passed over a panel.
 fn product<'a, T: Send>(
     row: impl Fn(usize) -> (&'a [u32], &'a [f64]) + Sync,
     size: usize,
     columns: usize,
     terms: &Rows,
-    finish: impl Fn(&mut [Lanes]) -> T + Sync,
-) -> (Vec<Lanes>, Vec<T>) {
-    let splits = splits(terms, size);
-    let mut panels = vec![[0.0; WIDTH]; columns.div_ceil(WIDTH) * terms.count()];
-    let finished: Vec<Vec<T>> = panels
-        .par_chunks_mut((terms.count() * TASK).max(1))
-        .enumerate()
-        .map(|(task, panels)| {
-            let mut matrix = Panels::new(size, &row, task * TASK * WIDTH);
-            panels
-                .chunks_mut(terms.count())
-                .map(|panel| {
-                    let matrix = matrix.next();
-                    wide(Multiply { matrix, terms, splits: &splits, panel: &mut *panel });
-                    finish(panel)
-                })
-                .collect()
+    least: f64,
+    finish: impl Fn(&mut [Lanes], &mut Scratch) -> T + Sync,
+) -> Vec<Part<T>> {
+    let (splits, rows) = (splits(terms, size), terms.count());
+    (0..columns.div_ceil(GROUP * WIDTH))
+        .into_par_iter()
+        .map(|part| {
+            let first = part * GROUP * WIDTH;
+            let range = first..columns.min(first + GROUP * WIDTH);
+            let matrix = panel::gather(size, &row, range, columns);
+            let mut panels = vec![Lanes::ZERO; matrix.len() / size * rows];
+            let mut counts = vec![0; rows];
+            let mut finished = Vec::with_capacity(GROUP);
+            let mut scratch = Scratch::default();
+            for (matrix, panel) in matrix.chunks(size).zip(panels.chunks_mut(rows)) {
+                wide(Multiply { matrix, terms, splits: &splits, panel });
+                finished.push(finish(panel, &mut scratch));
+                wide(CountAbove { panel, least, counts: &mut counts });
+            }
+            Part { panels, counts, finished }
         })
-        .collect();
-    (panels, finished.into_iter().flatten().collect())
+        .collect()
 }
 
 /// Rows of the matrix that stay in the first-level cache while all of `terms` pass over them.
@@ -224,55 +236,70 @@ impl Kernel for Multiply<'_> {
     }
 }
 
-/// The entries above `least` of a row of the panels.
-fn entries(
-    panels: &[Lanes],
-    rows: usize,
-    row: usize,
+/// Adds to the counts of its rows the entries of a panel above `least`.
+struct CountAbove<'a> {
+    panel: &'a [Lanes],
     least: f64,
-    columns: &mut [u32],
-    values: &mut [f64],
-) {
-    let mut kept = 0;
-    for (panel, lanes) in panels[row..].iter().step_by(rows).enumerate() {
-        let (mut chosen, mut chosen_values, mut count) = ([0; WIDTH], [0.0; WIDTH], 0);
-        for lane in 0..WIDTH {
-            // Written whether it stays or not: which it is cannot be foreseen.
-            (chosen[count % WIDTH], chosen_values[count % WIDTH]) =
-                ((panel * WIDTH + lane) as u32, lanes[lane]);
-            count += usize::from(lanes[lane] > least);
+    counts: &'a mut [usize],
+}
+
+impl Kernel for CountAbove<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (lanes, count) in self.panel.iter().zip(self.counts) {
+            for lane in 0..WIDTH {
+                *count += usize::from(lanes[lane] > self.least);
+            }
         }
-        columns[kept..kept + count].copy_from_slice(&chosen[..count]);
-        values[kept..kept + count].copy_from_slice(&chosen_values[..count]);
-        kept += count;
     }
 }
 
-/// Compressed rows of the entries above `least`.
-fn compressed(panels: &[Lanes], rows: usize, least: f64) -> Rows {
-    let above = |lanes: &Lanes| -> usize {
-        lanes.iter().fold(0, |count: usize, &v| count.wrapping_add(usize::from(v > least)))
-    };
-    let count = |row| panels[row..].iter().step_by(rows).map(above).sum();
-    let counts: Vec<usize> = (0..rows).into_par_iter().map(count).collect();
-    let mut offsets = vec![0];
-    let mut total = 0;
-    for &count in &counts {
-        total += count;
-        offsets.push(total);
+/// Rows that are compressed together: their pieces of a panel lie together.
+const TOGETHER: usize = 16;
+
+/// Compressed rows of the entries above `least`, which every part has counted.
+fn compressed<T: Sync>(parts: &[Part<T>], rows: usize, least: f64) -> Rows {
+    let mut offsets = vec![0; rows + 1];
+    for row in 0..rows {
+        let count: usize = parts.iter().map(|part| part.counts[row]).sum();
+        offsets[row + 1] = offsets[row] + count;
     }
-    let (mut columns, mut values) = (vec![0; total], vec![0.0; total]);
+    let (mut columns, mut values) = (vec![0; offsets[rows]], vec![0.0; offsets[rows]]);
     let (mut rest_columns, mut rest_values) = (&mut columns[..], &mut values[..]);
-    let mut parts = Vec::with_capacity(rows);
-    for &count in &counts {
+    let mut blocks = Vec::with_capacity(rows.div_ceil(TOGETHER));
+    for first in (0..rows).step_by(TOGETHER) {
+        let range = first..rows.min(first + TOGETHER);
+        let count = offsets[range.end] - offsets[range.start];
         let (columns, more_columns) = rest_columns.split_at_mut(count);
         let (values, more_values) = rest_values.split_at_mut(count);
-        parts.push((columns, values));
         (rest_columns, rest_values) = (more_columns, more_values);
+        blocks.push((range, columns, values));
     }
-    parts
-        .into_par_iter()
-        .enumerate()
-        .for_each(|(row, (columns, values))| entries(panels, rows, row, least, columns, values));
+    blocks.into_par_iter().for_each(|(range, columns, values)| {
+        let mut ends: Vec<usize> =
+            range.clone().map(|row| offsets[row] - offsets[range.start]).collect();
+        let panels = parts.iter().flat_map(|part| part.panels.chunks(rows));
+        for (panel, all) in panels.enumerate() {
+            for (lanes, end) in all[range.clone()].iter().zip(&mut ends) {
+                let first = (panel * WIDTH) as u32;
+                *end += keep(lanes, least, first, &mut columns[*end..], &mut values[*end..]);
+            }
+        }
+    });
     Rows { offsets, columns, values }
+}
+
+/// Copies the entries above `least`, the first of which has the column `first`; says how many.
+fn keep(lanes: &Lanes, least: f64, first: u32, columns: &mut [u32], values: &mut [f64]) -> usize {
+    let (mut chosen, mut chosen_values, mut count) = ([0; WIDTH], [0.0; WIDTH], 0);
+    for lane in 0..WIDTH {
+        // Written whether it stays or not: which it is cannot be foreseen.
+        (chosen[count % WIDTH], chosen_values[count % WIDTH]) = (first + lane as u32, lanes[lane]);
+        count += usize::from(lanes[lane] > least);
+    }
+    columns[..count].copy_from_slice(&chosen[..count]);
+    values[..count].copy_from_slice(&chosen_values[..count]);
+    count
 }

@@ -4,14 +4,19 @@
 //! as 0. Every pass over it treats its columns in step, so that it is one run of vector
 //! instructions; the median is found by counting votes above a guess, a few times.
 
+use std::ops::Range;
+
 use super::clip::settle;
-use crate::wide::{Kernel, wide};
+use crate::wide::{Aligned, Kernel, wide};
 
 /// Columns of a panel: a row of it is four lines of the cache.
 pub(super) const WIDTH: usize = 32;
 
+/// Panels that are gathered together: a row's run of them is long enough to be read ahead.
+pub(super) const GROUP: usize = 16;
+
 /// One row of a panel.
-pub(super) type Lanes = [f64; WIDTH];
+pub(super) type Lanes = Aligned<WIDTH>;
 
 /// Candidates of a column that are few enough to be sorted.
 const CANDIDATES_MAX: u64 = 16;
@@ -19,47 +24,42 @@ const CANDIDATES_MAX: u64 = 16;
 /// Guesses after which what is left is sorted, however much it is.
 const GUESSES_MAX: usize = 10;
 
-/// Neighbouring panels of compressed rows.
-pub(super) struct Panels<R> {
-    row: R,
-    /// Where the entries of each row begin that were in no panel yet.
-    next: Vec<usize>,
-    /// The first column of the next panel.
-    first: usize,
-    panel: Vec<Lanes>,
+/// Entries around the guessed start of a run among which it mostly is.
+const NEAR: usize = 32;
+
+/// The panels of the columns `range` out of `peers`, one after the other: `row(r)`, of `rows` rows,
+/// are rising columns with their values.
+pub(super) fn gather<'a>(
+    rows: usize,
+    row: impl Fn(usize) -> (&'a [u32], &'a [f64]),
+    range: Range<usize>,
+    peers: usize,
+) -> Vec<Lanes> {
+    let mut panels = vec![Lanes::ZERO; range.len().div_ceil(WIDTH) * rows];
+    // All of them first, so that the waits for memory overlap.
+    let starts: Vec<usize> = (0..rows).map(|r| position(row(r).0, range.start, peers)).collect();
+    for (r, start) in starts.into_iter().enumerate() {
+        let (columns, values) = row(r);
+        for (&column, &value) in columns[start..].iter().zip(&values[start..]) {
+            let at = (column as usize).wrapping_sub(range.start);
+            if at >= range.len() {
+                break;
+            }
+            panels[at / WIDTH * rows + r][at % WIDTH] = value;
+        }
+    }
+    panels
 }
 
-impl<'a, R: Fn(usize) -> (&'a [u32], &'a [f64])> Panels<R> {
-    /// `row(r)`, of `rows` rows, are rising columns with their values; the first panel begins at
-    /// the column `first`.
-    pub(super) fn new(rows: usize, row: R, first: usize) -> Self {
-        let before = |r| row(r).0.partition_point(|&column| (column as usize) < first);
-        let next = (0..rows).map(before).collect();
-        Self { row, next, first, panel: vec![[0.0; WIDTH]; rows] }
-    }
-
-    /// The next panel.
-    pub(super) fn next(&mut self) -> &mut [Lanes] {
-        self.panel.fill([0.0; WIDTH]);
-        for (r, lanes) in self.panel.iter_mut().enumerate() {
-            let (columns, values) = (self.row)(r);
-            let start = self.next[r];
-            // A row has no more entries in a panel than the panel has columns.
-            let rest = start..columns.len().min(start + WIDTH);
-            let mut taken = 0;
-            for (&column, &value) in columns[rest.clone()].iter().zip(&values[rest]) {
-                let lane = (column as usize).wrapping_sub(self.first);
-                if lane >= WIDTH {
-                    break;
-                }
-                lanes[lane] = value;
-                taken += 1;
-            }
-            self.next[r] = start + taken;
-        }
-        self.first += WIDTH;
-        &mut self.panel
-    }
+/// How many `columns` lie before `first`: most probably as many as if they were spread evenly.
+fn position(columns: &[u32], first: usize, peers: usize) -> usize {
+    let guess = columns.len() * first / peers;
+    let before = |&column: &u32| (column as usize) < first;
+    let low = guess.saturating_sub(NEAR);
+    let low = if columns[..low].last().is_none_or(before) { low } else { 0 };
+    let high = (guess + NEAR).min(columns.len());
+    let high = if columns[high..].first().is_some_and(before) { columns.len() } else { high };
+    low + columns[low..high].partition_point(before)
 }
 
 /// Who votes on the rows of a panel, and with what.
@@ -106,7 +106,7 @@ pub(super) fn clip(
         let (votes, rows) = wide(Count { panel, rows: voters.rows, guesses: &guesses });
         bracket.narrow(half, &guesses, &votes, &rows);
     }
-    let mut ceiling = [0.0; WIDTH];
+    let mut ceiling = Lanes::ZERO;
     let candidates = &mut scratch.candidates;
     candidates.iter_mut().for_each(Vec::clear);
     scratch.inside.resize(panel.len(), [0; WIDTH]);
@@ -185,7 +185,7 @@ impl Kernel for Extremes<'_> {
 
     #[inline(always)]
     fn run(self) -> Bracket {
-        let (mut low, mut high) = ([f64::MAX; WIDTH], [0.0; WIDTH]);
+        let (mut low, mut high) = (Aligned([f64::MAX; WIDTH]), Lanes::ZERO);
         let (mut low_votes, mut low_rows) = ([0u64; WIDTH], [0u64; WIDTH]);
         for (row, &(votes, _)) in self.panel.iter().zip(self.rows) {
             for lane in 0..WIDTH {
@@ -200,7 +200,7 @@ impl Kernel for Extremes<'_> {
         }
         Bracket {
             low,
-            high: high.map(f64::next_up),
+            high: Aligned(high.map(f64::next_up)),
             low_votes,
             low_rows,
             high_votes: [0; WIDTH],
@@ -266,7 +266,7 @@ impl Kernel for Lower<'_> {
 
     #[inline(always)]
     fn run(self) -> Lanes {
-        let mut incentive = [0.0; WIDTH];
+        let mut incentive = Lanes::ZERO;
         for (row, &(_, standing)) in self.panel.iter_mut().zip(self.rows) {
             for lane in 0..WIDTH {
                 let ceiling = self.ceiling[lane];

@@ -7,7 +7,7 @@
 //! theirs. Once a chunk's own factor is 1, the remaining chunks count in full, by suffix sums.
 
 use crate::numeric::Sum;
-use crate::wide::{Kernel, wide};
+use crate::wide::{Aligned, Kernel, wide};
 
 /// Weights of a row. The number, and that of rows, fix the order of the sums.
 const LANES: usize = 32;
@@ -15,15 +15,10 @@ const LANES: usize = 32;
 const ROWS: usize = 64;
 const CHUNK: usize = ROWS * LANES;
 
-/// Aligned, or every vector of it would touch two lines of the cache.
-#[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
-struct Row([f64; LANES]);
-
 /// Weights prepared for repeated evaluation at many deadlines.
 #[derive(Clone, Debug)]
 pub(super) struct Series {
-    rows: Vec<Row>,
+    rows: Vec<Aligned<LANES>>,
     /// By chunk, 0 for rows that are not there.
     row_sums: Vec<[f64; ROWS]>,
     chunk_sums: Vec<f64>,
@@ -34,11 +29,12 @@ impl Series {
     pub(super) fn new(weights: impl IntoIterator<Item = f64>) -> Self {
         let mut weights: Vec<f64> = weights.into_iter().collect();
         weights.resize(weights.len().next_multiple_of(LANES), 0.0);
-        let rows: Vec<Row> = weights.as_chunks::<LANES>().0.iter().map(|&row| Row(row)).collect();
+        let rows: Vec<Aligned<LANES>> =
+            weights.as_chunks::<LANES>().0.iter().map(|&row| Aligned(row)).collect();
         let total = |weights: &[f64]| crate::numeric::sum(weights.iter().copied());
         let mut row_sums = vec![[0.0; ROWS]; rows.len().div_ceil(ROWS)];
         for (sum, row) in row_sums.as_flattened_mut().iter_mut().zip(&rows) {
-            *sum = total(&row.0);
+            *sum = total(&**row);
         }
         let chunk_sums: Vec<f64> = weights.chunks(CHUNK).map(total).collect();
         let mut suffix_sums = vec![0.0; chunk_sums.len() + 1];
@@ -107,7 +103,7 @@ impl Kernel for Solved<'_> {
 
 /// `sum_rl rows[r] chunk[r][l] lanes[l]`.
 struct Product<'a> {
-    chunk: &'a [Row],
+    chunk: &'a [Aligned<LANES>],
     rows: &'a [f64; ROWS],
     lanes: &'a [f64; LANES],
 }
@@ -120,7 +116,7 @@ impl Kernel for Product<'_> {
         let mut sums = [0.0; LANES];
         for (row, factor) in self.chunk.iter().zip(self.rows) {
             for l in 0..LANES {
-                sums[l] += factor * row.0[l];
+                sums[l] += factor * row[l];
             }
         }
         dot(&sums, self.lanes)
