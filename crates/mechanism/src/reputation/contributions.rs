@@ -1,11 +1,11 @@
 //! Contributions and payoffs: Section 4.1.1.
 //!
 //! Column j of C solves `z = (1 - alpha) Q z + (1 - alpha) R[:, j]`. Eight columns are solved together, so that every
-//! endorsement that is loaded serves eight; after each Gauss-Seidel sweep one Galerkin correction along the slowest
+//! endorsement that is loaded serves eight; before each Gauss-Seidel sweep one Galerkin correction along the slowest
 //! mode puts the column's sum right, which is known beforehand: `sum_i C[i,j]` is what Designated PageRank gives j.
 
 use super::graph::{EndorsementGraph, Out, Weights};
-use super::rank::{LeftSolver, OPTIMISM};
+use super::rank::LeftSolver;
 use super::{RankSettings, ReputationError, check_length, check_probabilities};
 use crate::numeric::sum;
 use crate::wide::{Kernel, wide};
@@ -13,6 +13,9 @@ use rayon::prelude::*;
 
 /// Columns solved together.
 const WIDTH: usize = 8;
+/// By how much the residual after a sweep is below the sweep's change, as a rule. The measured residual decides; a wrong
+/// guess costs one sweep.
+const OPTIMISM: f64 = 16.0;
 
 /// How to solve for contributions.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -125,7 +128,7 @@ impl<'g> Contributions<'g> {
             .map(|group| {
                 let z = self.solve::<WIDTH>(&self.right_sides(group))?;
                 Ok((0..group.len())
-                    .map(|k| self.finished(z.iter().map(|lanes| lanes[k])))
+                    .map(|k| self.finished(z.rows().iter().map(|row| row[k])))
                     .collect())
             })
             .collect::<Result<_, ReputationError>>()?;
@@ -250,27 +253,27 @@ impl<'g> Contributions<'g> {
     fn solve_one(&self, weights: &[f64]) -> Result<Vec<f64>, ReputationError> {
         let active = self.graph.active_users();
         let mut right = vec![[0.0]; active];
-        for i in 0..active {
-            let row = self.out.servers_from[i] as usize..self.out.rows.offsets[i + 1] as usize;
-            let value = row.map(|e| {
+        for (row, &i) in self.out.users.iter().enumerate() {
+            let to_servers =
+                self.out.servers_from[row] as usize..self.out.rows.offsets[row + 1] as usize;
+            let value = to_servers.map(|e| {
                 weights[self.out.rows.targets[e] as usize - active] * self.out.rows.weights.at(e)
             });
-            right[i][0] = self.scale[i] * sum(value);
+            right[i as usize][0] = self.scale[i as usize] * sum(value);
         }
-        Ok(self.solve(&right)?.into_iter().map(|lanes| lanes[0]).collect())
+        Ok(self.solve(&right)?.rows().iter().map(|row| row[0]).collect())
     }
 
     /// One step of the power method on the slow mode, scaled to mean 1.
     fn smoothed(&self) -> Vec<f64> {
-        let product: Vec<f64> = (0..self.slow_mode.len())
-            .map(|i| {
-                let row = self.out.rows.offsets[i] as usize..self.out.servers_from[i] as usize;
-                let flow = row.map(|e| {
-                    self.slow_mode[self.out.rows.targets[e] as usize] * self.out.rows.weights.at(e)
-                });
-                self.scale[i] * flow.sum::<f64>()
-            })
-            .collect();
+        let mut product = vec![0.0; self.slow_mode.len()];
+        for (row, &i) in self.out.users.iter().enumerate() {
+            let to_users = self.out.rows.offsets[row] as usize..self.out.servers_from[row] as usize;
+            let flow = to_users.map(|e| {
+                self.slow_mode[self.out.rows.targets[e] as usize] * self.out.rows.weights.at(e)
+            });
+            product[i as usize] = self.scale[i as usize] * flow.sum::<f64>();
+        }
         let mean = sum(product.iter().copied()) / product.len() as f64;
         // Without endorsements among users there is no slow mode, and nothing to correct.
         if mean > 1e-12 {
@@ -280,7 +283,7 @@ impl<'g> Contributions<'g> {
         }
     }
 
-    fn solve<const K: usize>(&self, right: &[[f64; K]]) -> Result<Vec<[f64; K]>, ReputationError> {
+    fn solve<const K: usize>(&self, right: &[[f64; K]]) -> Result<Table<K>, ReputationError> {
         match &self.out.rows.weights {
             Weights::Single(w) => self.solve_with(w, right),
             Weights::Double(w) => self.solve_with(w, right),
@@ -291,36 +294,36 @@ impl<'g> Contributions<'g> {
         &self,
         weights: &[W],
         right: &[[f64; K]],
-    ) -> Result<Vec<[f64; K]>, ReputationError> {
+    ) -> Result<Table<K>, ReputationError> {
         let mut goal = [0.0; K];
         for (x, r) in self.column_sums.iter().zip(right) {
             for k in 0..K {
                 goal[k] += x * r[k];
             }
         }
-        let mut z = right.to_vec();
+        let mut table = Table::new(right);
+        let z = table.rows_mut();
+        let mut total = [0.0; K];
+        for r in right {
+            for k in 0..K {
+                total[k] += r[k];
+            }
+        }
         let mut sweeps = 0;
         let mut wanted = OPTIMISM * self.settings.tolerance;
         loop {
-            let (change, total) = self.sweep(weights, right, &mut z);
+            self.correct(z, &goal, &total);
+            let change;
+            (change, total) = wide(Sweep { solver: self, weights, right, z });
             sweeps += 1;
-            let mut correction = [0.0; K];
-            for k in 0..K {
-                correction[k] = (goal[k] - total[k]) / z.len() as f64;
-                // The goal is itself known to a hundredth of the tolerance only.
-                if (goal[k] - total[k]).abs() <= 0.1 * self.settings.tolerance * goal[k] {
-                    correction[k] = 0.0;
-                }
-            }
-            let moves: Vec<f64> = (0..K)
-                .filter(|&k| goal[k] > 0.0)
-                .map(|k| (change[k] + correction[k].abs() * z.len() as f64) / goal[k])
-                .collect();
-            let done = moves.iter().all(|&m| m <= wanted);
+            let done = (0..K).filter(|&k| goal[k] > 0.0).all(|k| {
+                let missing = self.missing(goal[k], total[k]);
+                change[k] + missing.abs() <= wanted * goal[k]
+            });
             if done || sweeps >= self.settings.sweeps_max {
-                let residual = self.residual(weights, right, &z);
+                let residual = wide(Residual { solver: self, weights, right, z });
                 if residual <= self.settings.tolerance {
-                    return Ok(z);
+                    return Ok(table);
                 }
                 wanted *= 0.1;
                 if sweeps >= self.settings.sweeps_max || wanted < 1e-18 {
@@ -331,22 +334,24 @@ impl<'g> Contributions<'g> {
                     });
                 }
             }
-            for (z, g) in z.iter_mut().zip(&self.slow_mode) {
-                for k in 0..K {
-                    z[k] += correction[k] * g;
-                }
-            }
         }
     }
 
-    /// One Gauss-Seidel sweep; (L1 change, sum) of each column.
-    fn sweep<const K: usize, W: Copy + Into<f64>>(
-        &self,
-        weights: &[W],
-        right: &[[f64; K]],
-        z: &mut [[f64; K]],
-    ) -> ([f64; K], [f64; K]) {
-        wide(Sweep { solver: self, weights, right, z })
+    /// What a column's `total` lacks of its `goal`, which is itself known to a hundredth of the tolerance only.
+    fn missing(&self, goal: f64, total: f64) -> f64 {
+        let missing = goal - total;
+        if missing.abs() <= 0.1 * self.settings.tolerance * goal { 0.0 } else { missing }
+    }
+
+    /// Adds what the columns' totals lack, along the slow mode.
+    fn correct<const K: usize>(&self, z: &mut [[f64; K]], goal: &[f64; K], total: &[f64; K]) {
+        let users = z.len() as f64;
+        let mean: [f64; K] = core::array::from_fn(|k| self.missing(goal[k], total[k]) / users);
+        for (z, mode) in z.iter_mut().zip(&self.slow_mode) {
+            for k in 0..K {
+                z[k] += mean[k] * mode;
+            }
+        }
     }
 
     #[inline(always)]
@@ -355,11 +360,12 @@ impl<'g> Contributions<'g> {
         weights: &[W],
         right: &[[f64; K]],
         z: &[[f64; K]],
-        i: usize,
-    ) -> [f64; K] {
-        let row = self.out.rows.offsets[i] as usize..self.out.servers_from[i] as usize;
+        row: usize,
+    ) -> (usize, [f64; K]) {
+        let i = self.out.users[row] as usize;
+        let entries = self.out.rows.offsets[row] as usize..self.out.servers_from[row] as usize;
         let mut flow = [0.0; K];
-        for (&t, &w) in self.out.rows.targets[row.clone()].iter().zip(&weights[row]) {
+        for (&t, &w) in self.out.rows.targets[entries.clone()].iter().zip(&weights[entries]) {
             let (from, w): (&[f64; K], f64) = (&z[t as usize], w.into());
             for k in 0..K {
                 flow[k] += w * from[k];
@@ -369,29 +375,39 @@ impl<'g> Contributions<'g> {
         for k in 0..K {
             fresh[k] += self.scale[i] * flow[k];
         }
-        fresh
-    }
-
-    /// The largest L1 residual of a column, relative to the column.
-    fn residual<const K: usize, W: Copy + Into<f64>>(
-        &self,
-        weights: &[W],
-        right: &[[f64; K]],
-        z: &[[f64; K]],
-    ) -> f64 {
-        let (mut gap, mut size) = ([0.0; K], [0.0; K]);
-        for i in 0..z.len() {
-            let wanted = self.row(weights, right, z, i);
-            for k in 0..K {
-                gap[k] += (wanted[k] - z[i][k]).abs();
-                size[k] += z[i][k].abs();
-            }
-        }
-        (0..K).filter(|&k| size[k] > 0.0).map(|k| gap[k] / size[k]).fold(0.0, f64::max)
+        (i, fresh)
     }
 }
 
-/// A Gauss-Seidel sweep.
+/// A value per user and column, users by rows. Rows of eight begin where a line of the cache does: looking one up
+/// takes one line and not two.
+struct Table<const K: usize> {
+    values: Vec<f64>,
+    start: usize,
+}
+
+impl<const K: usize> Table<K> {
+    fn new(rows: &[[f64; K]]) -> Self {
+        let mut values: Vec<f64> = Vec::with_capacity(K * rows.len() + LINE);
+        let start = values.as_ptr().align_offset(LINE * size_of::<f64>()).min(LINE);
+        values.resize(start, 0.0);
+        values.extend_from_slice(rows.as_flattened());
+        Self { values, start }
+    }
+
+    fn rows(&self) -> &[[f64; K]] {
+        self.values[self.start..].as_chunks().0
+    }
+
+    fn rows_mut(&mut self) -> &mut [[f64; K]] {
+        self.values[self.start..].as_chunks_mut().0
+    }
+}
+
+/// Doubles in a line of the cache.
+const LINE: usize = 8;
+
+/// A Gauss-Seidel sweep; (L1 change, sum) of each column.
 struct Sweep<'a, 'g, const K: usize, W> {
     solver: &'a Contributions<'g>,
     weights: &'a [W],
@@ -405,8 +421,8 @@ impl<const K: usize, W: Copy + Into<f64>> Kernel for Sweep<'_, '_, K, W> {
     #[inline(always)]
     fn run(self) -> Self::Output {
         let (mut change, mut total) = ([0.0; K], [0.0; K]);
-        for i in 0..self.z.len() {
-            let fresh = self.solver.row(self.weights, self.right, self.z, i);
+        for row in 0..self.z.len() {
+            let (i, fresh) = self.solver.row(self.weights, self.right, self.z, row);
             for k in 0..K {
                 change[k] += (fresh[k] - self.z[i][k]).abs();
                 total[k] += fresh[k];
@@ -414,6 +430,31 @@ impl<const K: usize, W: Copy + Into<f64>> Kernel for Sweep<'_, '_, K, W> {
             self.z[i] = fresh;
         }
         (change, total)
+    }
+}
+
+/// The largest L1 residual of a column, relative to the column.
+struct Residual<'a, 'g, const K: usize, W> {
+    solver: &'a Contributions<'g>,
+    weights: &'a [W],
+    right: &'a [[f64; K]],
+    z: &'a [[f64; K]],
+}
+
+impl<const K: usize, W: Copy + Into<f64>> Kernel for Residual<'_, '_, K, W> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        let (mut gap, mut size) = ([0.0; K], [0.0; K]);
+        for row in 0..self.z.len() {
+            let (i, wanted) = self.solver.row(self.weights, self.right, self.z, row);
+            for k in 0..K {
+                gap[k] += (wanted[k] - self.z[i][k]).abs();
+                size[k] += self.z[i][k].abs();
+            }
+        }
+        (0..K).filter(|&k| size[k] > 0.0).map(|k| gap[k] / size[k]).fold(0.0, f64::max)
     }
 }
 

@@ -28,7 +28,9 @@ pub struct EndorsementGraph {
 /// Endorsements by who gives them.
 #[derive(Clone, Debug)]
 pub(super) struct Out {
-    /// Row i: what active user i endorses. Nodes: active users, then servers. Sorted by target.
+    /// Whose endorsements each row holds: whoever gives most comes first. Active users, by position.
+    pub users: Vec<u32>,
+    /// What they endorse. Nodes: active users, then servers. Sorted by target.
     pub rows: Sparse,
     /// Per row, where its servers begin.
     pub servers_from: Vec<u32>,
@@ -243,19 +245,25 @@ impl EndorsementGraph {
 
     fn given<W: Copy + Default>(&self, list: &[W], wrap: impl Fn(Vec<W>) -> Weights) -> Out {
         let (rows, edges) = (self.active.len(), self.incoming.targets.len());
-        let mut offsets = vec![0u32; rows + 1];
+        let mut given = vec![0u32; rows];
         for &source in &self.incoming.targets {
-            offsets[source as usize + 1] += 1;
+            given[source as usize] += 1;
         }
-        for i in 0..rows {
-            offsets[i + 1] += offsets[i];
+        // Rows of like length follow each other, so that the processor foresees where they end.
+        let mut users: Vec<u32> = (0..rows as u32).collect();
+        users.sort_by_key(|&i| core::cmp::Reverse(given[i as usize]));
+        let mut offsets = vec![0u32; rows + 1];
+        // Where the next endorsement of each user goes.
+        let mut next = vec![0u32; rows];
+        for (row, &i) in users.iter().enumerate() {
+            next[i as usize] = offsets[row];
+            offsets[row + 1] = offsets[row] + given[i as usize];
         }
         let (mut targets, mut weights) = (vec![0; edges], vec![W::default(); edges]);
-        let mut next = offsets.clone();
         let mut servers_from = Vec::new();
         for node in 0..rows + self.servers {
             if node == rows {
-                servers_from = next[..rows].to_vec();
+                servers_from = users.iter().map(|&i| next[i as usize]).collect();
             }
             let row = self.incoming.row(node);
             let group = node / GROUP;
@@ -271,7 +279,7 @@ impl EndorsementGraph {
                 *at += 1;
             }
         }
-        Out { rows: Sparse { offsets, targets, weights: wrap(weights) }, servers_from }
+        Out { users, rows: Sparse { offsets, targets, weights: wrap(weights) }, servers_from }
     }
 
     /// n.

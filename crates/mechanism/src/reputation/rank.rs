@@ -69,7 +69,7 @@ const CHUNK: usize = 2048;
 const BLOCKS: usize = 32;
 /// By how much the residual after a sweep is below what the sweep's change proves, as a rule. The measured residual
 /// decides; a wrong guess costs one sweep.
-pub(super) const OPTIMISM: f64 = 8.0;
+const OPTIMISM: f64 = 8.0;
 
 impl EndorsementGraph {
     /// Designated PageRank and reputation (Eq. 1).
