@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::wide::{Aligned, Kernel, wide};
+
 /// The share of party B after each of `blocks` blocks, when two parties that only know themselves
 /// hold `stake_a` and `stake_b`: the listing of Section 10, operation by operation. Its
 /// `temperature` multiplies a party's share minus one half.
@@ -53,15 +55,78 @@ pub fn two_party_decay(
 pub struct Cabal {
     /// Honest peers; the cabal's follow.
     honest: usize,
-    /// `W`, row by row, and the sums of its rows.
-    weights: Vec<f64>,
+    /// The weights of either side among itself.
+    weights: [Panels; 2],
+    /// The sums of the rows of `W`.
     given: Vec<f64>,
     stake: Vec<f64>,
     scaling: Vec<f64>,
     temperature: f64,
     ranks: Vec<f64>,
-    scaled: Vec<f64>,
-    incentive: Vec<f64>,
+    /// What each peer has of all scaled stake.
+    shares: Vec<f64>,
+}
+
+/// Columns of a panel: as many sums as registers hold, with some left for what is added.
+const WIDTH: usize = 56;
+
+/// A square matrix in panels of columns: all rows of the first columns, then all of the next.
+#[derive(Debug, Clone)]
+struct Panels {
+    peers: usize,
+    rows: Vec<Aligned<WIDTH>>,
+}
+
+impl Panels {
+    fn new(matrix: &[f64], peers: usize) -> Self {
+        let mut rows = Vec::with_capacity(peers.div_ceil(WIDTH) * peers);
+        for first in (0..peers).step_by(WIDTH) {
+            for row in matrix.chunks(peers) {
+                let mut lanes = Aligned::ZERO;
+                let columns = &row[first..peers.min(first + WIDTH)];
+                lanes[..columns.len()].copy_from_slice(columns);
+                rows.push(lanes);
+            }
+        }
+        Self { peers, rows }
+    }
+}
+
+/// `product = matrix^T vector`.
+struct Transposed<'a> {
+    matrix: &'a Panels,
+    vector: &'a [f64],
+    product: &'a mut [f64],
+}
+
+impl Kernel for Transposed<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let panels = self.matrix.rows.chunks(self.matrix.peers.max(1));
+        for (panel, product) in panels.zip(self.product.chunks_mut(WIDTH)) {
+            let mut sums = Aligned::<WIDTH>::ZERO;
+            for (row, factor) in panel.iter().zip(self.vector) {
+                for lane in 0..WIDTH {
+                    sums[lane] += factor * row[lane];
+                }
+            }
+            product.copy_from_slice(&sums[..product.len()]);
+        }
+    }
+}
+
+/// Eight sums side by side, for each addition waits for the one before.
+fn sum(values: &[f64]) -> f64 {
+    let (eights, rest) = values.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for eight in eights {
+        for lane in 0..8 {
+            sums[lane] += eight[lane];
+        }
+    }
+    sums.iter().chain(rest).sum()
 }
 
 /// Why a simulation cannot be set up.
@@ -108,30 +173,23 @@ impl Cabal {
                 return Err(SimulationError::Size { found: matrix.len(), peers });
             }
         }
-        let n = a + b;
-        let mut weights = vec![0.0; n * n];
-        for (i, row) in honest.chunks(a.max(1)).enumerate() {
-            weights[i * n..i * n + a].copy_from_slice(row);
-        }
-        for (i, row) in cabal.chunks(b.max(1)).enumerate() {
-            weights[(a + i) * n + a..(a + i + 1) * n].copy_from_slice(row);
-        }
-        for (side, range) in [("honest", 0..a), ("cabal", a..n)] {
-            if !strongly_connected(&weights, n, range) {
+        for (side, matrix, peers) in [("honest", honest, a), ("cabal", cabal, b)] {
+            if !strongly_connected(matrix, peers) {
                 return Err(SimulationError::Disconnected { side });
             }
         }
-        let zeros = vec![0.0; n];
+        let given = |matrix: &[f64], peers: usize| -> Vec<f64> {
+            matrix.chunks(peers.max(1)).map(|row| row.iter().sum()).collect()
+        };
         Ok(Self {
             honest: a,
-            given: weights.chunks(n.max(1)).map(|row| row.iter().sum()).collect(),
-            weights,
+            weights: [Panels::new(honest, a), Panels::new(cabal, b)],
+            given: [given(honest, a), given(cabal, b)].concat(),
             stake: [stake_honest, stake_cabal].concat(),
-            scaling: vec![1.0; n],
+            scaling: vec![1.0; a + b],
             temperature,
-            ranks: zeros.clone(),
-            scaled: zeros.clone(),
-            incentive: zeros,
+            ranks: vec![0.0; a + b],
+            shares: vec![0.0; a + b],
         })
     }
 
@@ -153,19 +211,18 @@ impl Cabal {
                 let sides = self.ranks();
                 let mut loss = 0.0;
                 let mut all = 0.0;
-                for (side, range) in self.sides().into_iter().enumerate() {
-                    let trust = sides.trust[side];
-                    let sum: f64 = self.ranks[range.clone()].iter().sum();
-                    loss -= sum * (trust - 0.5);
-                    all += sum * trust;
-                    for i in range {
-                        self.incentive[i] = self.ranks[i] * trust;
-                    }
+                for (trust, range) in sides.trust.into_iter().zip(self.sides()) {
+                    let ranks = sum(&self.ranks[range]);
+                    loss -= ranks * (trust - 0.5);
+                    all += ranks * trust;
                 }
                 if loss < 0.0 {
                     let unit = inflation / all;
-                    for (stake, incentive) in self.stake.iter_mut().zip(&self.incentive) {
-                        *stake += unit * incentive;
+                    for (trust, range) in sides.trust.into_iter().zip(self.sides()) {
+                        let ranks = &self.ranks[range.clone()];
+                        for (stake, rank) in self.stake[range].iter_mut().zip(ranks) {
+                            *stake += unit * (rank * trust);
+                        }
                     }
                 } else {
                     let gradient = self.gradient_at(&sides);
@@ -173,8 +230,7 @@ impl Cabal {
                         *a = (*a - learning_rate * g).clamp(0.0, 1.0);
                     }
                 }
-                let side = |range: Range<usize>| self.stake[range].iter().sum::<f64>();
-                let [honest, cabal] = self.sides().map(side);
+                let [honest, cabal] = self.sides().map(|range| sum(&self.stake[range]));
                 cabal / (honest + cabal)
             })
             .collect()
@@ -199,30 +255,17 @@ impl Cabal {
     /// Computes ranks, and the trust of each side: everybody on it is connected to all of it and
     /// to nobody else, so that `x` has but two values.
     fn ranks(&mut self) -> Sides {
-        for ((scaled, a), s) in self.scaled.iter_mut().zip(&self.scaling).zip(&self.stake) {
-            *scaled = a * s;
+        for ((share, a), s) in self.shares.iter_mut().zip(&self.scaling).zip(&self.stake) {
+            *share = a * s;
         }
-        let [honest, cabal] = self.sides().map(|range| self.scaled[range].iter().sum::<f64>());
+        let [honest, cabal] = self.sides().map(|range| sum(&self.shares[range]));
         let total = honest + cabal;
-        let n = self.stake.len();
-        for range in self.sides() {
-            let ranks = &mut self.ranks[range.clone()];
-            ranks.fill(0.0);
-            let rows: Vec<usize> = range.clone().collect();
-            // Four rows at a time, so that the sums stay in registers for longer.
-            for rows in rows.chunks(4) {
-                let row = |at: usize| match rows.get(at) {
-                    Some(&i) => {
-                        let start = i * n + range.start;
-                        (self.scaled[i] / total, &self.weights[start..start + ranks.len()])
-                    }
-                    None => (0.0, &self.weights[range.start..range.start + ranks.len()]),
-                };
-                let [(s0, w0), (s1, w1), (s2, w2), (s3, w3)] = [row(0), row(1), row(2), row(3)];
-                for j in 0..ranks.len() {
-                    ranks[j] += (s0 * w0[j] + s1 * w1[j]) + (s2 * w2[j] + s3 * w3[j]);
-                }
-            }
+        for share in &mut self.shares {
+            *share *= 1.0 / total;
+        }
+        for (matrix, range) in self.weights.iter().zip(self.sides()) {
+            let (vector, product) = (&self.shares[range.clone()], &mut self.ranks[range]);
+            wide(Transposed { matrix, vector, product });
         }
         let trust = [honest - cabal, cabal - honest]
             .map(|x| 1.0 / (1.0 + libm::exp(-self.temperature * x)));
@@ -233,8 +276,7 @@ impl Cabal {
         let n = self.stake.len();
         let slope = |side: usize, range: Range<usize>| {
             let trust = sides.trust[side];
-            let ranks: f64 = self.ranks[range].iter().sum();
-            ranks * self.temperature * trust * (1.0 - trust)
+            sum(&self.ranks[range]) * self.temperature * trust * (1.0 - trust)
         };
         let [honest, cabal] = self.sides();
         let slopes = [slope(0, honest.clone()), slope(1, cabal.clone())];
@@ -250,19 +292,19 @@ impl Cabal {
     }
 }
 
-/// Whether each peer of `range` reaches each other: the first reaches all, and all reach it.
-fn strongly_connected(weights: &[f64], n: usize, range: Range<usize>) -> bool {
+/// Whether each of `n` peers reaches each other: the first reaches all, and all reach it.
+fn strongly_connected(weights: &[f64], n: usize) -> bool {
     let reaches_all = |weight: &dyn Fn(usize, usize) -> f64| {
-        let mut seen = vec![false; range.len()];
+        let mut seen = vec![false; n];
         let mut open = Vec::new();
         if let Some(first) = seen.first_mut() {
             *first = true;
-            open.push(range.start);
+            open.push(0);
         }
         while let Some(i) = open.pop() {
-            for j in range.clone() {
-                if weight(i, j) > 0.0 && !seen[j - range.start] {
-                    seen[j - range.start] = true;
+            for j in 0..n {
+                if weight(i, j) > 0.0 && !seen[j] {
+                    seen[j] = true;
                     open.push(j);
                 }
             }
