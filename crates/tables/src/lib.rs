@@ -1,4 +1,4 @@
-//! Large graphs and matrices from files: text and the sparse matrices of NumPy.
+//! Large graphs and matrices from files: text, Parquet and the sparse matrices of NumPy.
 //!
 //! A file is a list of `(source, target, weight)`. Whatever it declares about its own size is compared
 //! with what a computer can hold before memory is taken, and memory grows with what was really read; a
@@ -15,6 +15,7 @@
 
 mod names;
 mod numpy;
+mod parquet;
 mod text;
 
 use std::fs::File;
@@ -22,6 +23,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 pub use numpy::read_numpy;
+pub use parquet::read_parquet;
 pub use text::read_text;
 
 /// The most entries of a table, and rows of a matrix: 2 GiB of entries.
@@ -78,6 +80,20 @@ pub enum TableError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A column of a Parquet file is wrong.
+    #[error("column `{column}`: {reason}")]
+    Column {
+        /// Its name.
+        column: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file is no Parquet file, or a damaged one.
+    #[error("cannot be read as Parquet: {reason}")]
+    Parquet {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// More than can be held.
     #[error("has more than {max} {what}: split it")]
     TooMany {
@@ -88,15 +104,19 @@ pub enum TableError {
     },
 }
 
-/// Reads a file by its extension: `.npz` as [`read_numpy`] does, anything else as [`read_text`] does.
-/// `progress` hears the share of the file that has been read.
+/// Reads a file by its extension: `.npz` as [`read_numpy`] does, `.parquet` as [`read_parquet`] does,
+/// anything else as [`read_text`] does. `progress` hears the share of the file that has been read.
 ///
 /// # Errors
 /// Whatever is wrong with the file, with its place.
 pub fn read(path: &Path, labels: Labels, progress: &dyn Fn(f64)) -> Result<Table, TableError> {
     let file = File::open(path)?;
-    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz")) {
+    let is = |wanted: &str| path.extension().is_some_and(|end| end.eq_ignore_ascii_case(wanted));
+    if is("npz") {
         return read_numpy(BufReader::new(file), progress);
+    }
+    if is("parquet") {
+        return read_parquet(file, labels, progress);
     }
     let length = file.metadata()?.len();
     let share = |bytes: u64| {

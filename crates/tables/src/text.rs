@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read};
 
-use crate::names::Names;
-use crate::{ENTRIES_MAX, Labels, NAME_MAX, Table, TableError};
+use crate::names::{LabelError, Names, short};
+use crate::{ENTRIES_MAX, Labels, Table, TableError};
 
 /// The longest line, in bytes.
 const LINE_MAX: usize = 1 << 16;
@@ -59,9 +59,14 @@ pub fn read_text(
             continue;
         }
         let weight = weight_of(&weight).map_err(fail)?;
-        let mut node = |field, label: &str| node_of(labels, &mut names, field, label);
-        let source = node("source", &source).map_err(|error| error.on(line))?;
-        let target = node("target", &target).map_err(|error| error.on(line))?;
+        let mut node = |field, label: &str| {
+            names.label(label, labels).map_err(|error| match error {
+                LabelError::Wrong(reason) => fail(format!("{field} {reason}")),
+                LabelError::TooMany(error) => error,
+            })
+        };
+        let source = node("source", &source)?;
+        let target = node("target", &target)?;
         if table.entries.len() == ENTRIES_MAX {
             return Err(TableError::TooMany { what: "entries", max: ENTRIES_MAX });
         }
@@ -75,43 +80,6 @@ fn weight_of(cell: &str) -> Result<f64, String> {
     let weight: f64 =
         cell.parse().map_err(|_| format!("weight `{}` is not a number", short(cell)))?;
     if weight.is_finite() { Ok(weight) } else { Err(format!("weight {weight} is not finite")) }
-}
-
-/// What is wrong with a node.
-enum NodeError {
-    Label(String),
-    Table(TableError),
-}
-
-impl NodeError {
-    fn on(self, line: u64) -> TableError {
-        match self {
-            Self::Label(reason) => TableError::Line { line, reason },
-            Self::Table(error) => error,
-        }
-    }
-}
-
-fn node_of(labels: Labels, names: &mut Names, field: &str, label: &str) -> Result<u32, NodeError> {
-    match labels {
-        Labels::Any if label.is_empty() => Err(NodeError::Label(format!("an empty {field}"))),
-        Labels::Any if label.len() > NAME_MAX => {
-            Err(NodeError::Label(format!("{field} has more than {NAME_MAX} bytes")))
-        }
-        Labels::Any => names.number(label).map_err(NodeError::Table),
-        Labels::Numbers => label.parse().map_err(|_| {
-            let label = short(label);
-            NodeError::Label(format!("{field} `{label}` is not a whole number below 2^32"))
-        }),
-    }
-}
-
-/// The beginning of what was found.
-fn short(text: &str) -> String {
-    match text.char_indices().nth(40) {
-        Some((end, _)) => format!("{}..", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 /// The cells of a line, without the space around them. A cell in quotation marks may hold commas, and
@@ -177,7 +145,7 @@ mod tests {
             (b"s,t,w\n\n# c\na,b,x\n", "line 4: weight `x` is not a number"),
             (b"s,t,w\na,b,inf\n", "line 2: weight inf is not finite"),
             (b"s,t,w\na,b,NaN\n", "line 2: weight NaN is not finite"),
-            (b"s,t,w\n,b,1\n", "line 2: an empty source"),
+            (b"s,t,w\n,b,1\n", "line 2: source is empty"),
             (b"s,t,w\n\"a,b,1\nc,d,1\n", "line 2: `\"a,b,1` is not source,target,weight"),
             (b"s,t,w\na,\xff,1\n", "line 2: it is not UTF-8"),
             (&wide, "line 2: source has more than 1024 bytes"),

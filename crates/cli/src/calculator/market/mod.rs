@@ -33,7 +33,8 @@ enum Verb {
         /// A JSON document, or a file with one under `given`; `-` reads standard input
         file: PathBuf,
         /// The weights instead of the field `weights`: text `source,target,weight` with a header
-        /// and the numbers of peers, or a sparse matrix as scipy.sparse.save_npz writes it (.npz)
+        /// and the numbers of peers, Parquet (.parquet) with these columns first, or a sparse
+        /// matrix as scipy.sparse.save_npz writes it (.npz)
         #[arg(long)]
         weights: Option<PathBuf>,
         #[command(flatten)]

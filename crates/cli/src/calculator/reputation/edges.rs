@@ -1,6 +1,6 @@
-//! Endorsement graphs from tables: text with any labels, or sparse matrices.
+//! Endorsement graphs from tables: text or Parquet with any labels, or sparse matrices.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use muster_mechanism::reputation::EndorsementGraph;
@@ -91,7 +91,10 @@ impl Labelled {
     pub fn by_shape(mut table: Table) -> Result<Self> {
         let distrusted = leave_out_distrust(&mut table);
         let Some((users, nodes)) = table.shape else {
-            bail!("text does not say who is a server: give --servers FILE or --rank-everyone");
+            bail!(
+                "a list of edges does not say who is a server: give --servers FILE or \
+                 --rank-everyone"
+            );
         };
         ensure!(
             nodes > users,
@@ -142,7 +145,7 @@ fn chosen(table: &Table, nodes: usize, list: &str) -> Result<(Vec<String>, Vec<u
     let index: HashMap<&str, u32> = table.names.iter().map(String::as_str).zip(0..).collect();
     let mut place = vec![NONE; nodes];
     let mut servers: Vec<String> = Vec::new();
-    let mut absent: HashMap<&str, ()> = HashMap::new();
+    let mut absent = HashSet::new();
     for (at, label) in list.lines().map(str::trim).enumerate() {
         if label.is_empty() || label.starts_with('#') {
             continue;
@@ -158,7 +161,7 @@ fn chosen(table: &Table, nodes: usize, list: &str) -> Result<(Vec<String>, Vec<u
         let number = u32::try_from(servers.len()).context("there are too many servers")?;
         match node {
             Some(node) if place[node as usize] == NONE => place[node as usize] = number,
-            None if absent.insert(label, ()).is_none() => {}
+            None if absent.insert(label) => {}
             // Named twice.
             _ => continue,
         }

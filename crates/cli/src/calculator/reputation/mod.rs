@@ -36,9 +36,10 @@ enum Verb {
         /// A JSON document, or a file with one under `given`; `-` reads standard input
         #[arg(required_unless_present = "edges", conflicts_with = "edges")]
         file: Option<PathBuf>,
-        /// Text `source,target,weight` with a header; any labels, further columns ignored. Or a
-        /// sparse matrix as scipy.sparse.save_npz writes it (.npz, rows endorse columns); without
-        /// --servers or --rank-everyone its columns are the users and then the servers
+        /// Text `source,target,weight` with a header, or Parquet (.parquet) with these columns
+        /// first; any labels, further columns ignored. Or a sparse matrix as
+        /// scipy.sparse.save_npz writes it (.npz, rows endorse columns); without --servers or
+        /// --rank-everyone its columns are the users and then the servers
         #[arg(long)]
         edges: Option<PathBuf>,
         /// With --edges: a file with one label of a server a line (for a matrix: its number)
