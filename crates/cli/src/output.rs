@@ -38,7 +38,12 @@ pub fn colours_wanted() -> bool {
 
 /// One line without line ends, for errors.
 pub fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    visible(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// Text from outside, which must not command the terminal.
+pub fn visible(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// How a column stands.
@@ -143,6 +148,11 @@ mod tests {
         table.row(vec!["peer-0".into(), "1.500".into()]);
         table.row(vec!["ä".into(), "12.000".into()]);
         assert_eq!(table.render(false), "name     stake\npeer-0   1.500\nä       12.000");
+    }
+
+    #[test]
+    fn text_from_outside_does_not_command_the_terminal() {
+        assert_eq!(one_line("row 1:\n \u{1b}[2Jä\u{7}"), "row 1: \u{fffd}[2Jä\u{fffd}");
     }
 
     #[test]

@@ -313,7 +313,7 @@ fn print_ranks(report: &Value, labels: Option<&[String]>) -> Result<()> {
     order.sort_by(|&a, &b| reputation[b].total_cmp(&reputation[a]).then(a.cmp(&b)));
     let mut table = Table::new(&[("server", Align::Left), ("reputation", Align::Right)]);
     for &j in order.iter().take(ROWS_MAX) {
-        let name = labels.map_or_else(|| j.to_string(), |labels| labels[j].clone());
+        let name = labels.map_or_else(|| j.to_string(), |labels| output::visible(&labels[j]));
         table.row(vec![name, format!("{:.9}", reputation[j])]);
     }
     table.print()?;
