@@ -52,6 +52,14 @@ pub fn run(options: &Options) -> Result<()> {
     let table = weights.as_deref().map(|path| large::read(path, Labels::Numbers)).transpose()?;
     let market = Market::parse(&document::read(file)?, table)
         .with_context(|| format!("{} is refused", file.display()))?;
+    if market.stake.len() >= PEERS_MANY && market.config.connectivity.truncation == 0.0 {
+        output::say(&format!(
+            "muster: exact connectivity of {} peers can take minutes; the field \
+             `connectivity_truncation` with at most the cutoff, {}, shortens it and may miss links",
+            market.stake.len(),
+            market.config.connectivity.cutoff
+        ));
+    }
     let after = {
         let _bar = Bar::of_time("computing the epoch");
         market.epoch()?
@@ -60,7 +68,7 @@ pub fn run(options: &Options) -> Result<()> {
     if *json { output::print_json(&market.report(&after)) } else { market.print(&after) }
 }
 
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 16] = [
     "weights",
     "stake",
     "scaling",
@@ -69,6 +77,7 @@ const FIELDS: [&str; 15] = [
     "depth",
     "restart",
     "cutoff",
+    "connectivity_truncation",
     "temperature",
     "width",
     "self_connected",
@@ -78,6 +87,8 @@ const FIELDS: [&str; 15] = [
     "gated",
 ];
 
+/// From so many peers on, walks from each of them can take long.
+const PEERS_MANY: usize = 100_000;
 /// The rows of the table for people; a document has them all.
 const ROWS_MAX: usize = 50;
 
@@ -173,6 +184,7 @@ fn config(document: &Document) -> Result<Config> {
     let plain = Config::default();
     let mut connectivity = Connectivity {
         cutoff: document.number("cutoff", plain.connectivity.cutoff)?,
+        truncation: document.number("connectivity_truncation", plain.connectivity.truncation)?,
         temperature: document.number("temperature", plain.connectivity.temperature)?,
         self_connected: document.flag("self_connected", false)?,
         width: document.has("width").then(|| document.number("width", 0.0)).transpose()?,

@@ -79,6 +79,7 @@ fn refusals_name_the_field() {
             "exclude each other",
         ),
         (r#"{"stake": [1], "weights": [], "restart": 0.3}"#, "belongs to the rule"),
+        (r#"{"stake": [1], "weights": [], "connectivity_truncation": 2}"#, "`truncation` is 2"),
         (r#"{"stake": [1], "weights": [], "depth": 0}"#, "`depth` is 0"),
         (r#"{"stake": [1], "weights": [], "depth": 1.5}"#, "field `depth`: 1.5 is not a whole"),
         (r#"{"stake": [1], "weights": [], "gated": 1}"#, "field `gated`: 1 is neither"),
@@ -86,6 +87,20 @@ fn refusals_name_the_field() {
         let refusal = refusal(text);
         assert!(refusal.contains(words), "{text}: {refusal}");
     }
+}
+
+#[test]
+fn truncated_connectivity_misses_links() {
+    // Half of a half reaches peer 2 over peer 1; truncation leaves that out.
+    let with = |truncation: f64| {
+        let text = format!(
+            r#"{{"stake": [1, 1, 1], "weights": [[0, 1, 0.5], [1, 2, 0.5]],
+                "connectivity_truncation": {truncation}}}"#
+        );
+        evaluate(&text).expect("valid")["trust"][2].as_f64().expect("a number")
+    };
+    assert!(with(0.0) > 0.9);
+    assert!(with(0.5) < 0.1, "only peer 1 reaches it");
 }
 
 /// The same weights in the document, as text and as a matrix.
