@@ -1,6 +1,6 @@
 //! The game with equal machines: `E_T W`, `T*`, `T°`, welfare, the curve.
 
-use super::deadline::{best, maximum};
+use super::deadline::{Tilted, best, maximum};
 use super::kernel::{Decay, Series};
 use super::{Beliefs, Payoffs, PresenceError, Rate, Seconds, erlang};
 use crate::numeric::sum;
@@ -128,6 +128,26 @@ impl Core {
             self.malicious.solved(&Decay::new(unit, n + 1), 0.0)
         };
         Chances { offset, players, malicious }
+    }
+
+    /// W(i) - W* by number of players, which count from `first`.
+    pub(super) fn players_tilted(&self, first: usize) -> Tilted<'_> {
+        Tilted {
+            probabilities: &self.beliefs.players,
+            logarithms: &self.beliefs.players_log,
+            first,
+            values: Some(&self.excess),
+        }
+    }
+
+    /// By number of malicious units.
+    pub(super) fn malicious_tilted(&self) -> Tilted<'_> {
+        Tilted {
+            probabilities: &self.beliefs.malicious,
+            logarithms: &self.beliefs.malicious_log,
+            first: 0,
+            values: None,
+        }
     }
 
     /// E_inf = E[W].
@@ -455,6 +475,7 @@ impl Game {
     }
 
     /// `r[k]` for k = 1..=m+n, by direct sums of positive terms: O(m n) and accurate in every tail that f64 can hold.
+    /// A Fourier transform would lose the tails, and nothing that takes large games asks for r.
     ///
     /// ```
     /// # use muster_mechanism::presence::{Beliefs, Game, Payoffs, Rate};

@@ -5,7 +5,6 @@
 //! rates. Only the monotonicity of Proposition 1 is lost in general: a fast solution may mean one fast machine instead
 //! of many. So every crossing of `E_T W` with `W*` is reported, not only one.
 
-use super::deadline::tilted;
 use super::game::{Chances, Core, Evaluation};
 use super::units::positive;
 use super::{Beliefs, Payoffs, PresenceError, Seconds};
@@ -210,12 +209,10 @@ impl UnequalGame {
     /// dU/dT over the sum of the absolute values of its terms: each headcount weighs with the total rate that it has
     /// while unsolved.
     fn marginal(&self, deadline: f64) -> f64 {
-        let beliefs = &self.core.beliefs;
-        let others = tilted(&beliefs.players_log, 0, self.players.decay(deadline), 1, 1.0, |t| {
-            self.core.excess[t]
-        });
+        // The player's own machine is none of the others.
+        let others = self.core.players_tilted(0).moments(self.players.decay(deadline), 1, 1.0);
         let malicious =
-            tilted(&beliefs.malicious_log, 0, self.malicious.decay(deadline), 1, 1.0, |_| 1.0);
+            self.core.malicious_tilted().moments(self.malicious.decay(deadline), 1, 1.0);
         let (player, unit) =
             (self.players.rate_unsolved(deadline), self.malicious.rate_unsolved(deadline));
         let total = |pick: &dyn Fn(&(f64, f64)) -> f64| {
