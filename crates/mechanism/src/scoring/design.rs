@@ -127,7 +127,7 @@ impl VerificationGame {
 
     /// The unit in which costs and margin are of order 1.
     fn scale(&self, margin: f64) -> f64 {
-        let largest = self.cost().iter().copied().fold(margin, f64::max);
+        let largest = self.cost_max().max(margin);
         if largest > 0.0 { largest } else { 1.0 }
     }
 

@@ -182,6 +182,11 @@ impl VerificationGame {
         dot(&self.marginal, &self.cost)
     }
 
+    /// The largest cost of an observation.
+    pub(super) fn cost_max(&self) -> f64 {
+        self.cost.iter().copied().fold(0.0, f64::max)
+    }
+
     pub(super) fn check_matrix(&self, matrix: &ScoringMatrix) -> Result<(), ScoringError> {
         length("matrix", matrix.types(), self.types())
     }

@@ -178,7 +178,7 @@ impl VerificationGame {
             }
         }
         // A slack at + by e: its root, if it falls. What rounding leaves of a slack of 0 counts as 0.
-        let noise = 1e-12 * (matrix.bound() + self.cost().iter().copied().fold(margin, f64::max));
+        let noise = 1e-12 * (matrix.bound() + self.cost_max().max(margin));
         let mut consider = |at: f64, by: f64| {
             let at = if at.abs() <= noise { 0.0 } else { at };
             if at < 0.0 {
@@ -344,7 +344,7 @@ impl VerificationGame {
         Some(TheoreticalBound {
             per_cost: norm * (m + (m - 1.0) * (ratio * ratio + 1.0)).sqrt(),
             per_margin: norm * (m + (m - 1.0) * (wide * wide + 9.0 * (m - 1.0))).sqrt(),
-            cost_max: self.cost().iter().copied().fold(0.0, f64::max),
+            cost_max: self.cost_max(),
         })
     }
 
@@ -375,8 +375,7 @@ impl VerificationGame {
         if least * compactness > 1.0 + 1e-9 {
             return Err(ScoringError::Compactness { wanted: compactness, largest: 1.0 / least });
         }
-        let cost_max = self.cost().iter().copied().fold(0.0, f64::max);
-        if cost_max == 0.0 {
+        if self.cost_max() == 0.0 {
             return Ok(1.0);
         }
         let (mut low, mut high) = (best, self.inverse_margin_max(compactness).max(best));
@@ -400,28 +399,18 @@ impl VerificationGame {
 
     /// M' >= 1 + s c_max, because honest pay covers the cost: beyond this s the compactness is out of reach.
     fn inverse_margin_max(&self, compactness: f64) -> f64 {
-        let cost_max = self.cost().iter().copied().fold(0.0, f64::max);
-        (1.0 / compactness - 1.0).max(0.0) / cost_max
+        (1.0 / compactness - 1.0).max(0.0) / self.cost_max()
     }
 
     /// (s, M'(s)) at the minimum of the convex M'.
     fn compactest(&self) -> Result<(f64, f64), ScoringError> {
         let value = |s: f64| self.bound_min(1.0, s).map(|b| b.unwrap_or(f64::INFINITY));
         let at_zero = value(0.0)?;
-        let cost_max = self.cost().iter().copied().fold(0.0, f64::max);
+        let cost_max = self.cost_max();
         if cost_max == 0.0 || at_zero.is_infinite() {
             return self.feasible_start(at_zero, value);
         }
-        let (mut low, mut high) = (0.0, (at_zero - 1.0).max(0.0) / cost_max);
-        for _ in 0..80 {
-            let (a, b) = (low + (high - low) / 3.0, high - (high - low) / 3.0);
-            if value(a)? <= value(b)? {
-                high = b;
-            } else {
-                low = a;
-            }
-        }
-        let (s, inner) = (0.5 * (low + high), value(0.5 * (low + high))?);
+        let (s, inner) = lowest(value, 0.0, (at_zero - 1.0).max(0.0) / cost_max)?;
         Ok(if at_zero <= inner { (0.0, at_zero) } else { (s, inner) })
     }
 
@@ -442,18 +431,27 @@ impl VerificationGame {
         };
         // Feasible exactly from s = 1/largest on; M'(s) >= 1 + s c_max ends the search.
         let start = 1.0 / largest * (1.0 + 1e-9);
-        let cost_max = self.cost().iter().copied().fold(0.0, f64::max);
-        let (mut low, mut high) = (start, start.max((value(start)? - 1.0) / cost_max));
-        for _ in 0..80 {
-            let (a, b) = (low + (high - low) / 3.0, high - (high - low) / 3.0);
-            if value(a)? <= value(b)? {
-                high = b;
-            } else {
-                low = a;
-            }
-        }
-        Ok((0.5 * (low + high), value(0.5 * (low + high))?))
+        let end = start.max((value(start)? - 1.0) / self.cost_max());
+        lowest(value, start, end)
     }
+}
+
+/// (s, value) near the minimum of a convex function between `low` and `high`, by thirds.
+fn lowest(
+    value: impl Fn(f64) -> Result<f64, ScoringError>,
+    mut low: f64,
+    mut high: f64,
+) -> Result<(f64, f64), ScoringError> {
+    for _ in 0..80 {
+        let (a, b) = (low + (high - low) / 3.0, high - (high - low) / 3.0);
+        if value(a)? <= value(b)? {
+            high = b;
+        } else {
+            low = a;
+        }
+    }
+    let middle = 0.5 * (low + high);
+    Ok((middle, value(middle)?))
 }
 
 /// How much of a distribution must move until the expectation of `values` has fallen by more than `slack`; 1 if it
