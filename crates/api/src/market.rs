@@ -87,7 +87,7 @@ pub struct Market {
     pub epoch: u64,
     /// Height at which the last one closed; 0 before the first.
     pub height: u64,
-    /// "paper", "median" or "connected-median".
+    /// "paper", "median", "connected-median" or "credible-median".
     pub rule: String,
     /// The market's loss L = -R . (T - 1/2); absent before the first epoch.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -20,6 +20,7 @@ pub fn rule_name(rule: MarketRule) -> &'static str {
         MarketRule::Paper => "paper",
         MarketRule::Median => "median",
         MarketRule::ConnectedMedian => "connected-median",
+        MarketRule::CredibleMedian => "credible-median",
     }
 }
 

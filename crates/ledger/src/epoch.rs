@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use muster_mechanism::market::{self, Config, Connectivity, Rule, Walk, Weights};
+use muster_mechanism::market::{self, CREDIBLE_FROM, Config, Connectivity, Rule, Walk, Weights};
 
 use crate::block::committee_hash;
 use crate::crypto::Hash;
@@ -241,18 +241,20 @@ fn prunable(
 fn config(parameters: &Parameters) -> Config {
     let ppb = |value: u64| value as f64 / BILLION as f64;
     let depth = |steps: u64| u32::try_from(steps).unwrap_or(u32::MAX);
+    let walk = if parameters.market_restart {
+        Walk::Restart(ppb(parameters.market_restart_ppb))
+    } else {
+        Walk::Depth(depth(parameters.market_walk_depth))
+    };
+    let opinions = usize::try_from(parameters.market_opinions_max).ok();
+    let truncation = ppb(parameters.market_truncation_ppb);
     let rule = match parameters.market_rule {
         MarketRule::Paper => Rule::Paper,
         MarketRule::Median => Rule::Median,
-        MarketRule::ConnectedMedian => Rule::ConnectedMedian {
-            walk: if parameters.market_restart {
-                Walk::Restart(ppb(parameters.market_restart_ppb))
-            } else {
-                Walk::Depth(depth(parameters.market_walk_depth))
-            },
-            opinions: usize::try_from(parameters.market_opinions_max).ok(),
-            truncation: ppb(parameters.market_truncation_ppb),
-        },
+        MarketRule::ConnectedMedian => Rule::ConnectedMedian { walk, opinions, truncation },
+        MarketRule::CredibleMedian => {
+            Rule::CredibleMedian { walk, opinions, truncation, threshold: CREDIBLE_FROM }
+        }
     };
     Config {
         rule,

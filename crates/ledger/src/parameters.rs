@@ -25,6 +25,8 @@ pub enum MarketRule {
     Median,
     /// Expected visits of walks along the weights, clipped at their stake-weighted median.
     ConnectedMedian,
+    /// The same twice: whose opinion the first pass clips passes on less in the second.
+    CredibleMedian,
 }
 
 /// A type that a parameter may have; every one is a number to the vote.
@@ -69,7 +71,7 @@ impl Setting for MarketRule {
     }
 
     fn from_number(number: u64) -> Option<Self> {
-        [Self::Paper, Self::Median, Self::ConnectedMedian]
+        [Self::Paper, Self::Median, Self::ConnectedMedian, Self::CredibleMedian]
             .get(usize::try_from(number).ok()?)
             .copied()
     }
@@ -158,11 +160,11 @@ parameters! {
     fee_per_byte: Grains = Grains(1_000), 0, 1_000_000_000;
     /// Fee per weight of a row, in grains.
     fee_per_weight: Grains = Grains(1_000), 0, 1_000_000_000;
-    /// How the market turns weights into incentive: 0 paper, 1 median, 2 connected-median.
-    market_rule: MarketRule = MarketRule::ConnectedMedian, 0, 2;
+    /// How the market turns weights into incentive: 0 paper, 1 median, 2 connected-median, 3 credible-median.
+    market_rule: MarketRule = MarketRule::ConnectedMedian, 0, 3;
     /// Steps of the walks that say who is connected: the reported trust, and the paper's rule.
     market_depth: u64 = 3, 1, 16;
-    /// Steps of the walks that make opinions under connected-median, where they do not restart.
+    /// Steps of the walks that make opinions under connected-median and credible-median, where they do not restart.
     market_walk_depth: u64 = 5, 1, 16;
     /// Expected visits above which a peer counts as connected, ppb.
     market_cutoff_ppb: u64 = 31_250_000, 1_000, BILLION;
@@ -170,9 +172,9 @@ parameters! {
     market_temperature_milli: u64 = 10_000, 1, 1_000_000;
     /// Rate of the gradient step of the scaling, ppb.
     market_scaling_rate_ppb: u64 = 50_000_000, 0, 100 * BILLION;
-    /// Peers of highest stake whose walks count under connected-median.
+    /// Peers of highest stake whose walks count under connected-median and credible-median.
     market_opinions_max: u64 = 1_024, 1, 65_536;
-    /// Whether walks under connected-median restart instead of ending after their depth.
+    /// Whether walks under connected-median and credible-median restart instead of ending after their depth.
     market_restart: bool = false, 0, 1;
     /// Probability that such a walk restarts at each step, ppb.
     market_restart_ppb: u64 = 300_000_000, 10_000_000, 990_000_000;

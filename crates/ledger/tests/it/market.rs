@@ -79,8 +79,14 @@ fn a_peer_without_balance_acts_on_its_own_share() {
 
 #[test]
 fn a_cabal_that_nobody_ranks_starves() {
+    for market_rule in [MarketRule::ConnectedMedian, MarketRule::CredibleMedian] {
+        starves(Parameters { market_rule, ..Parameters::default() });
+    }
+}
+
+fn starves(parameters: Parameters) {
     // Four honest peers that rank each other, two that rank only themselves.
-    let mut chain = Chain::with(6, Parameters::default());
+    let mut chain = Chain::with(6, parameters);
     set_all(
         &mut chain,
         &[&[0, 1, 2, 3], &[0, 1, 2, 3], &[0, 1, 2, 3], &[0, 1, 2, 3], &[4, 5], &[4, 5]],

@@ -29,6 +29,8 @@ fn every_parameter_can_be_set_within_its_range_only() {
 fn a_change_touches_one_parameter() {
     let changed = Parameters::default().changed(&change("market_rule", 0)).unwrap();
     assert_eq!(changed, Parameters { market_rule: MarketRule::Paper, ..Parameters::default() });
+    let changed = Parameters::default().changed(&change("market_rule", 3)).unwrap();
+    assert_eq!(changed.market_rule, MarketRule::CredibleMedian);
     let changed = Parameters::default().changed(&change("weights_commit_required", 1)).unwrap();
     assert_eq!(changed, Parameters { weights_commit_required: true, ..Parameters::default() });
 }

@@ -53,6 +53,14 @@ impl Votes {
         self.half
     }
 
+    /// The largest of the values, none negative, that is reached by at least half of the votes; 0
+    /// of none.
+    pub(super) fn middle(&self, values: &[f64]) -> f64 {
+        let mut keyed: Vec<(u64, u64)> =
+            values.iter().map(|value| value.to_bits()).zip(self.of.iter().copied()).collect();
+        if keyed.is_empty() { 0.0 } else { settle(&mut keyed, 0, self.half) }
+    }
+
     /// Which columns are held positive by enough votes to have a ceiling above zero.
     pub(super) fn supported(&self, rows: &[(Vec<u32>, Vec<f64>)], peers: usize) -> Vec<bool> {
         let mut support = vec![0_u64; peers];

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::clip::{Clipped, Opinions, clip};
 use super::connectivity::Links;
-use super::opinions::connected_median;
+use super::opinions::{connected_median, credibility};
 use super::parts::{PARTS_ROWS, row_dot, scatter};
 use super::{Config, Error, OPINIONS_DEFAULT, Rule, Weights};
 
@@ -44,7 +44,8 @@ pub enum Payouts {
         /// The ceilings `q_j`.
         ceiling: Vec<f64>,
     },
-    /// Under [`Rule::ConnectedMedian`]: `min(V_ij, q_j)`, for those whose opinions count.
+    /// Under [`Rule::ConnectedMedian`] and [`Rule::CredibleMedian`]: `min(V_ij, q_j)`, for those
+    /// whose opinions count.
     Walked {
         /// The ceilings `q_j`.
         ceiling: Vec<f64>,
@@ -103,7 +104,8 @@ impl Iterator for PayoutRow<'_> {
 
 impl Epoch {
     /// What one unit of emission of peer `i` pays, given the weights of this epoch. Under
-    /// [`Rule::ConnectedMedian`] a peer whose opinion was not computed pays nobody.
+    /// [`Rule::ConnectedMedian`] and [`Rule::CredibleMedian`] a peer whose opinion was not computed
+    /// pays nobody.
     ///
     /// ```
     /// use muster_mechanism::market::{Config, Weights, epoch};
@@ -192,6 +194,16 @@ pub fn epoch(
         Rule::ConnectedMedian { walk, opinions, truncation } => {
             let count = opinions.unwrap_or(OPINIONS_DEFAULT).min(weights.peers());
             connected_median(weights, &standing, walk, count, truncation)
+        }
+        Rule::CredibleMedian { walk, opinions, truncation, threshold } => {
+            let count = opinions.unwrap_or(OPINIONS_DEFAULT).min(weights.peers());
+            let pass =
+                |weights: &Weights| connected_median(weights, &standing, walk, count, truncation);
+            let (incentive, payouts) = pass(weights);
+            match credibility(&payouts, &standing, threshold) {
+                Some(credibility) => pass(&weights.scaled(&credibility)),
+                None => (incentive, payouts),
+            }
         }
     };
     let open = loss < 0.0;

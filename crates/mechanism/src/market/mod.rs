@@ -9,7 +9,7 @@
 //!   `-1` ([`Connectivity`]), and `x = C^T s`,
 //! - trust `T = sigmoid(temperature * x)` (Section 3),
 //! - loss `L = -R . (T - 1/2)` with its gradient in `A` (Section 4, Figure 7),
-//! - incentive `I` by one of three [`Rule`]s; minting is in proportion to it (Eq. 5).
+//! - incentive `I` by one of four [`Rule`]s; minting is in proportion to it (Eq. 5).
 //!
 //! Nothing is ever dense: the work grows with the weights, not with the square of the peers.
 //! All sums are taken in an order that depends on the input alone, so the result is the same bit
@@ -62,7 +62,30 @@ pub enum Rule {
         /// would have reached is paid to nobody. 0 walks all of it.
         truncation: f64,
     },
+    /// [`Rule::ConnectedMedian`] twice. With `l_i = sum_j min(V_ij, q_j)`, what the first pass
+    /// leaves of the opinion of `i`, and `m` what it leaves to the peer in the middle: the largest
+    /// `v` such that peers with at least half of all standing have `l_i >= v`. The weights of `i`
+    /// count in the second pass times its *credibility* `min(1, l_i / (threshold m))`; 0 for whose
+    /// opinion does not count. Where `m` is 0, the first pass is all.
+    ///
+    /// Members of a cabal are left little by the first pass, so that walks end where they enter
+    /// it (`docs/mechanisms/market.md`).
+    CredibleMedian {
+        /// As under [`Rule::ConnectedMedian`].
+        walk: Walk,
+        /// As under [`Rule::ConnectedMedian`].
+        opinions: Option<usize>,
+        /// As under [`Rule::ConnectedMedian`].
+        truncation: f64,
+        /// The share of what is left to the peer in the middle from which on a peer counts in
+        /// full, between 0.01 and 1. Usually [`CREDIBLE_FROM`].
+        threshold: f64,
+    },
 }
+
+/// The share of what is left to the peer in the middle from which on a peer counts in full under
+/// [`Rule::CredibleMedian`]: honest communities keep it, cabals do not.
+pub const CREDIBLE_FROM: f64 = 0.7;
 
 /// The number of peers whose opinions are computed under [`Rule::ConnectedMedian`] by default.
 pub const OPINIONS_DEFAULT: usize = 1_024;
@@ -262,7 +285,12 @@ impl Config {
         }
         within("inflation", self.inflation, 0.0, 1.0, share)?;
         within("learning_rate", self.learning_rate, 0.0, 1e6, "between 0 and 1e6")?;
-        if let Rule::ConnectedMedian { walk, opinions, truncation } = self.rule {
+        if let Rule::CredibleMedian { threshold, .. } = self.rule {
+            within("threshold", threshold, 0.01, 1.0, "between 0.01 and 1")?;
+        }
+        if let Rule::ConnectedMedian { walk, opinions, truncation }
+        | Rule::CredibleMedian { walk, opinions, truncation, .. } = self.rule
+        {
             within("truncation", truncation, 0.0, 1.0, share)?;
             match walk {
                 Walk::Depth(steps) => depth("depth", steps)?,

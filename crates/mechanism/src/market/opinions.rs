@@ -39,6 +39,27 @@ pub(super) fn connected_median(
     (incentive, Payouts::Walked { ceiling, holders, offsets, columns, values })
 }
 
+/// The credibility of every peer after a first pass: what it leaves of a peer's opinion, in units of
+/// `threshold` of what it leaves to the peer in the middle of all standing, at most 1; 0 for whose
+/// opinion does not count. None where the middle is left nothing.
+pub(super) fn credibility(payouts: &Payouts, standing: &[f64], threshold: f64) -> Option<Vec<f64>> {
+    let Payouts::Walked { holders, offsets, values, .. } = payouts else { return None };
+    let left: Vec<f64> = offsets
+        .windows(2)
+        .map(|row| values[row[0]..row[1]].iter().fold(0.0, |a, b| a + b))
+        .collect();
+    let of_holders: Vec<f64> = holders.iter().map(|&peer| standing[peer as usize]).collect();
+    let middle = Votes::new(&of_holders).middle(&left);
+    if middle <= 0.0 {
+        return None;
+    }
+    let mut credibility = vec![0.0; standing.len()];
+    for (&holder, left) in holders.iter().zip(left) {
+        credibility[holder as usize] = (left / (threshold * middle)).min(1.0);
+    }
+    Some(credibility)
+}
+
 /// The rows `V_ij` of the `holders`, without the columns on which too few have any opinion for a
 /// ceiling above zero.
 fn opinions(

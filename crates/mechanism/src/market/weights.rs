@@ -186,6 +186,19 @@ impl Weights {
         &self.largest
     }
 
+    /// Row `i` times `factors[i]`, each between 0 and 1.
+    pub(super) fn scaled(&self, factors: &[f64]) -> Self {
+        let mut scaled = self.clone();
+        for (i, &factor) in factors.iter().enumerate() {
+            for value in &mut scaled.values[self.offsets[i]..self.offsets[i + 1]] {
+                *value *= factor;
+            }
+            scaled.largest[i] *= factor;
+        }
+        scaled.drop_zeros();
+        scaled
+    }
+
     fn drop_zeros(&mut self) {
         if self.values.iter().all(|&weight| weight > 0.0) {
             return;

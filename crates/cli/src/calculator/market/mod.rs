@@ -10,7 +10,9 @@ mod tests;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
-use muster_mechanism::market::{Config, Connectivity, Epoch, Rule, Walk, Weights, epoch};
+use muster_mechanism::market::{
+    CREDIBLE_FROM, Config, Connectivity, Epoch, Rule, Walk, Weights, epoch,
+};
 use muster_tables::{Labels, Table};
 use serde_json::{Value, json};
 
@@ -68,7 +70,7 @@ pub fn run(options: &Options) -> Result<()> {
     if *json { output::print_json(&market.report(&after)) } else { market.print(&after) }
 }
 
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 17] = [
     "weights",
     "stake",
     "scaling",
@@ -83,6 +85,7 @@ const FIELDS: [&str; 16] = [
     "self_connected",
     "opinions",
     "truncation",
+    "threshold",
     "learning_rate",
     "gated",
 ];
@@ -191,30 +194,45 @@ fn config(document: &Document) -> Result<Config> {
         ..plain.connectivity
     };
     let word = document.word("rule", "paper")?;
-    if word != "connected-median" {
-        for field in ["restart", "opinions", "truncation"] {
-            ensure!(!document.has(field), "field `{field}` belongs to the rule connected-median");
-        }
+    let walks = matches!(word, "connected-median" | "credible-median");
+    for field in ["restart", "opinions", "truncation"] {
+        ensure!(
+            walks || !document.has(field),
+            "field `{field}` belongs to the rules connected-median and credible-median"
+        );
+    }
+    let twice = word == "credible-median";
+    ensure!(
+        twice || !document.has("threshold"),
+        "field `threshold` belongs to the rule credible-median"
+    );
+    if !walks {
         connectivity.depth = depth.unwrap_or(connectivity.depth);
     }
     let rule = match word {
         "paper" => Rule::Paper,
         "median" => Rule::Median,
-        "connected-median" => Rule::ConnectedMedian {
-            walk: match (depth, document.has("restart")) {
+        "connected-median" | "credible-median" => {
+            let walk = match (depth, document.has("restart")) {
                 (Some(depth), false) => Walk::Depth(depth),
                 (None, true) => Walk::Restart(document.number("restart", 0.0)?),
-                (None, false) => bail!("the rule connected-median needs `depth` or `restart`"),
+                (None, false) => bail!("the rule {word} needs `depth` or `restart`"),
                 (Some(_), true) => bail!("`depth` and `restart` exclude each other"),
-            },
-            opinions: document
-                .count("opinions")?
-                .map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
-            truncation: document.number("truncation", 0.0)?,
-        },
-        other => {
-            bail!("field `rule`: `{other}` is not one of paper, median, connected-median")
+            };
+            let opinions = document.count("opinions")?;
+            let opinions = opinions.map(|count| usize::try_from(count).unwrap_or(usize::MAX));
+            let truncation = document.number("truncation", 0.0)?;
+            if twice {
+                let threshold = document.number("threshold", CREDIBLE_FROM)?;
+                Rule::CredibleMedian { walk, opinions, truncation, threshold }
+            } else {
+                Rule::ConnectedMedian { walk, opinions, truncation }
+            }
         }
+        other => bail!(
+            "field `rule`: `{other}` is not one of paper, median, connected-median, \
+             credible-median"
+        ),
     };
     let config = Config {
         rule,

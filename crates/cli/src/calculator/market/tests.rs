@@ -54,6 +54,25 @@ fn the_networks_conventions_can_be_asked_for() {
 }
 
 #[test]
+fn clipping_twice_pays_a_cabal_less() {
+    // Three honest peers give a cabal of two a tenth each.
+    let honest = [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)];
+    let leaks = [0, 1, 2].map(|i| json!([i, 3, 0.1]));
+    let weights = honest.map(|(i, j)| json!([i, j, 0.45])).into_iter().chain(leaks);
+    let weights: Vec<_> = weights.chain([json!([3, 4, 1.0]), json!([4, 3, 1.0])]).collect();
+    let cabal = |rule: Value| {
+        let mut given = json!({ "stake": [20, 20, 20, 20, 20], "weights": weights, "depth": 8 });
+        given.as_object_mut().expect("an object").extend(rule.as_object().expect("one").clone());
+        let incentive = flat(&evaluate(&given.to_string()).expect("valid")["incentive"]);
+        (incentive[3] + incentive[4]) / incentive.iter().sum::<f64>()
+    };
+    let once = cabal(json!({ "rule": "connected-median" }));
+    let twice = cabal(json!({ "rule": "credible-median" }));
+    let strictly = cabal(json!({ "rule": "credible-median", "threshold": 1 }));
+    assert!(strictly < twice && twice < once, "{strictly}, {twice}, {once}");
+}
+
+#[test]
 fn refusals_name_the_field() {
     let refusal = |text: &str| format!("{:#}", evaluate(text).expect_err("must be refused"));
     for (text, words) in [
@@ -80,6 +99,15 @@ fn refusals_name_the_field() {
         ),
         (r#"{"stake": [1], "weights": [], "restart": 0.3}"#, "belongs to the rule"),
         (r#"{"stake": [1], "weights": [], "connectivity_truncation": 2}"#, "`truncation` is 2"),
+        (r#"{"stake": [1], "weights": [], "rule": "credible-median"}"#, "`depth` or `restart`"),
+        (
+            r#"{"stake": [1], "weights": [], "rule": "connected-median", "depth": 3, "threshold": 1}"#,
+            "belongs to the rule credible-median",
+        ),
+        (
+            r#"{"stake": [1], "weights": [], "rule": "credible-median", "depth": 3, "threshold": 0}"#,
+            "`threshold` is 0",
+        ),
         (r#"{"stake": [1], "weights": [], "depth": 0}"#, "`depth` is 0"),
         (r#"{"stake": [1], "weights": [], "depth": 1.5}"#, "field `depth`: 1.5 is not a whole"),
         (r#"{"stake": [1], "weights": [], "gated": 1}"#, "field `gated`: 1 is neither"),

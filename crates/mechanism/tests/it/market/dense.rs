@@ -61,35 +61,61 @@ fn dense(weights: &Weights, stake: &[f64], scaling: &[f64], config: &Config) -> 
         })
         .collect();
     let loss = -(0..n).map(|j| ranks[j] * (trust[j] - 0.5)).sum::<f64>();
-    let opinions = match config.rule {
+    let clipped = match config.rule {
         Rule::Paper => None,
-        Rule::Median => Some(w),
-        Rule::ConnectedMedian { walk: Walk::Depth(d), .. } => {
-            Some(visits(&w, &vec![1.0 / f64::from(d); d as usize]))
-        }
-        Rule::ConnectedMedian { walk: Walk::Restart(a), .. } => {
-            let factors: Vec<f64> = (0..200).map(|k| a * (1.0 - a).powi(k)).collect();
-            Some(visits(&w, &factors))
+        Rule::Median => Some(clipped(&w, &s)),
+        Rule::ConnectedMedian { walk, .. } => Some(clipped(&walked(&w, walk), &s)),
+        Rule::CredibleMedian { walk, threshold, .. } => {
+            let first = clipped(&walked(&w, walk), &s);
+            let left: Vec<f64> = first.iter().map(|row| row.iter().sum()).collect();
+            let middle = reached_by_half(&left, &s);
+            let credibility = |i: usize| match s[i] {
+                0.0 => 0.0,
+                _ => (left[i] / (threshold * middle)).min(1.0),
+            };
+            let second = w
+                .iter()
+                .enumerate()
+                .map(|(i, row)| row.iter().map(|weight| weight * credibility(i)).collect());
+            Some(if middle > 0.0 { clipped(&walked(&second.collect(), walk), &s) } else { first })
         }
     };
-    let incentive = match opinions {
+    let incentive = match clipped {
         None => (0..n).map(|j| ranks[j] * trust[j]).collect(),
-        Some(v) => (0..n)
-            .map(|j| {
-                let mut order: Vec<usize> = (0..n).collect();
-                order.sort_by(|&a, &b| v[b][j].total_cmp(&v[a][j]));
-                let half = s.iter().sum::<f64>() / 2.0;
-                let mut held = 0.0;
-                let at = order.iter().find(|&&i| {
-                    held += s[i];
-                    held >= half - 1e-12
-                });
-                let q = at.map_or(0.0, |&i| v[i][j]);
-                (0..n).map(|i| s[i] * v[i][j].min(q)).sum()
-            })
-            .collect(),
+        Some(v) => (0..n).map(|j| (0..n).map(|i| s[i] * v[i][j]).sum()).collect(),
     };
     Dense { ranks, trust, loss, incentive }
+}
+
+fn walked(w: &Matrix, walk: Walk) -> Matrix {
+    match walk {
+        Walk::Depth(d) => visits(w, &vec![1.0 / f64::from(d); d as usize]),
+        Walk::Restart(a) => {
+            let factors: Vec<f64> = (0..200).map(|k| a * (1.0 - a).powi(k)).collect();
+            visits(w, &factors)
+        }
+    }
+}
+
+/// The largest of the values that peers with half of the standing reach.
+fn reached_by_half(values: &[f64], s: &[f64]) -> f64 {
+    let mut order: Vec<usize> = (0..s.len()).collect();
+    order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
+    let half = s.iter().sum::<f64>() / 2.0;
+    let mut held = 0.0;
+    let at = order.iter().find(|&&i| {
+        held += s[i];
+        held >= half - 1e-12
+    });
+    at.map_or(0.0, |&i| values[i])
+}
+
+/// Every opinion lowered to the ceiling of its column.
+fn clipped(v: &Matrix, s: &[f64]) -> Matrix {
+    let n = v.len();
+    let ceiling = |j: usize| reached_by_half(&v.iter().map(|row| row[j]).collect::<Vec<_>>(), s);
+    let ceilings: Vec<f64> = (0..n).map(ceiling).collect();
+    v.iter().map(|row| row.iter().zip(&ceilings).map(|(v, q)| v.min(*q)).collect()).collect()
 }
 
 fn close(what: &str, found: &[f64], expected: &[f64]) {

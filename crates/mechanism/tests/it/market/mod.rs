@@ -7,7 +7,7 @@ mod properties;
 mod reference;
 mod threads;
 
-use muster_mechanism::market::{Rule, Walk, Weights};
+use muster_mechanism::market::{CREDIBLE_FROM, Rule, Walk, Weights};
 use muster_mechanism::random::Stream;
 
 /// Weights of `peers` peers; the first `active` give about `degree` weights each, in rows that sum
@@ -32,9 +32,15 @@ pub(crate) fn random_vector(length: usize, seed: u64) -> Vec<f64> {
     (0..length).map(|_| stream.uniform()).collect()
 }
 
-pub(crate) const RULES: [Rule; 4] = [
+pub(crate) const fn credible(walk: Walk, threshold: f64) -> Rule {
+    Rule::CredibleMedian { walk, opinions: None, truncation: 0.0, threshold }
+}
+
+pub(crate) const RULES: [Rule; 6] = [
     Rule::Paper,
     Rule::Median,
     Rule::ConnectedMedian { walk: Walk::Depth(3), opinions: None, truncation: 0.0 },
     Rule::ConnectedMedian { walk: Walk::Restart(0.3), opinions: None, truncation: 0.0 },
+    credible(Walk::Depth(3), 1.0),
+    credible(Walk::Restart(0.3), CREDIBLE_FROM),
 ];

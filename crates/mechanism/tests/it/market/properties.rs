@@ -7,10 +7,14 @@ fn rules() -> impl Strategy<Value = Rule> {
     let opinions = prop_oneof![Just(None), (1_usize..8).prop_map(Some)];
     let walks =
         prop_oneof![(1_u32..6).prop_map(Walk::Depth), (0.01_f64..=1.0).prop_map(Walk::Restart),];
-    let connected = (walks, opinions, prop_oneof![Just(0.0), 0.0_f64..0.1]).prop_map(
-        |(walk, opinions, truncation)| Rule::ConnectedMedian { walk, opinions, truncation },
+    let thresholds = prop_oneof![Just(None), (0.01_f64..=1.0).prop_map(Some)];
+    let connected = (walks, opinions, prop_oneof![Just(0.0), 0.0_f64..0.1], thresholds).prop_map(
+        |(walk, opinions, truncation, threshold)| match threshold {
+            None => Rule::ConnectedMedian { walk, opinions, truncation },
+            Some(threshold) => Rule::CredibleMedian { walk, opinions, truncation, threshold },
+        },
     );
-    prop_oneof![Just(Rule::Paper), Just(Rule::Median), connected]
+    prop_oneof![1 => Just(Rule::Paper), 1 => Just(Rule::Median), 2 => connected]
 }
 
 fn markets() -> impl Strategy<Value = (Weights, Vec<f64>, Vec<f64>)> {

@@ -1,6 +1,6 @@
 //! The result is the same bit for bit for any number of threads.
 
-use muster_mechanism::market::{Config, Connectivity, Rule, Walk, epoch};
+use muster_mechanism::market::{CREDIBLE_FROM, Config, Connectivity, Rule, Walk, epoch};
 
 use super::{RULES, random_vector, random_weights};
 
@@ -14,7 +14,9 @@ fn results_do_not_depend_on_threads() {
         let truncation = 1e-3;
         let (walk, opinions) = (Walk::Restart(0.3), Some(64));
         rules.push(Rule::ConnectedMedian { walk, opinions, truncation });
-        assert_eq!(rules.len(), RULES.len() - 1);
+        let threshold = CREDIBLE_FROM;
+        rules.push(Rule::CredibleMedian { walk, opinions, truncation, threshold });
+        assert_eq!(rules.len(), RULES.len() - 2);
         for rule in rules {
             let connectivity = Connectivity { truncation: 1e-2, ..Connectivity::default() };
             let config = Config { rule, connectivity, ..Config::default() };
