@@ -8,6 +8,7 @@ mod competitive;
 mod copying;
 mod emission;
 mod game;
+mod minorities;
 mod regret;
 mod rules_map;
 pub mod scenario;
@@ -25,5 +26,6 @@ pub const EXPERIMENTS: &[&dyn Experiment] = &[
     &copying::WeightCopying,
     &cabal_map::CabalMap,
     &rules_map::RulesMap,
+    &minorities::Minorities,
     &emission::Emission,
 ];

@@ -40,9 +40,6 @@ pub enum Ring {
 pub enum Clipping {
     /// By the rule, as the network does.
     Once,
-    /// Twice: a peer's weights count in the second pass as far as the first left its opinions
-    /// unclipped, see [`credible`].
-    Twice,
     /// By the rule, with half of the stake raised to this share of it, above a half and below one:
     /// a peer that is not ranked and ranks nobody holds as much stake as that takes.
     Majority(f64),
@@ -105,10 +102,6 @@ impl Scenario {
                 Clipping::Once => {
                     let after = epoch(&weights, &stake, Some(&scaling), &config)?;
                     (stake, scaling) = (after.stake, after.scaling);
-                }
-                Clipping::Twice => {
-                    let weights = credible(&weights, &stake, &config)?;
-                    stake = epoch(&weights, &stake, None, &config)?.stake;
                 }
                 Clipping::Majority(share) => {
                     let silent = stake.len() - 1;
@@ -183,40 +176,12 @@ impl Scenario {
     }
 }
 
-/// The weights, each row times the credibility of its peer: the share of its opinions that the
-/// clip leaves, in units of what it leaves to the peer in the middle of all stake, and at most 1.
-/// Where nobody is left any, the weights as they are.
-///
-/// # Errors
-/// Those of the market.
-pub fn credible(weights: &Weights, stake: &[f64], config: &Config) -> Result<Weights, Error> {
-    let first = epoch(weights, stake, None, config)?;
-    let left: Vec<f64> = (0..weights.peers())
-        .map(|i| first.payout_row(weights, i).map(|(_, share)| share).sum())
-        .collect();
-    let mut order: Vec<usize> = (0..left.len()).collect();
-    order.sort_by(|&a, &b| left[b].total_cmp(&left[a]).then(a.cmp(&b)));
-    let half = stake.iter().sum::<f64>() / 2.0;
-    let mut above = 0.0;
-    let middle = order.into_iter().find(|&i| {
-        above += stake[i];
-        above >= half
-    });
-    let unit = middle.map_or(0.0, |i| left[i]);
-    if unit <= 0.0 {
-        return Ok(weights.clone());
-    }
-    let scaled =
-        weights.triplets().map(|(i, j, weight)| (i, j, weight * (left[i] / unit).min(1.0)));
-    Weights::from_triplets(weights.peers(), scaled)
-}
-
 pub(super) fn others(peers: std::ops::Range<usize>, peer: usize) -> Vec<usize> {
     peers.filter(|&other| other != peer).collect()
 }
 
 /// `count` of the peers, each as likely.
-fn choose(random: &mut Stream, mut peers: Vec<usize>, count: usize) -> Vec<usize> {
+pub(super) fn choose(random: &mut Stream, mut peers: Vec<usize>, count: usize) -> Vec<usize> {
     for at in 0..count.min(peers.len()) {
         let left = (peers.len() - at) as u64;
         peers.swap(at, at + random.below(left) as usize);

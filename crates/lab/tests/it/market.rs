@@ -54,6 +54,11 @@ fn the_networks_rule_is_the_one_that_the_map_supports() {
 }
 
 #[test]
+fn clipping_twice_needs_a_threshold_to_spare_honest_minorities() {
+    check("market-minorities", &[Answered, Differs, Agrees, Answered]);
+}
+
+#[test]
 fn pay_per_peer_keeps_proportions() {
     check("market-emission", &[Agrees, Answered, Agrees]);
 }
