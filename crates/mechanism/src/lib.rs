@@ -12,6 +12,7 @@
 //! - [`random`]: a reproducible generator for simulations.
 
 mod fourier;
+mod gather;
 pub mod market;
 mod numeric;
 pub mod presence;

@@ -14,9 +14,6 @@ pub struct EndorsementGraph {
     pub(super) position: Vec<u32>,
     /// Row j: who endorses node j, active users before servers. Sorted by source.
     pub(super) incoming: Sparse,
-    /// Of each eight rows of active users in `incoming`, whether they are equally long; their
-    /// entries then take turns: the first of each of the eight, the second of each, and so on.
-    pub(super) interleaved: Vec<bool>,
     /// Made of `incoming` by whoever needs it first.
     out: OnceLock<Out>,
     /// Sum of the weights of what each active user endorses, and of users among them.
@@ -35,12 +32,6 @@ pub(super) struct Out {
     /// Per row, where its servers begin.
     pub servers_from: Vec<u32>,
 }
-
-/// Rows whose entries take turns.
-pub(super) const GROUP: usize = 8;
-
-/// Up to this many active users, no entries do.
-pub(super) const GROUPED_MIN: usize = 256;
 
 pub(super) const NONE: u32 = u32::MAX;
 
@@ -67,40 +58,6 @@ impl Sparse {
     /// (target, weight) of row i.
     pub fn entries(&self, i: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
         self.row(i).map(|e| (self.targets[e] as usize, self.weights.at(e)))
-    }
-
-    /// Lets the entries of each [`GROUP`] of equally long rows among the first `users` take turns.
-    fn interleave(&mut self, users: usize) -> Vec<bool> {
-        let mut targets = Vec::new();
-        let (mut single, mut double) = (Vec::new(), Vec::new());
-        (0..users / GROUP)
-            .map(|group| {
-                let first = group * GROUP;
-                let length = self.row(first).len();
-                let equal = (first..first + GROUP).all(|i| self.row(i).len() == length);
-                if !equal {
-                    return false;
-                }
-                let range = self.row(first).start..self.row(first + GROUP - 1).end;
-                take_turns(&mut self.targets[range.clone()], &mut targets, length);
-                match &mut self.weights {
-                    Weights::Single(list) => take_turns(&mut list[range], &mut single, length),
-                    Weights::Double(list) => take_turns(&mut list[range], &mut double, length),
-                }
-                true
-            })
-            .collect()
-    }
-}
-
-/// `[a0 a1 .., b0 b1 .., ..]` becomes `[a0 b0 .., a1 b1 .., ..]`, for rows of `length`.
-fn take_turns<T: Copy>(entries: &mut [T], scratch: &mut Vec<T>, length: usize) {
-    scratch.clear();
-    scratch.extend_from_slice(entries);
-    for k in 0..length {
-        for row in 0..GROUP {
-            entries[k * GROUP + row] = scratch[row * length + k];
-        }
     }
 }
 
@@ -185,7 +142,8 @@ impl EndorsementGraph {
         let (offsets, targets, weights) = by_source(users, positive());
         let is_active = activity(users, servers, &offsets, &targets);
         let mut active: Vec<u32> = (0..users as u32).filter(|&u| is_active[u as usize]).collect();
-        // Whoever is endorsed by many decides early what many others depend on: fewer sweeps.
+        // Whoever is endorsed by many decides early what many others depend on: fewer sweeps. It often endorses many,
+        // too, so that what is looked up most stands together; and rows of like length follow each other.
         let mut endorsers = vec![0u32; users];
         for &t in targets.iter().filter(|&&t| (t as usize) < users) {
             endorsers[t as usize] += 1;
@@ -216,16 +174,12 @@ impl EndorsementGraph {
         let dropped = edges.count() - rows.targets.len();
         let (offsets, targets, weights) = rows.transposed(nodes);
         let Rows { sums: out_weight, users_sums: users_weight, .. } = rows;
-        let mut incoming = Sparse { offsets, targets, weights: wrap(weights) };
-        // Solvers cut small graphs anywhere, and large ones between groups.
-        let groups = if active.len() > GROUPED_MIN { active.len() } else { 0 };
-        let interleaved = incoming.interleave(groups);
+        let incoming = Sparse { offsets, targets, weights: wrap(weights) };
         let out = OnceLock::new();
         Ok(Some(Self {
             users,
             servers,
             incoming,
-            interleaved,
             out,
             out_weight,
             users_weight,
@@ -265,15 +219,7 @@ impl EndorsementGraph {
             if node == rows {
                 servers_from = users.iter().map(|&i| next[i as usize]).collect();
             }
-            let row = self.incoming.row(node);
-            let group = node / GROUP;
-            let takes_turns = node < rows && self.interleaved.get(group) == Some(&true);
-            let (start, step) = if takes_turns {
-                (self.incoming.row(group * GROUP).start + node % GROUP, GROUP)
-            } else {
-                (row.start, 1)
-            };
-            for edge in (0..row.len()).map(|k| start + k * step) {
+            for edge in self.incoming.row(node) {
                 let at = &mut next[self.incoming.targets[edge] as usize];
                 (targets[*at as usize], weights[*at as usize]) = (node as u32, list[edge]);
                 *at += 1;
@@ -349,6 +295,11 @@ fn check(
 ) -> Result<bool, ReputationError> {
     if users == 0 || servers == 0 {
         return Err(ReputationError::Empty { users, servers });
+    }
+    // Solvers look users up by signed indices.
+    let most = i32::MAX as usize;
+    if users > most {
+        return Err(ReputationError::TooLarge { what: "users", count: users, max: most });
     }
     let max = NONE as usize;
     if users.saturating_add(servers) >= max {

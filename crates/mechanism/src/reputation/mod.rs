@@ -30,6 +30,7 @@
 //! # Ok::<(), muster_mechanism::reputation::ReputationError>(())
 //! ```
 
+mod acceleration;
 mod committee;
 mod contributions;
 mod deviation;

@@ -3,15 +3,16 @@
 //! Servers have no outgoing edges, so the iteration runs over active users only: up to a factor, their ranks solve
 //! `x = (1 - alpha) x Q + u`, and servers are filled in at the end as `(1 - alpha) x R`. Each sweep is followed by the
 //! one factor that restores the balance of the total (what enters equals what leaks), which removes the slow mode that
-//! plain iteration waits for.
+//! plain iteration waits for. Where sweeps converge slowly nevertheless, they are extrapolated.
 //!
-//! A sweep takes fixed blocks of users in order; within a block, all rows read the values from before it. The blocks
-//! depend on the graph alone, so any number of threads gives the same bits.
+//! Small graphs are swept user by user. In large ones a sweep takes fixed blocks of users in order; within a block, all
+//! rows read the values from before it. Either depends on the graph alone, so any number of threads gives the same bits.
 
-use super::graph::{EndorsementGraph, GROUP, GROUPED_MIN, Sparse, Weights};
+use super::acceleration::Acceleration;
+use super::graph::{EndorsementGraph, Sparse, Weights};
 use super::{ReputationError, check_between};
+use crate::gather::{LANES, Lookup, LookupKernel, looking_up};
 use crate::numeric::{Sum, sum};
-use crate::wide::{Kernel, wide};
 use rayon::prelude::*;
 
 /// How to rank.
@@ -63,13 +64,17 @@ pub struct Ranking {
     pub sweeps: usize,
 }
 
-/// Rows per unit of parallel work, a multiple of [`GROUP`].
+/// Up to this many endorsements, threads would not pay, and users are taken one by one: fewer sweeps.
+const ALONE_MAX: usize = 1 << 20;
+/// Rows per unit of parallel work.
 const CHUNK: usize = 2048;
 /// Blocks per sweep. Their number hardly changes that of the sweeps; more would leave threads waiting.
 const BLOCKS: usize = 32;
 /// By how much the residual after a sweep is below what the sweep's change proves, as a rule. The measured residual
 /// decides; a wrong guess costs one sweep.
 const OPTIMISM: f64 = 8.0;
+/// Sweeps are slow, and are extrapolated, from the first one on that leaves more than this share of the change before.
+const SLOW: f64 = 0.5;
 
 impl EndorsementGraph {
     /// Designated PageRank and reputation (Eq. 1).
@@ -87,6 +92,14 @@ impl EndorsementGraph {
     /// Settings out of range; [`ReputationError::NotConverged`] if the residual stays above the tolerance.
     pub fn rank(&self, settings: &RankSettings) -> Result<Ranking, ReputationError> {
         settings.check()?;
+        if self.edges() <= ALONE_MAX {
+            return self.ranked(settings);
+        }
+        // Work is handed over to the threads once, and not once for every block.
+        rayon::scope(|_| self.ranked(settings))
+    }
+
+    fn ranked(&self, settings: &RankSettings) -> Result<Ranking, ReputationError> {
         let mut solver = LeftSolver::new(self, settings.restart);
         let mut wanted = OPTIMISM * settings.tolerance;
         loop {
@@ -157,10 +170,15 @@ pub(super) struct LeftSolver<'g> {
     scale: Vec<f64>,
     /// 1 - (1 - alpha) times the share of i's endorsements that goes to users: what i leaks.
     leak: Vec<f64>,
+    /// What is swept at once; none if users are taken one by one.
     blocks: Vec<core::ops::Range<usize>>,
     /// The constant, in the current unit of x.
     pub constant: f64,
     pub sweeps: usize,
+    /// The change of the last sweep.
+    change: f64,
+    /// From the first slow sweep on.
+    acceleration: Option<Acceleration>,
 }
 
 /// What a sweep changed and what it holds, L1.
@@ -187,6 +205,8 @@ impl<'g> LeftSolver<'g> {
             blocks: blocks(graph),
             constant,
             sweeps: 0,
+            change: f64::INFINITY,
+            acceleration: None,
         }
     }
 
@@ -203,6 +223,7 @@ impl<'g> LeftSolver<'g> {
         settings: &RankSettings,
     ) -> Result<(), ReputationError> {
         loop {
+            let start = self.acceleration.as_ref().map(|_| self.in_unit());
             let totals = match &self.graph.incoming.weights {
                 Weights::Single(w) => self.sweep(w),
                 Weights::Double(w) => self.sweep(w),
@@ -225,19 +246,44 @@ impl<'g> LeftSolver<'g> {
                     tolerance,
                 });
             }
+            self.extrapolate(start, change);
         }
     }
 
+    /// After a sweep from `start`, in the unit in which the constant is 1, that changed the ranks by `change`.
+    fn extrapolate(&mut self, start: Option<Vec<f64>>, change: f64) {
+        let before = std::mem::replace(&mut self.change, change);
+        if let (Some(start), true) = (start, change <= before) {
+            let end = self.in_unit();
+            if let Some(acceleration) = &mut self.acceleration {
+                self.x = acceleration.next(&start, end);
+                self.constant = 1.0;
+                for ((carried, x), scale) in self.carried.iter_mut().zip(&self.x).zip(&self.scale) {
+                    *carried = x * scale;
+                }
+            }
+        } else if change > SLOW * before {
+            // It starts, or starts anew where it has led away.
+            self.acceleration = Some(Acceleration::default());
+        }
+    }
+
+    /// x in the unit in which the constant is 1.
+    fn in_unit(&self) -> Vec<f64> {
+        let unit = 1.0 / self.constant;
+        self.x.iter().map(|x| x * unit).collect()
+    }
+
     fn sweep<W: Copy + Into<f64> + Sync>(&mut self, weights: &[W]) -> Totals {
-        let incoming = &self.graph.incoming;
+        if self.blocks.is_empty() {
+            return looking_up(Sweep { solver: self, weights });
+        }
         let mut fresh = vec![0.0; self.blocks.iter().map(core::ops::Range::len).max().unwrap_or(0)];
         let mut totals = Totals::default();
         for block in self.blocks.clone() {
             let fresh = &mut fresh[..block.len()];
-            let (constant, carried) = (self.constant, &self.carried);
-            let interleaved = &self.graph.interleaved;
             let rows = |first: usize, out: &mut [f64]| {
-                wide(Inflow { incoming, interleaved, weights, carried, constant, first, out });
+                self.inflow_of(weights, self.constant, first, out);
             };
             if block.len() <= CHUNK {
                 rows(block.start, fresh);
@@ -256,20 +302,17 @@ impl<'g> LeftSolver<'g> {
     }
 
     fn accept(&mut self, block: core::ops::Range<usize>, fresh: &[f64]) -> Totals {
-        let mut parts = [[0.0; 4]; 3];
-        let old = &mut self.x[block.clone()];
-        let (carried, scale) = (&mut self.carried[block.clone()], &self.scale[block.clone()]);
-        let leak = &self.leak[block];
-        for i in 0..fresh.len() {
-            let (y, lane) = (fresh[i], i % 4);
-            parts[0][lane] += (y - old[i]).abs();
-            parts[1][lane] += y * leak[i];
-            parts[2][lane] += y;
-            old[i] = y;
-            carried[i] = y * scale[i];
+        let mut totals = Totals::default();
+        let old = self.x[block.clone()].iter_mut().zip(&mut self.carried[block.clone()]);
+        let factors = self.scale[block.clone()].iter().zip(&self.leak[block]);
+        for ((y, (old, carried)), (scale, leak)) in fresh.iter().zip(old).zip(factors) {
+            totals.change += (y - *old).abs();
+            totals.leak += y * leak;
+            totals.mass += y;
+            *old = *y;
+            *carried = y * scale;
         }
-        let total = |p: [f64; 4]| (p[0] + p[1]) + (p[2] + p[3]);
-        Totals { change: total(parts[0]), leak: total(parts[1]), mass: total(parts[2]) }
+        totals
     }
 
     /// `(1 - alpha) x [Q R]` at the nodes from `first` on.
@@ -281,9 +324,14 @@ impl<'g> LeftSolver<'g> {
     }
 
     fn inflows_of<W: Copy + Into<f64> + Sync>(&self, weights: &[W], first: usize, out: &mut [f64]) {
-        out.par_chunks_mut(CHUNK)
-            .enumerate()
-            .for_each(|(c, out)| self.inflow_of(weights, 0.0, first + c * CHUNK, out));
+        let part = |(c, out): (usize, &mut [f64])| {
+            self.inflow_of(weights, 0.0, first + c * CHUNK, out);
+        };
+        if self.blocks.is_empty() {
+            out.chunks_mut(CHUNK).enumerate().for_each(part);
+        } else {
+            out.par_chunks_mut(CHUNK).enumerate().for_each(part);
+        }
     }
 
     fn inflow_of<W: Copy + Into<f64>>(
@@ -293,10 +341,8 @@ impl<'g> LeftSolver<'g> {
         first: usize,
         out: &mut [f64],
     ) {
-        let graph = self.graph;
-        let (incoming, interleaved, carried) =
-            (&graph.incoming, &graph.interleaved, &self.carried[..]);
-        wide(Inflow { incoming, interleaved, weights, carried, constant, first, out });
+        let (incoming, carried) = (&self.graph.incoming, &self.carried[..]);
+        looking_up(Inflow { incoming, weights, carried, constant, first, out });
     }
 
     /// Sums of `|x / total - (inflow / total + restart)|` over the users, chunk by chunk.
@@ -311,14 +357,45 @@ impl<'g> LeftSolver<'g> {
             let gaps = x.iter().zip(inflow);
             sum(gaps.map(|(x, y)| (x / total - (*y / total + restart)).abs()))
         };
-        self.x.par_chunks(CHUNK).enumerate().map(gap).collect()
+        if self.blocks.is_empty() {
+            self.x.chunks(CHUNK).enumerate().map(gap).collect()
+        } else {
+            self.x.par_chunks(CHUNK).enumerate().map(gap).collect()
+        }
+    }
+}
+
+/// A Gauss-Seidel sweep, user by user.
+struct Sweep<'a, 'g, W> {
+    solver: &'a mut LeftSolver<'g>,
+    weights: &'a [W],
+}
+
+impl<W: Copy + Into<f64>> LookupKernel for Sweep<'_, '_, W> {
+    type Output = Totals;
+
+    #[inline(always)]
+    fn run<L: Lookup>(self, lookup: L) -> Totals {
+        let solver = self.solver;
+        let Sparse { offsets, targets, .. } = &solver.graph.incoming;
+        let (x, carried, constant) = (&mut solver.x[..], &mut solver.carried[..], solver.constant);
+        let (targets, scale, leak) = (&targets[..], &solver.scale[..], &solver.leak[..]);
+        let mut totals = Totals::default();
+        for (i, ends) in offsets.array_windows().take(x.len()).enumerate() {
+            let fresh = constant + inflow(lookup, targets, self.weights, carried, ends);
+            totals.change += (fresh - x[i]).abs();
+            totals.leak += fresh * leak[i];
+            totals.mass += fresh;
+            x[i] = fresh;
+            carried[i] = fresh * scale[i];
+        }
+        totals
     }
 }
 
 /// `constant` and what flows into the nodes from `first` on.
 struct Inflow<'a, W> {
     incoming: &'a Sparse,
-    interleaved: &'a [bool],
     weights: &'a [W],
     carried: &'a [f64],
     constant: f64,
@@ -326,65 +403,76 @@ struct Inflow<'a, W> {
     out: &'a mut [f64],
 }
 
-impl<W: Copy + Into<f64>> Kernel for Inflow<'_, W> {
+impl<W: Copy + Into<f64>> LookupKernel for Inflow<'_, W> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
-        let row = |node: usize| {
-            let row = self.incoming.row(node);
-            (&self.incoming.targets[row.clone()], &self.weights[row])
-        };
-        let mut k = 0;
-        while k < self.out.len() {
-            let node = self.first + k;
-            let takes_turns =
-                node.is_multiple_of(GROUP) && self.interleaved.get(node / GROUP) == Some(&true);
-            if takes_turns && k + GROUP <= self.out.len() {
-                let all = self.incoming.offsets[node] as usize
-                    ..self.incoming.offsets[node + GROUP] as usize;
-                let (sources, weights) = (&self.incoming.targets[all.clone()], &self.weights[all]);
-                let mut flows = [0.0; GROUP];
-                let turns = sources.as_chunks::<GROUP>().0.iter();
-                for (sources, weights) in turns.zip(weights.as_chunks::<GROUP>().0) {
-                    for lane in 0..GROUP {
-                        flows[lane] += self.carried[sources[lane] as usize] * weights[lane].into();
-                    }
-                }
-                for (y, flow) in self.out[k..].iter_mut().zip(flows) {
-                    *y = self.constant + flow;
-                }
-                k += GROUP;
-            } else {
-                let (sources, weights) = row(node);
-                self.out[k] = self.constant + inflow(sources, weights, self.carried);
-                k += 1;
-            }
+    fn run<L: Lookup>(self, lookup: L) {
+        let Sparse { offsets, targets, .. } = self.incoming;
+        let rows = offsets[self.first..].array_windows();
+        for (out, ends) in self.out.iter_mut().zip(rows) {
+            *out = self.constant + inflow(lookup, targets, self.weights, self.carried, ends);
         }
     }
 }
 
-/// `sum w[e] carried[source[e]]`, in eight lanes.
+/// How many endorsements ahead of those at work memory is asked for the next ones.
+const AHEAD: usize = 256;
+
+/// Up to this many endorsements are added up one by one.
+const SHORT: usize = 4;
+
+/// `sum w[e] carried[source[e]]` over a node's endorsements, which lie between these two `ends`, in eight lanes.
 #[inline(always)]
-fn inflow<W: Copy + Into<f64>>(sources: &[u32], weights: &[W], carried: &[f64]) -> f64 {
-    let mut lanes = [0.0f64; 8];
-    let ((s, rest), (w, rest_weights)) = (sources.as_chunks::<8>(), weights.as_chunks::<8>());
-    for (s, w) in s.iter().zip(w) {
-        for l in 0..8 {
-            lanes[l] += carried[s[l] as usize] * w[l].into();
+fn inflow<L: Lookup, W: Copy + Into<f64>>(
+    lookup: L,
+    all_sources: &[u32],
+    weights: &[W],
+    carried: &[f64],
+    &[start, end]: &[u32; 2],
+) -> f64 {
+    let row = start as usize..end as usize;
+    let (sources, rest) = all_sources[row.clone()].as_chunks();
+    let (factors, _) = weights[row.clone()].as_chunks::<LANES>();
+    if rest.len() <= SHORT && sources.is_empty() {
+        let mut sum = 0.0;
+        for (&source, &weight) in rest.iter().zip(&weights[row.clone()]) {
+            sum += weight.into() * carried[source as usize];
         }
+        return sum;
     }
-    for (l, (&s, &w)) in rest.iter().zip(rest_weights).enumerate() {
-        lanes[l] += carried[s as usize] * w.into();
+    let mut sums = lookup.nothing();
+    let mut ahead = row.start + AHEAD;
+    for (sources, factors) in sources.iter().zip(factors) {
+        lookup.announce(all_sources, ahead);
+        lookup.announce(weights, ahead);
+        ahead += LANES;
+        sums = lookup.add(sums, carried, sources, &factors.map(Into::into), LANES);
     }
-    ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6]))
-        + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]))
+    if !rest.is_empty() {
+        let at = row.end - rest.len();
+        // What follows the row are other endorsements, which are not looked up.
+        let eight = (all_sources[at..].first_chunk(), weights[at..].first_chunk::<LANES>());
+        sums = if let (Some(sources), Some(factors)) = eight {
+            lookup.add(sums, carried, sources, &factors.map(Into::into), rest.len())
+        } else {
+            let (mut sources, mut factors) = ([0; LANES], [0.0; LANES]);
+            sources[..rest.len()].copy_from_slice(rest);
+            for (lane, factor) in weights[at..row.end].iter().enumerate() {
+                factors[lane] = (*factor).into();
+            }
+            lookup.add(sums, carried, &sources, &factors, rest.len())
+        };
+    }
+    lookup.total(sums)
 }
 
-/// Consecutive users with about equal numbers of endorsers, whole groups where there are many; single users while there
-/// are fewer than BLOCKS.
+/// Consecutive users with about equal numbers of endorsers; none for a small graph.
 fn blocks(graph: &EndorsementGraph) -> Vec<core::ops::Range<usize>> {
     let (active, offsets) = (graph.active_users(), &graph.incoming.offsets);
+    if graph.edges() <= ALONE_MAX {
+        return Vec::new();
+    }
     let work = |i: usize| u64::from(offsets[i]) + i as u64;
     let (mut blocks, mut start) = (Vec::with_capacity(BLOCKS), 0);
     for b in 1..=BLOCKS as u64 {
@@ -392,9 +480,6 @@ fn blocks(graph: &EndorsementGraph) -> Vec<core::ops::Range<usize>> {
         let mut end = start;
         while end < active && work(end + 1) <= goal {
             end += 1;
-        }
-        if active > GROUPED_MIN && b < BLOCKS as u64 {
-            end = end.next_multiple_of(GROUP).min(active);
         }
         if end > start {
             blocks.push(start..end);
