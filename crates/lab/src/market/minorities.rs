@@ -107,6 +107,14 @@ fn rules() -> impl Iterator<Item = &'static (&'static str, Rule, Clipping)> {
     RULES.iter().filter(|rule| !matches!(rule.2, Clipping::Majority(_)))
 }
 
+/// Those that are drawn and named: of the rules that clip the opinions of walks once, the network's.
+fn drawn() -> impl Iterator<Item = &'static (&'static str, Rule, Clipping)> {
+    let network = network().map(|at| RULES[at].0);
+    rules().filter(move |rule| {
+        !matches!(rule.1, Rule::ConnectedMedian { .. }) || Some(rule.0) == network
+    })
+}
+
 /// Random markets of each kind, graph and level, and epochs.
 fn sizes(setting: &Setting) -> (usize, usize) {
     setting.scale.pick((3, 6), (40, 80))
@@ -400,10 +408,10 @@ fn shortfall(table: &Table, rule: &str, minority: &str) -> f64 {
 
 fn kept(table: &Table) -> Finding {
     let each = MINORITIES.each_ref().map(|minority| {
-        let shares = rules().map(|rule| number(mean_kept(table, rule.0, minority.name)));
+        let shares = drawn().map(|rule| number(mean_kept(table, rule.0, minority.name)));
         format!("{} {}", minority.name, shares.collect::<Vec<_>>().join(", "))
     });
-    let names = rules().map(|rule| format!("`{}`", rule.0)).collect::<Vec<_>>();
+    let names = drawn().map(|rule| format!("`{}`", rule.0)).collect::<Vec<_>>();
     Finding {
         claim: "Which share of their value do honest minorities keep?".to_owned(),
         measured: format!("Under {}: {}.", names.join(", "), each.join("; ")),
@@ -438,7 +446,7 @@ fn community(table: &Table) -> Finding {
     };
     let levels = MINORITIES.iter().find(|minority| minority.name == COMMUNITY);
     let levels = levels.map_or(&[] as &[f64], |minority| minority.levels);
-    let each = rules().map(|(rule, _, _)| {
+    let each = drawn().map(|(rule, _, _)| {
         let shares = levels.iter().rev().take(3).rev().map(|&level| of(rule, level));
         format!("`{rule}` {}", shares.collect::<Vec<_>>().join(", "))
     });
@@ -473,7 +481,7 @@ fn summary(table: &Table) -> Table {
 fn figure(graph: &str, setting: &Setting, table: &Table) -> Figure {
     let panel = |minority: &Minority| {
         let mut marks = Vec::new();
-        for (rule, _, _) in rules() {
+        for (rule, _, _) in drawn() {
             let points = table
                 .records()
                 .filter(|r| r.text("graph") == graph && r.text("minority") == minority.name)
@@ -482,7 +490,7 @@ fn figure(graph: &str, setting: &Setting, table: &Table) -> Figure {
             marks.push(Mark::medians(*rule, &spreads(points), Stroke::Solid));
         }
         marks.push(Mark::Horizontal { label: "paid by value".to_owned(), y: 1.0 });
-        let y = Axis::linear("share of its value that it keeps").within(0.0, 1.5);
+        let y = Axis::linear("share of its value that it keeps").within(0.0, 2.5);
         Panel::new(minority.name, Axis::linear(minority.varied), y, marks)
     };
     let (seeds, epochs) = sizes(setting);

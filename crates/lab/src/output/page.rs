@@ -139,7 +139,7 @@ fn contents(page: &mut String, documents: &[Document]) {
 
 fn section(page: &mut String, out: &Path, document: &Document) -> Result<(), OutputError> {
     let (name, title) = (escape(&document.experiment), escape(&document.title));
-    let source = escape(&document.source);
+    let source = prose(&document.source);
     add(
         page,
         format_args!(
@@ -165,16 +165,16 @@ fn findings(page: &mut String, document: &Document) {
         return;
     }
     page.push_str(
-        "<table class=\"findings\">\n<thead><tr><th>The source</th><th>Measured</th><th>\
+        "<table class=\"findings\">\n<thead><tr><th>Claim or question</th><th>Measured</th><th>\
          Verdict</th></tr></thead>\n<tbody>\n",
     );
     for finding in &document.findings {
-        let (claim, measured) = (escape(&finding.claim), escape(&finding.measured));
+        let (claim, measured) = (prose(&finding.claim), prose(&finding.measured));
         let (word, mark) = (word(finding.verdict), mark(finding.verdict));
         add(
             page,
             format_args!(
-                "<tr><td data-label=\"The source\">{claim}</td><td data-label=\"Measured\">\
+                "<tr><td data-label=\"Claim or question\">{claim}</td><td data-label=\"Measured\">\
                  {measured}</td><td data-label=\"Verdict\" class=\"{word}\">{mark} {word}</td>\
                  </tr>\n"
             ),
@@ -189,7 +189,7 @@ fn figures(page: &mut String, out: &Path, document: &Document) -> Result<(), Out
         let path = out.join(&document.experiment).join(format!("{}.svg", figure.name));
         let svg = fs::read_to_string(&path).map_err(FileError::on("read", &path))?;
         let svg = svg.split_once("?>").map_or(svg.as_str(), |(_, rest)| rest).trim();
-        let (file, caption) = (escape(&figure.name), escape(&figure.caption));
+        let (file, caption) = (escape(&figure.name), prose(&figure.caption));
         add(
             page,
             format_args!(
@@ -204,7 +204,7 @@ fn figures(page: &mut String, out: &Path, document: &Document) -> Result<(), Out
 
 fn table(page: &mut String, entry: &TableEntry) {
     let table = &entry.table;
-    let caption = escape(&entry.caption);
+    let caption = prose(&entry.caption);
     add(
         page,
         format_args!(
@@ -312,6 +312,28 @@ fn escape(text: &str) -> String {
     escaped
 }
 
+/// Sentences for HTML: what stands between two backticks is code.
+fn prose(text: &str) -> String {
+    let escaped = escape(text);
+    let mut parts = escaped.split('`').peekable();
+    let mut written = String::with_capacity(escaped.len());
+    let mut code = false;
+    while let Some(part) = parts.next() {
+        written.push_str(match (code, parts.peek().is_some()) {
+            (true, true) => "<code>",
+            // The last backtick of an odd number is one.
+            (true, false) => "`",
+            (false, _) => "",
+        });
+        written.push_str(part);
+        if code && parts.peek().is_some() {
+            written.push_str("</code>");
+        }
+        code = !code;
+    }
+    written
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,5 +357,18 @@ mod tests {
     #[test]
     fn signs_of_html_are_escaped() {
         assert_eq!(escape("a < b & \"c\""), "a &lt; b &amp; &quot;c&quot;");
+    }
+
+    #[test]
+    fn names_between_backticks_are_code() {
+        for (text, written) in [
+            ("under `a < b`: 1", "under <code>a &lt; b</code>: 1"),
+            ("`a``b`", "<code>a</code><code>b</code>"),
+            ("one ` alone", "one ` alone"),
+            ("`a` and ` alone", "<code>a</code> and ` alone"),
+            ("none", "none"),
+        ] {
+            assert_eq!(prose(text), written);
+        }
     }
 }
