@@ -66,7 +66,9 @@ pub struct Ranking {
 
 /// Up to this many endorsements, threads would not pay, and users are taken one by one: fewer sweeps.
 const ALONE_MAX: usize = 1 << 20;
-/// Rows per unit of parallel work.
+/// Pieces of a block that threads share: its rows are of about one length.
+const PIECES: usize = 16;
+/// Rows per unit of other parallel work.
 const CHUNK: usize = 2048;
 /// Blocks per sweep. Their number hardly changes that of the sweeps; more would leave threads waiting.
 const BLOCKS: usize = 32;
@@ -282,17 +284,10 @@ impl<'g> LeftSolver<'g> {
         let mut totals = Totals::default();
         for block in self.blocks.clone() {
             let fresh = &mut fresh[..block.len()];
-            let rows = |first: usize, out: &mut [f64]| {
-                self.inflow_of(weights, self.constant, first, out);
-            };
-            if block.len() <= CHUNK {
-                rows(block.start, fresh);
-            } else {
-                fresh
-                    .par_chunks_mut(CHUNK)
-                    .enumerate()
-                    .for_each(|(c, out)| rows(block.start + c * CHUNK, out));
-            }
+            let piece = block.len().div_ceil(PIECES);
+            fresh.par_chunks_mut(piece).enumerate().for_each(|(k, out)| {
+                self.inflow_of(weights, self.constant, block.start + k * piece, out);
+            });
             let part = self.accept(block, fresh);
             totals.change += part.change;
             totals.leak += part.leak;
