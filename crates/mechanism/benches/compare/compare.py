@@ -26,6 +26,8 @@ PAGE = ROOT / "docs/benchmarks.md"
 TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 FOLDER = TARGET / "benchmarks"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+# The programs of the contestants: `main.rs`, `rivals.py`, `rivals/src/main.rs`.
+OURS, PYTHON, RUST = "ours", "rivals in Python", "rivals in Rust"
 ONE_THREAD = {
     name: "1"
     for name in ["RAYON_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]
@@ -34,12 +36,11 @@ ONE_THREAD = {
 
 @dataclass
 class Side:
-    """One contestant: a name, and the task that `main.rs` or `rivals.py` is given."""
+    """One contestant: a name, and the task that its program is given."""
 
     name: str
     task: list
-    # In `main.rs`, else in `rivals.py`.
-    rust: bool = False
+    program: str
     threads: int = 1
     # What it says, filled in by the contest.
     version: str = ""
@@ -91,12 +92,16 @@ class Goal:
         return f"- {self.text}: {significant(value)}, {verdict}."
 
 
-def rust(name, *task, threads=1):
-    return Side(name, [str(t) for t in task], rust=True, threads=threads)
+def ours(name, *task, threads=1):
+    return Side(name, [str(t) for t in task], OURS, threads)
 
 
 def python(name, *task):
-    return Side(name, [str(t) for t in task])
+    return Side(name, [str(t) for t in task], PYTHON)
+
+
+def rust(name, *task):
+    return Side(name, [str(t) for t in task], RUST)
 
 
 def milliseconds(bound, pieces=1):
@@ -117,7 +122,7 @@ def times_faster(rival, factor):
 
 
 def gigabytes(bound):
-    value = lambda contest: max(side.memory for side in contest.sides if side.rust)
+    value = lambda contest: max(side.memory for side in contest.sides if side.program == OURS)
     return Goal(f"at most {bound:g} GB", value, bound)
 
 
@@ -136,21 +141,24 @@ def ranking(graph, words, everybody, goals, rounds):
         "networkit": "networkit (ordinary PageRank)",
         "networkx": "networkx",
     }
-    ours = [
-        rust("Muster", "rank", path, "users", 1.5e-10),
-        rust("Muster, two threads", "rank", path, "users", 1.5e-10, threads=2),
+    sides = [
+        ours("Muster", "rank", path, "users", 1.5e-10),
+        ours("Muster, two threads", "rank", path, "users", 1.5e-10, threads=2),
     ]
-    others = [python(name, "rank", key, path) for key, name in rivals.items()]
-    if not everybody:
-        others = [side for side in others if side.name != "networkx"]
+    sides += [
+        python(name, "rank", key, path)
+        for key, name in rivals.items()
+        if everybody or key != "networkx"
+    ]
+    sides.append(rust("graph (ordinary PageRank, unweighted, single precision, to 1e-6)", "rank", path))
     return Contest(
         f"Ranking: {words}",
         "Designated PageRank, restart 0.15, L1 error 1e-9, power iteration where the rival leaves "
         "the choice to its user; the graph stands ready in the form that the program wants",
-        ours + others,
+        sides,
         goals,
         rounds,
-        reference=rust("exact", "rank", path, "users", 1e-13),
+        reference=ours("exact", "rank", path, "users", 1e-13),
         built="edges to graph",
         memory=True,
     )
@@ -159,8 +167,8 @@ def ranking(graph, words, everybody, goals, rounds):
 def contributions(graph, words, count, goals, rounds):
     path = FOLDER / graph
     sides = [
-        rust("Muster", "contributions", path, count),
-        rust("Muster, two threads", "contributions", path, count, threads=2),
+        ours("Muster", "contributions", path, count),
+        ours("Muster, two threads", "contributions", path, count, threads=2),
         python("scipy, one server at a time", "contributions", "scipy", path, count, 1),
     ]
     if graph != "rmat20":
@@ -183,7 +191,7 @@ def payoffs(graph, words):
     return Contest(
         f"Payoffs: {words}",
         "what every user earns, relative L1 error 1e-9",
-        [rust("Muster", "payoffs", path), python("scipy", "payoffs", "scipy", path)],
+        [ours("Muster", "payoffs", path), python("scipy", "payoffs", "scipy", path)],
         built="preparation",
     )
 
@@ -191,9 +199,9 @@ def payoffs(graph, words):
 def epoch(peers, active, density, goals, rounds, dense=False):
     task = lambda rule: ["epoch", rule, peers, active, density]
     sides = [
-        rust("Muster, `median`", *task("median")),
-        rust("Muster, `median`, two threads", *task("median"), threads=2),
-        rust("production's kind, Rust", *task("rival")),
+        ours("Muster, `median`", *task("median")),
+        ours("Muster, `median`, two threads", *task("median"), threads=2),
+        ours("production's kind, Rust", *task("rival")),
     ]
     if dense:
         sides.append(python("numpy, dense", "epoch", "numpy", FOLDER))
@@ -210,8 +218,8 @@ def epoch(peers, active, density, goals, rounds, dense=False):
 
 def epoch_rules(peers, active, density, goals, rounds):
     rules = ["connected-median", "median", "paper"]
-    sides = [rust(f"`{rule}`", "epoch", rule, peers, active, density) for rule in rules]
-    sides.append(rust("`connected-median`, two threads", *sides[0].task, threads=2))
+    sides = [ours(f"`{rule}`", "epoch", rule, peers, active, density) for rule in rules]
+    sides.append(ours("`connected-median`, two threads", *sides[0].task, threads=2))
     return Contest(
         f"Market rules: {peers:,} peers, {active} give weights",
         "an epoch under each rule; walks of 5 steps, mass of 1e-4 and less not walked on",
@@ -225,7 +233,7 @@ def epoch_rules(peers, active, density, goals, rounds):
 def million(rounds):
     rules = ["connected-median", "median", "paper"]
     sides = [
-        rust(f"`{rule}`, two threads", "epoch", rule, 1_000_000, 32, threads=2) for rule in rules
+        ours(f"`{rule}`, two threads", "epoch", rule, 1_000_000, 32, threads=2) for rule in rules
     ]
     return Contest(
         "Market epoch: 1,000,000 peers, 32 weights each",
@@ -266,18 +274,18 @@ def contests():
     yield Contest(
         "Ranking: one of 20,000 users endorses anew",
         "six endorsements a user, L1 residual 1e-5; pushed along them, or a graph made and ranked anew",
-        [rust("Muster, pushed", "change", "pushed"), rust("Muster, solved", "change", "solved")],
+        [ours("Muster, pushed", "change", "pushed"), ours("Muster, solved", "change", "solved")],
         agree=float("inf"),
     )
     yield Contest(
         "Endorsements: the best response, 1,000 servers",
         "one user's payoff is the highest, the others' endorsements given",
-        [rust("Muster", "response", 1_000), python("numpy", "response", "numpy", 1_000)],
+        [ours("Muster", "response", 1_000), python("numpy", "response", "numpy", 1_000)],
     )
     yield Contest(
         "Committee: an honest majority of 1,000 members",
         "each honest with a probability of its own",
-        [rust("Muster", "majority", 1_000), python("numpy", "majority", "numpy", 1_000)],
+        [ours("Muster", "majority", 1_000), python("numpy", "majority", "numpy", 1_000)],
     )
     yield epoch(256, 64, 0.75, [], 5)
     yield epoch(1_024, 64, 0.93, [], 5)
@@ -289,14 +297,14 @@ def contests():
     yield Contest(
         "Simulator: appendix 12.7",
         "105 peers, 2,000 blocks",
-        [rust("Muster", "cabal"), python("numpy", "cabal", "numpy", FOLDER)],
+        [ours("Muster", "cabal"), python("numpy", "cabal", "numpy", FOLDER)],
         [milliseconds(2)],
     )
     yield Contest(
         "Gradient: appendix 12.7",
         "105 peers, one step",
         [
-            rust("Muster", "gradient"),
+            ours("Muster", "gradient"),
             python("numpy, vectorised", "gradient", "numpy", FOLDER),
             python("numpy, looped over as in the listing", "gradient", "loops", FOLDER),
         ],
@@ -309,7 +317,7 @@ def contests():
         "Presence: one deadline, m = n = 50,000",
         "`E_T W`; ours is accurate to 1e-12 for every deadline, theirs cancels for short ones",
         [
-            rust("Muster", "presence", "deadline", 50_000),
+            ours("Muster", "presence", "deadline", 50_000),
             python("numpy", "presence", "numpy", "deadline", 50_000),
         ],
         [microseconds(15)],
@@ -319,7 +327,7 @@ def contests():
         "Presence: `T*`, m = n = 50,000",
         "the root of `E_T W = W*`",
         [
-            rust("Muster", "presence", "maximum", 50_000),
+            ours("Muster", "presence", "maximum", 50_000),
             python("numpy and scipy's Brent", "presence", "numpy", "maximum", 50_000),
         ],
         [milliseconds(1)],
@@ -329,7 +337,7 @@ def contests():
         "Presence: `T°`, m = n = 50,000",
         "the deadline of the highest welfare",
         [
-            rust("Muster", "presence", "best", 50_000),
+            ours("Muster", "presence", "best", 50_000),
             python("numpy and scipy's Brent", "presence", "numpy", "best", 50_000),
         ],
         agree=1e-9,
@@ -338,8 +346,8 @@ def contests():
         "Presence: a curve of 1,000 deadlines, m = n = 500,000",
         "`E_T W` from a thousandth of the middle to a thousand times it",
         [
-            rust("Muster", "presence", "curve", 500_000),
-            rust("Muster, two threads", "presence", "curve", 500_000, threads=2),
+            ours("Muster", "presence", "curve", 500_000),
+            ours("Muster, two threads", "presence", "curve", 500_000, threads=2),
         ],
         [wall(1)],
         rounds=3,
@@ -348,10 +356,14 @@ def contests():
 
 def designs(flags, goals):
     rivals = ["scipy", "highspy", "clarabel"]
+    sides = [ours("Muster", "design", flags)]
+    sides += [python(name, "design", name, flags) for name in rivals]
+    sides.append(rust("microlp, row by row", "design", FOLDER / f"design-{flags}"))
     return Contest(
         f"Scoring: a design of {flags + 2} types",
-        "the compactness program with its model; ours makes the optimum unique as well",
-        [rust("Muster", "design", flags)] + [python(name, "design", name, flags) for name in rivals],
+        "the compactness program with its model; ours makes the optimum unique as well, microlp's "
+        "coefficients are ready",
+        sides,
         goals,
     )
 
@@ -384,8 +396,7 @@ class Running:
     def __init__(self, side, programs, scratch):
         self.side = side
         self.result = Path(scratch) / side.name.replace(" ", "_").replace("/", "_")
-        program = [programs[0]] if side.rust else [programs[1], HERE / "rivals.py"]
-        command = [str(word) for word in [*program, self.result, *side.task]]
+        command = [str(word) for word in [*programs[side.program], self.result, *side.task]]
         threads = {name: str(side.threads) for name in ONE_THREAD}
         self.process = subprocess.Popen(
             command,
@@ -542,18 +553,40 @@ def build():
     return Path(next(program for program in programs if program))
 
 
+def build_rivals():
+    """The program of the rivals in Rust."""
+    print("==> building the rivals in Rust", file=sys.stderr)
+    target = FOLDER / "rust"
+    command = ["cargo", "build", "--release", "--locked", "--quiet", "--target-dir", target]
+    subprocess.run(command, cwd=HERE / "rivals", check=True)
+    return target / "release/muster-rivals"
+
+
+def generate(programs):
+    """Makes the inputs anew where ours is newer than they are."""
+    last = FOLDER / "design-14"
+    if last.exists() and last.stat().st_mtime >= programs[OURS][0].stat().st_mtime:
+        return
+    print("==> making the inputs", file=sys.stderr)
+    subprocess.run([*programs[OURS], "generate", FOLDER], check=True)
+    for flags in [3, 14]:
+        task = [FOLDER / f"design-{flags}", "program", "write", str(flags)]
+        subprocess.run([*programs[PYTHON], *task], check=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--only", help="run only contests with this word in the title, and print")
     parser.add_argument("--rounds", type=int, help="turns of every contestant")
     options = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    programs = (build(), install())
+    programs = {
+        OURS: [build()],
+        PYTHON: [install(), HERE / "rivals.py"],
+        RUST: [build_rivals()],
+    }
     load = os.getloadavg()[0]
-    last = FOLDER / "cabal.stake"
-    if not last.exists() or last.stat().st_mtime < programs[0].stat().st_mtime:
-        print("==> making the inputs", file=sys.stderr)
-        subprocess.run([programs[0], "generate", FOLDER], check=True)
+    generate(programs)
     tables = []
     for contest in contests():
         if options.only and options.only.lower() not in contest.title.lower():

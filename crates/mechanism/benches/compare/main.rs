@@ -1,4 +1,4 @@
-//! Our side of the comparison with rivals, and what of the rivals is in Rust: one contestant a
+//! Our side of the comparison with rivals, and the epoch that we wrote in their style: one contestant a
 //! process, told on stdin when to run, so that contestants can take turns. `compare.py` drives it.
 //!
 //! `compare generate FOLDER` writes the inputs; every other task is `compare RESULT TASK ..`. It
@@ -9,12 +9,11 @@ mod bell;
 mod inputs;
 mod rival;
 mod rmat;
+mod serve;
 mod simulation;
 
 use std::fs;
 use std::hint::black_box;
-use std::io::BufRead;
-use std::time::{Duration, Instant};
 
 use cpu_time::ProcessTime;
 use muster_mechanism::market::{Config, Connectivity, Rule, Walk, Weights, epoch};
@@ -25,6 +24,13 @@ use muster_mechanism::reputation::{
     best_response, honest_majority,
 };
 use muster_mechanism::scoring::ProtocolModel;
+
+use serve::{edges, number};
+
+/// As [`serve::serve`], for what is ours.
+fn serve<T>(result: &str, built: f64, work: impl FnMut() -> T, flat: impl Fn(T) -> Vec<f64>) {
+    serve::serve(result, "", built, work, flat);
+}
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
@@ -53,50 +59,8 @@ fn main() {
     }
 }
 
-fn number(word: &str) -> usize {
-    word.parse().expect("a whole number")
-}
-
 fn density_of(word: &str) -> f64 {
     word.parse().expect("a share")
-}
-
-/// Runs `work` on demand. `built`: processor seconds it took to make the structures it works on.
-fn serve<T>(result: &str, built: f64, mut work: impl FnMut() -> T, flat: impl Fn(T) -> Vec<f64>) {
-    say(&format!("{{\"built\": {built}}}"));
-    reset_peak();
-    let mut last = None;
-    for _ in std::io::stdin().lock().lines() {
-        let (processor, clock, mut runs) = (ProcessTime::now(), Instant::now(), 0);
-        while runs == 0 || processor.elapsed() < Duration::from_millis(100) {
-            last = Some(black_box(work()));
-            runs += 1;
-        }
-        let each = |time: Duration| time.as_secs_f64() / f64::from(runs);
-        let (processor, clock) = (each(processor.elapsed()), each(clock.elapsed()));
-        let memory = memory("VmHWM");
-        say(&format!("{{\"processor\": {processor}, \"wall\": {clock}, \"memory\": {memory}}}"));
-    }
-    let numbers = flat(last.expect("at least one run"));
-    let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
-    fs::write(result, bytes).expect("the result can be written");
-}
-
-#[allow(clippy::print_stdout, reason = "standard output is how the contestants talk")]
-fn say(line: &str) {
-    println!("{line}");
-}
-
-/// Kibibytes, of this process.
-fn memory(field: &str) -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with(field)).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).unwrap_or(0)
-}
-
-/// The peak counts from here on.
-fn reset_peak() {
-    fs::write("/proc/self/clear_refs", "5").ok();
 }
 
 fn generate(folder: &str) {
@@ -133,19 +97,10 @@ fn generate(folder: &str) {
 
 /// The graph and the processor seconds that it took to make from edges in memory.
 fn load(graph: &str) -> (EndorsementGraph, f64) {
-    let words = |ending: &str| -> Vec<[u8; 4]> {
-        let bytes = fs::read(format!("{graph}.{ending}")).expect("generated before");
-        bytes.as_chunks().0.to_vec()
-    };
-    let sizes = fs::read_to_string(format!("{graph}.sizes")).expect("generated before");
-    let (users, servers) = sizes.trim().split_once(' ').expect("two sizes");
-    let (sources, targets, weights) = (words("source"), words("target"), words("weight"));
-    let edges = (0..sources.len()).map(|e| {
-        let weight = f64::from(f32::from_le_bytes(weights[e]));
-        (u32::from_le_bytes(sources[e]), u32::from_le_bytes(targets[e]), weight)
-    });
+    let (users, servers, edges) = edges(graph);
+    let edges = edges.iter().map(|&(source, target, weight)| (source, target, f64::from(weight)));
     let start = ProcessTime::now();
-    let graph = EndorsementGraph::new(number(users), number(servers), edges).expect("valid");
+    let graph = EndorsementGraph::new(users, servers, edges).expect("valid");
     (graph, start.elapsed().as_secs_f64())
 }
 

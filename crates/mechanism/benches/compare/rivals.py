@@ -424,6 +424,14 @@ def program(flags, margin=0.2):
     return objective, np.array(rows), np.array(limits, dtype=float)
 
 
+def program_write(result, flags):
+    """For rivals in other languages: the number of variables, then each row with its limit."""
+    objective, rows, limits = program(int(flags))
+    lines = [" ".join(map(repr, map(float, [*row, limit]))) for row, limit in zip(rows, limits)]
+    with open(result, "w") as file:
+        file.write("\n".join([str(len(objective)), *lines]) + "\n")
+
+
 def design_scipy(result, flags):
     import scipy.optimize
 
