@@ -39,19 +39,17 @@ pub fn read_parquet(
     for group in &footer.groups {
         let first = table.entries.len();
         let [of_source, of_target, of_weight] = group.chunks;
-        let mut sources = Values::new(source, of_source, first);
-        let mut targets = Values::new(target, of_target, first);
-        let mut weights = Values::new(weight, of_weight, first);
-        for _ in 0..group.rows {
+        let rows = first..first + group.rows;
+        let mut sources = Values::new(source, of_source, rows.clone());
+        let mut targets = Values::new(target, of_target, rows.clone());
+        let mut weights = Values::new(weight, of_weight, rows.clone());
+        for _ in rows {
             let source = sources.node(&mut input, labels, &mut names)?;
             let target = targets.node(&mut input, labels, &mut names)?;
             table.entries.push((source, target, weights.weight(&mut input)?));
             if table.entries.len().is_multiple_of(ROWS_PER_REPORT) {
                 progress(table.entries.len() as f64 / footer.rows as f64);
             }
-        }
-        for values in [sources, targets, weights] {
-            values.must_be_over()?;
         }
     }
     table.names = names.into_list();

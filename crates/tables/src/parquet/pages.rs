@@ -25,8 +25,8 @@ pub struct Values<'a> {
     column: &'a Column,
     /// What is left of the bytes.
     chunk: Chunk,
-    /// The row of the next value, from 0.
-    row: usize,
+    /// The rows, from 0, whose values are still to be read.
+    rows: Range<usize>,
     dictionary: Option<Dictionary>,
     /// The page that is being read, where its next value begins, and how many are left.
     page: Vec<u8>,
@@ -86,12 +86,12 @@ impl Kind {
 }
 
 impl<'a> Values<'a> {
-    /// `row` is the first row of the group.
-    pub fn new(column: &'a Column, chunk: Chunk, row: usize) -> Self {
+    /// `rows` are those of the group.
+    pub fn new(column: &'a Column, chunk: Chunk, rows: Range<usize>) -> Self {
         Self {
             column,
             chunk,
-            row,
+            rows,
             dictionary: None,
             page: Vec::new(),
             at: 0,
@@ -105,7 +105,7 @@ impl<'a> Values<'a> {
     }
 
     fn wrong_row(&self, reason: impl std::fmt::Display) -> TableError {
-        self.wrong(format!("row {} (from 0): {reason}", self.row))
+        self.wrong(format!("row {} (from 0): {reason}", self.rows.start))
     }
 
     /// The node that the next row names.
@@ -119,7 +119,7 @@ impl<'a> Values<'a> {
         if let (Some(place), Some(dictionary)) = (place, &self.dictionary)
             && dictionary.nodes[place] != NONE
         {
-            self.row += 1;
+            self.rows.start += 1;
             return Ok(dictionary.nodes[place]);
         }
         let number = match (self.value(place, bytes), labels) {
@@ -140,7 +140,7 @@ impl<'a> Values<'a> {
         if let (Some(place), Some(dictionary)) = (place, &mut self.dictionary) {
             dictionary.nodes[place] = number;
         }
-        self.row += 1;
+        self.rows.start += 1;
         Ok(number)
     }
 
@@ -153,13 +153,8 @@ impl<'a> Values<'a> {
             Value::Real(real) => return Err(self.wrong_row(format!("{real} is not finite"))),
             Value::Text(_) => return Err(self.wrong("it holds text: weights are numbers")),
         };
-        self.row += 1;
+        self.rows.start += 1;
         Ok(weight)
-    }
-
-    /// Nothing may follow the last row.
-    pub fn must_be_over(&self) -> Result<(), TableError> {
-        if self.left == 0 { Ok(()) } else { Err(self.wrong("it has more values than rows")) }
     }
 
     fn value(&self, place: Option<usize>, bytes: Range<usize>) -> Value<'_> {
@@ -251,7 +246,19 @@ impl<'a> Values<'a> {
         Ok(())
     }
 
+    /// How many values a page of data has. Levels take no bytes for each, so that the bytes are no
+    /// bound for it.
+    fn count(&self, header: &Header) -> Result<usize, TableError> {
+        let count =
+            usize::try_from(header.values).map_err(|_| self.wrong_row("its page is damaged"))?;
+        if count > self.rows.len() {
+            return Err(self.wrong("it has more values than rows"));
+        }
+        Ok(count)
+    }
+
     fn data_page(&mut self, header: &Header, body: &[u8], size: usize) -> Result<(), TableError> {
+        let count = self.count(header)?;
         self.page = self.decompress(body, size)?;
         let mut at = 0;
         if self.column.optional {
@@ -262,9 +269,9 @@ impl<'a> Values<'a> {
             let length = *self.page.first_chunk().ok_or_else(damaged)?;
             at = 4 + u32::from_le_bytes(length) as usize;
             let levels = self.page.get(4..at).ok_or_else(damaged)?;
-            self.must_be_full(levels, header.values)?;
+            self.must_be_full(levels, count)?;
         }
-        self.begin(header, at)
+        self.begin(header, at, count)
     }
 
     fn data_page_v2(
@@ -273,6 +280,7 @@ impl<'a> Values<'a> {
         body: &[u8],
         size: usize,
     ) -> Result<(), TableError> {
+        let count = self.count(header)?;
         let damaged = || self.wrong_row("its page is damaged");
         let length = usize::try_from(header.level_bytes).map_err(|_| damaged())?;
         if header.list_level_bytes != 0 {
@@ -281,20 +289,20 @@ impl<'a> Values<'a> {
         let (levels, data) = body.split_at_checked(length).ok_or_else(damaged)?;
         let size = size.checked_sub(length).ok_or_else(damaged)?;
         if self.column.optional {
-            self.must_be_full(levels, header.values)?;
+            self.must_be_full(levels, count)?;
         }
         self.page = if header.compressed { self.decompress(data, size)? } else { data.to_vec() };
-        self.begin(header, 0)
+        self.begin(header, 0, count)
     }
 
     /// No row is empty: its level is 1.
-    fn must_be_full(&self, levels: &[u8], values: i64) -> Result<(), TableError> {
+    fn must_be_full(&self, levels: &[u8], count: usize) -> Result<(), TableError> {
         let mut levels_left = Runs::new(1, 0).expect("one bit is narrow enough");
-        for place in 0..usize::try_from(values).unwrap_or(0) {
+        for place in 0..count {
             match levels_left.next(levels) {
                 Some(1) => {}
                 Some(_) => {
-                    let row = self.row + place;
+                    let row = self.rows.start + place;
                     return Err(self.wrong(format!("row {row} (from 0) is empty")));
                 }
                 None => return Err(self.wrong_row("its page is damaged")),
@@ -303,10 +311,9 @@ impl<'a> Values<'a> {
         Ok(())
     }
 
-    /// Values begin at `at` of the page.
-    fn begin(&mut self, header: &Header, at: usize) -> Result<(), TableError> {
+    /// `left` values begin at `at` of the page.
+    fn begin(&mut self, header: &Header, at: usize, left: usize) -> Result<(), TableError> {
         let damaged = || self.wrong_row("its page is damaged");
-        let left = usize::try_from(header.values).map_err(|_| damaged())?;
         let places = match header.encoding {
             PLAIN => None,
             PLAIN_DICTIONARY | RLE_DICTIONARY if left > 0 => {

@@ -219,6 +219,23 @@ fn what_is_not_there_takes_no_memory() {
     }
 }
 
+/// A run of levels has any length that it likes in a few bytes.
+#[test]
+fn what_is_not_there_takes_no_time() {
+    let levels = [&[10, 0, 0, 0, 0xfe][..], &[0xff; 7], &[0x7f, 1], &narrow(&[0, 1])].concat();
+    let endless = with(1, |column| {
+        column.repetition = 1;
+        column.pages = vec![page(i64::MAX, levels.clone())];
+    });
+    let error = read(&endless, Labels::Any).expect_err("too many").to_string();
+    assert!(error.contains("it has more values than rows"), "{error}");
+    let enough = with(1, |column| {
+        column.repetition = 1;
+        column.pages = vec![page(2, levels.clone())];
+    });
+    assert_eq!(read(&enough, Labels::Numbers).expect("valid").entries[1], (8, 1, -1.5));
+}
+
 /// No damage of a file is a panic.
 #[test]
 fn damaged_files_are_refused_or_read() {
