@@ -3,9 +3,9 @@
 import type { LedgerEvent, Transaction } from "../api/types.ts";
 import { h, keyed, pane, setAttribute, setText } from "../dom.ts";
 import { integer, label, shorten, words } from "../format.ts";
+import { actionText, eventText } from "../kinds/describe.ts";
 import { nameOf } from "../names.ts";
 import type { State } from "../state/store.ts";
-import { actionText, eventText } from "./describe.ts";
 import type { View } from "./view.ts";
 
 const EVENTS_SHOWN = 40;

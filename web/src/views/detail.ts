@@ -4,11 +4,11 @@ import { ApiError, type Client } from "../api/client.ts";
 import type { Account, Block, Peer, Transaction } from "../api/types.ts";
 import { type Child, h } from "../dom.ts";
 import { dateAndTime, decimal, integer, label, mstExact, percent, shorten } from "../format.ts";
+import { actionText } from "../kinds/describe.ts";
 import { nameOf, peerLink, peerName } from "../names.ts";
 import { interpretSearch, parseRoute, type Route, routeHash } from "../route.ts";
 import type { State, Store } from "../state/store.ts";
 import { signerName } from "./activity.ts";
-import { actionText } from "./describe.ts";
 
 /** A block's transactions beyond this are counted, not listed. */
 const LISTED_MAX = 100;
