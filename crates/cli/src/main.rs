@@ -59,7 +59,8 @@ enum Command {
     /// Distil reputation from endorsements
     Reputation(calculator::reputation::Options),
     /// Design and check payments to verifiers
-    Scoring(calculator::scoring::Options),
+    #[command(visible_alias = "scoring")]
+    Verification(calculator::verification::Options),
     /// Measure the mechanisms beside what the papers claim
     Lab(commands::lab::Options),
     /// Print the reference of all commands as Markdown
@@ -85,7 +86,7 @@ fn main() -> ExitCode {
         Command::Market(options) => calculator::market::run(&options),
         Command::Presence(options) => calculator::presence::run(&options),
         Command::Reputation(options) => calculator::reputation::run(&options),
-        Command::Scoring(options) => calculator::scoring::run(&options),
+        Command::Verification(options) => calculator::verification::run(&options),
         Command::Lab(options) => commands::lab::run(&options),
         Command::Reference => commands::reference::print(&Arguments::command()),
     };

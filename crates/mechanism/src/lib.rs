@@ -8,7 +8,7 @@
 //! - [`market`]: peers price each other; ranks, connectivity, trust, incentive and emission.
 //! - [`presence`]: how many are here, told by how fast a puzzle is solved.
 //! - [`reputation`]: trust distilled from endorsements, what endorsers earn, committees.
-//! - [`scoring`]: payments that make honest checking the best strategy.
+//! - [`verification`]: payments that make honest checking the best strategy.
 //! - [`random`]: a reproducible generator for simulations.
 
 mod fourier;
@@ -18,5 +18,5 @@ mod numeric;
 pub mod presence;
 pub mod random;
 pub mod reputation;
-pub mod scoring;
+pub mod verification;
 mod wide;

@@ -6,6 +6,6 @@ pub mod market;
 mod plot;
 pub mod presence;
 pub mod reputation;
-pub mod scoring;
 #[cfg(test)]
 mod tests;
+pub mod verification;

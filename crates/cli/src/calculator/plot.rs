@@ -131,7 +131,7 @@ pub fn reputation(report: &Value) -> Vec<Panel> {
     vec![Panel::new(title, x, y, vec![line("", points)])]
 }
 
-/// The matrix of `scoring design`.
+/// The matrix of `verification design`.
 pub fn matrix(report: &Value) -> Vec<Panel> {
     let rows = rows(&report["matrix"]).map(numbers).collect::<Vec<_>>();
     let bound = report["bound"].as_f64().unwrap_or(1.0);
@@ -153,7 +153,7 @@ pub fn matrix(report: &Value) -> Vec<Panel> {
     )]
 }
 
-/// The result of `scoring frontier`.
+/// The result of `verification frontier`.
 pub fn frontier(report: &Value) -> Vec<Panel> {
     let wanted = || Axis::linear("detection probability wanted");
     let draw = |title: &str, y: Axis, fields: &[&str]| {

@@ -39,6 +39,9 @@ fn section(text: &mut String, name: &str, command: &Command) -> Result<()> {
         let end = if about.ends_with(['.', '?', '!']) { "" } else { "." };
         writeln!(text, "{about}{end}\n")?;
     }
+    for alias in command.get_visible_aliases() {
+        writeln!(text, "Also under the name `{alias}`.\n")?;
+    }
     let arguments = command
         .get_arguments()
         .filter(|argument| !argument.is_hide_set())

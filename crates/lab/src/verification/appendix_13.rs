@@ -1,6 +1,8 @@
 //! Appendix 13: the design and its rivals when the prior is wrong by a given distance.
 
-use muster_mechanism::scoring::{Baseline, ScoringError, ScoringMatrix, VerificationGame};
+use muster_mechanism::verification::{
+    Baseline, ScoringMatrix, VerificationError, VerificationGame,
+};
 
 use super::shared::{digits, with};
 use crate::experiment::{
@@ -134,7 +136,7 @@ fn sweep(
     benchmark: &Benchmark,
     (name, kind, margin): (&str, Kind, f64),
     scale: Scale,
-) -> Result<Vec<Row>, ScoringError> {
+) -> Result<Vec<Row>, VerificationError> {
     let assumed = (benchmark.game)();
     let steps: i32 = scale.pick(20, 100);
     let first = if benchmark.both_ways { -steps } else { 0 };
@@ -166,7 +168,7 @@ fn sweep(
     Ok(rows)
 }
 
-fn cut(matrix: &ScoringMatrix) -> Result<ScoringMatrix, ScoringError> {
+fn cut(matrix: &ScoringMatrix) -> Result<ScoringMatrix, VerificationError> {
     let cut = |row: &Vec<f64>| row.iter().map(|t| t.clamp(-PAYMENT_MAX, PAYMENT_MAX)).collect();
     ScoringMatrix::new(matrix.rows().iter().map(cut).collect())
 }

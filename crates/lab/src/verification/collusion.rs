@@ -2,7 +2,7 @@
 //! that share them (Theorem 10.1).
 
 use muster_mechanism::random::Stream;
-use muster_mechanism::scoring::{ScoringError, ScoringMatrix, VerificationGame};
+use muster_mechanism::verification::{ScoringMatrix, VerificationError, VerificationGame};
 
 use super::shared::{BENCHMARKS, digits, lossy_channel, with};
 use crate::experiment::{
@@ -202,7 +202,7 @@ fn random_cells(setting: &Setting) -> usize {
     setting.scale.pick(8, 80)
 }
 
-fn party_of(benchmark: &str, margin: f64, colluders: usize) -> Result<Row, ScoringError> {
+fn party_of(benchmark: &str, margin: f64, colluders: usize) -> Result<Row, VerificationError> {
     let game = super::shared::benchmark(benchmark);
     let matrix = game.design(margin)?.matrix;
     let strategies = Strategies::new(&game, &matrix);
@@ -225,7 +225,7 @@ fn party_of(benchmark: &str, margin: f64, colluders: usize) -> Result<Row, Scori
 }
 
 /// Theorem 10.1 in random designs: parties with random observations.
-fn same_reports(seed: u64, index: u64) -> Result<Vec<Row>, ScoringError> {
+fn same_reports(seed: u64, index: u64) -> Result<Vec<Row>, VerificationError> {
     let mut stream = Stream::new(seed, index);
     let mut rows = Vec::new();
     for _ in 0..DESIGNS {

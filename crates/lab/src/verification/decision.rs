@@ -2,7 +2,7 @@
 //! and simulated, beside two rules of thumb.
 
 use muster_mechanism::random::Stream;
-use muster_mechanism::scoring::{DecisionRule, ScoringError, VerificationGame, Verifier};
+use muster_mechanism::verification::{DecisionRule, VerificationError, VerificationGame, Verifier};
 
 use super::shared::digits;
 use crate::experiment::{
@@ -89,7 +89,7 @@ fn compare(
     honesty: f64,
     draws: usize,
     mut stream: Stream,
-) -> Result<Row, ScoringError> {
+) -> Result<Row, VerificationError> {
     let game = VerificationGame::proof_of_learning();
     let rule = DecisionRule::new(&game, PRIOR.to_vec(), WRONG_ACCEPT, WRONG_REJECT)?;
     let verifiers = vec![Verifier::new(honesty)?; count];
@@ -133,7 +133,7 @@ impl Panelists {
         draws: usize,
         stream: &mut Stream,
         truth: impl Fn(&mut Stream) -> usize,
-    ) -> Result<[f64; RULES], ScoringError> {
+    ) -> Result<[f64; RULES], VerificationError> {
         let mut rejected = [0.0; RULES];
         for _ in 0..draws {
             let truth = truth(stream);

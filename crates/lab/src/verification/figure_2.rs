@@ -1,7 +1,7 @@
 //! Figure 2: utilities of honest and dishonest actions while some proofs are dishonest, and how far each
 //! design tolerates that.
 
-use muster_mechanism::scoring::{ScoringError, ScoringMatrix, VerificationGame};
+use muster_mechanism::verification::{ScoringMatrix, VerificationError, VerificationGame};
 
 use super::shared::{digits, with};
 use super::tables::printed_matrix;
@@ -105,7 +105,7 @@ fn margins(setting: &Setting) -> Vec<f64> {
 }
 
 /// The game when a share of the proofs is dishonest.
-fn shifted(game: &VerificationGame, share: f64) -> Result<VerificationGame, ScoringError> {
+fn shifted(game: &VerificationGame, share: f64) -> Result<VerificationGame, VerificationError> {
     game.with_prior(game.prior().iter().zip(SHIFT).map(|(p, d)| p + share * d).collect())
 }
 
@@ -131,7 +131,7 @@ fn curve(
     rule: &str,
     margin: f64,
     scale: Scale,
-) -> Result<Vec<Row>, ScoringError> {
+) -> Result<Vec<Row>, VerificationError> {
     let matrix = match rule {
         "printed" => printed_matrix()?,
         _ => game.design(margin)?.matrix,
@@ -148,7 +148,7 @@ fn curve(
         .collect()
 }
 
-fn tolerance(game: &VerificationGame, margin: f64) -> Result<Row, ScoringError> {
+fn tolerance(game: &VerificationGame, margin: f64) -> Result<Row, VerificationError> {
     let matrix = game.design(margin)?.matrix;
     let exact = game.prior_tolerance(&matrix, &SHIFT, 0.0)?;
     let (mut low, mut high) = (0.0, game.prior()[0]);

@@ -1,6 +1,6 @@
 //! Designing flag rate, number of flags and sampling rate: what detection and compactness cost.
 
-use muster_mechanism::scoring::{ProtocolModel, ScoringError};
+use muster_mechanism::verification::{ProtocolModel, VerificationError};
 
 use super::shared::{digits, with};
 use crate::experiment::{
@@ -96,9 +96,9 @@ fn point(
     flag_rate: f64,
     flags: usize,
     sampling_rate: f64,
-) -> Result<Vec<Row>, ScoringError> {
+) -> Result<Vec<Row>, VerificationError> {
     let choice = MODEL.evaluate(flag_rate, flags, sampling_rate, compactness)?;
-    let row = |c: muster_mechanism::scoring::DesignChoice| {
+    let row = |c: muster_mechanism::verification::DesignChoice| {
         vec![
             kind.into(),
             compactness.into(),

@@ -1,7 +1,7 @@
 //! What the experiments on verification share: random games, rows by a text, numbers in words.
 
 use muster_mechanism::random::Stream;
-use muster_mechanism::scoring::{ScoringError, VerificationGame};
+use muster_mechanism::verification::{VerificationError, VerificationGame};
 
 use crate::experiment::{Record, Table};
 use crate::statistics::normalised;
@@ -39,7 +39,7 @@ pub fn distribution(stream: &mut Stream, size: usize) -> Vec<f64> {
 }
 
 /// A lossy channel (Section 3) with one to four flags, in which nobody is expected to cheat.
-pub fn lossy_channel(stream: &mut Stream) -> Result<VerificationGame, ScoringError> {
+pub fn lossy_channel(stream: &mut Stream) -> Result<VerificationGame, VerificationError> {
     let types = 3 + stream.below(4) as usize;
     let mut prior = distribution(stream, types - 1);
     prior.push(0.0);
@@ -55,7 +55,7 @@ pub fn lossy_channel(stream: &mut Stream) -> Result<VerificationGame, ScoringErr
 }
 
 /// Two to five types and any observations at all.
-pub fn any_channel(stream: &mut Stream) -> Result<VerificationGame, ScoringError> {
+pub fn any_channel(stream: &mut Stream) -> Result<VerificationGame, VerificationError> {
     let types = 2 + stream.below(4) as usize;
     let prior = distribution(stream, types);
     let observation = (0..types).map(|_| distribution(stream, types)).collect();

@@ -1,6 +1,6 @@
 //! The price of Sybils: what splitting one stake into identities earns, beside the deposits it locks.
 
-use muster_mechanism::scoring::ScoringError;
+use muster_mechanism::verification::VerificationError;
 
 use super::shared::{BENCHMARKS, digits, with};
 use crate::experiment::{
@@ -65,7 +65,7 @@ fn series(
     margin: f64,
     others: usize,
     identities_max: usize,
-) -> Result<Vec<Row>, ScoringError> {
+) -> Result<Vec<Row>, VerificationError> {
     let game = super::shared::benchmark(benchmark);
     let matrix = game.design(margin)?.matrix;
     let mut before = 0.0;

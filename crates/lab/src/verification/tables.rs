@@ -1,6 +1,8 @@
 //! Tables 3, 4, 8 and 9: what the design and its rivals pay in the two benchmarks.
 
-use muster_mechanism::scoring::{Baseline, Metrics, ScoringError, ScoringMatrix, VerificationGame};
+use muster_mechanism::verification::{
+    Baseline, Metrics, ScoringMatrix, VerificationError, VerificationGame,
+};
 
 use super::shared::{digits, with};
 use crate::experiment::{
@@ -173,7 +175,7 @@ fn metrics_rows(
     table: &str,
     game: &VerificationGame,
     lines: &[Line],
-) -> Result<Vec<Row>, ScoringError> {
+) -> Result<Vec<Row>, VerificationError> {
     let mut rows = Vec::new();
     for (name, rule, margin, claimed) in lines {
         let outcome = match rule {
@@ -196,7 +198,7 @@ fn metrics_rows(
                     rows.push([head(quantity), vec![claimed, value(found)]].concat());
                 }
             }
-            Err(ScoringError::BaselineInfeasible { .. }) => {
+            Err(VerificationError::BaselineInfeasible { .. }) => {
                 let known = table == "Table 4" && INFEASIBLE.contains(name);
                 let claimed = if known { "infeasible".into() } else { Value::Absent };
                 rows.push([head("feasible"), vec![claimed, "infeasible".into()]].concat());
@@ -216,7 +218,7 @@ fn value(number: f64) -> Value {
     if number.is_infinite() { "infinite".into() } else { number.into() }
 }
 
-fn table_8(game: &VerificationGame) -> Result<Vec<Row>, ScoringError> {
+fn table_8(game: &VerificationGame) -> Result<Vec<Row>, VerificationError> {
     let printed = printed_matrix()?;
     let design = game.design(0.2)?.matrix;
     let mut rows = Vec::new();
@@ -247,12 +249,12 @@ fn table_8(game: &VerificationGame) -> Result<Vec<Row>, ScoringError> {
 }
 
 /// Table 8 of the paper as a matrix.
-pub fn printed_matrix() -> Result<ScoringMatrix, ScoringError> {
+pub fn printed_matrix() -> Result<ScoringMatrix, VerificationError> {
     ScoringMatrix::new(PRINTED.iter().map(|row| row.to_vec()).collect())
 }
 
 /// Utility of every action, cost taken off; the last row is of those who do not look.
-fn table_9(game: &VerificationGame) -> Result<Vec<Row>, ScoringError> {
+fn table_9(game: &VerificationGame) -> Result<Vec<Row>, VerificationError> {
     let mut rows = Vec::new();
     for (which, matrix) in [("printed", printed_matrix()?), ("design", game.design(0.2)?.matrix)] {
         for r in 0..4 {

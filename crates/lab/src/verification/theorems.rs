@@ -1,7 +1,9 @@
 //! Every theorem on random instances: does it hold, and how far from the exact value is its guarantee?
 
 use muster_mechanism::random::Stream;
-use muster_mechanism::scoring::{Robustness, ScoringError, ScoringMatrix, VerificationGame};
+use muster_mechanism::verification::{
+    Robustness, ScoringMatrix, VerificationError, VerificationGame,
+};
 
 use super::collusion::{Party, Strategies};
 use super::shared::{any_channel, digits, distribution, lossy_channel};
@@ -149,7 +151,7 @@ fn instance(
     margin: f64,
     search: bool,
     stream: &mut Stream,
-) -> Result<Vec<Check>, ScoringError> {
+) -> Result<Vec<Check>, VerificationError> {
     let mut checks = vec![dilemma(stream)?, eigenvector(game)];
     let bound = game.theoretical_bound();
     if lossy {
@@ -159,7 +161,7 @@ fn instance(
     let Some(bound) = bound else { return Ok(checks) };
     let matrix = match game.design(margin) {
         Ok(design) => design.matrix,
-        Err(ScoringError::Infeasible { .. }) => {
+        Err(VerificationError::Infeasible { .. }) => {
             checks.push(Check::that("4.1", false));
             return Ok(checks);
         }
@@ -191,12 +193,12 @@ fn instance(
 }
 
 /// Theorem 1.1: two types, no cheating, and a random cost.
-fn dilemma(stream: &mut Stream) -> Result<Check, ScoringError> {
+fn dilemma(stream: &mut Stream) -> Result<Check, VerificationError> {
     let caught = 0.1 + 0.9 * stream.uniform();
     let costs = vec![0.01 + stream.uniform(), 0.01 + stream.uniform()];
     let rows = vec![vec![1.0, 0.0], vec![1.0 - caught, caught]];
     let game = VerificationGame::new(vec![1.0, 0.0], rows, costs)?;
-    Ok(Check::that("1.1", matches!(game.design(0.0), Err(ScoringError::Infeasible { .. }))))
+    Ok(Check::that("1.1", matches!(game.design(0.0), Err(VerificationError::Infeasible { .. }))))
 }
 
 fn eigenvector(game: &VerificationGame) -> Check {
@@ -213,7 +215,7 @@ fn many_peers(
     game: &VerificationGame,
     matrix: &ScoringMatrix,
     stream: &mut Stream,
-) -> Result<Check, ScoringError> {
+) -> Result<Check, VerificationError> {
     let m = game.types();
     let observed = stream.below(m as u64) as usize;
     let reported = stream.below(m as u64) as usize;
@@ -240,7 +242,7 @@ fn malicious(
     game: &VerificationGame,
     matrix: &ScoringMatrix,
     robustness: Robustness,
-) -> Result<Check, ScoringError> {
+) -> Result<Check, VerificationError> {
     let (mut low, mut high) = (0.0, 1.0);
     for _ in 0..50 {
         let middle = 0.5 * (low + high);
@@ -291,7 +293,10 @@ fn moved_belief(game: &VerificationGame, matrix: &ScoringMatrix, stream: &mut St
 
 /// The distance at which some prior breaks alignment, if the audit agrees along every way from one type
 /// to another; else 0, which no theorem survives.
-fn prior_tolerance(game: &VerificationGame, matrix: &ScoringMatrix) -> Result<f64, ScoringError> {
+fn prior_tolerance(
+    game: &VerificationGame,
+    matrix: &ScoringMatrix,
+) -> Result<f64, VerificationError> {
     let m = game.types();
     let least = game.prior_distance_tolerance(matrix, 0.0)?;
     for from in (0..m).filter(|&t| game.prior()[t] > 0.0) {
@@ -315,10 +320,10 @@ fn bisected(
     matrix: &ScoringMatrix,
     direction: &[f64],
     exact: f64,
-) -> Result<f64, ScoringError> {
+) -> Result<f64, VerificationError> {
     let limit = direction.iter().zip(game.prior()).filter(|(d, _)| **d < 0.0);
     let limit = limit.map(|(_, p)| *p).fold(1.0, f64::min);
-    let margin = |step: f64| -> Result<f64, ScoringError> {
+    let margin = |step: f64| -> Result<f64, VerificationError> {
         let prior = game.prior().iter().zip(direction).map(|(p, d)| (p + step * d).max(0.0));
         Ok(game.with_prior(prior.collect())?.audit(matrix)?.margin)
     };

@@ -251,7 +251,7 @@ def designs(flags, goals):
     sides += [python(name, "design", name, flags) for name in rivals]
     sides.append(rust("microlp, row by row", "design", FOLDER / f"design-{flags}"))
     return Contest(
-        f"Scoring: a design of {flags + 2} types",
+        f"Verification: a design of {flags + 2} types",
         "the compactness program with its model; ours makes the optimum unique as well, microlp's "
         "coefficients are ready",
         sides,

@@ -23,7 +23,7 @@ use muster_mechanism::reputation::{
     ContributionSettings, Contributions, EndorsementGraph, IncrementalRank, RankSettings, Teleport,
     best_response, honest_majority,
 };
-use muster_mechanism::scoring::ProtocolModel;
+use muster_mechanism::verification::ProtocolModel;
 
 use serve::{edges, number};
 
@@ -234,7 +234,7 @@ fn gradient(result: &str) {
 fn design(result: &str, flags: usize) {
     let model = ProtocolModel { verifiers: 4, replay_cost: 1.0, opening_cost: 0.0, mistaken: 0.5 };
     let game = model.game(0.5, flags, 0.5).expect("valid");
-    let bound = |matrix: muster_mechanism::scoring::Design| vec![matrix.matrix.bound()];
+    let bound = |matrix: muster_mechanism::verification::Design| vec![matrix.matrix.bound()];
     serve(result, 0.0, || game.design(black_box(0.2)).expect("feasible"), bound);
 }
 

@@ -384,7 +384,7 @@ def gradient_loops(result, folder):
     serve(result, work, lambda gradient: gradient)
 
 
-# Scoring: the compactness program of the lossy channel, min M with |T| <= M.
+# Verification: the compactness program of the lossy channel, min M with |T| <= M.
 
 
 def program(flags, margin=0.2):

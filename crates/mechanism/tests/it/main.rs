@@ -4,4 +4,4 @@ mod market;
 mod presence;
 mod reference;
 mod reputation;
-mod scoring;
+mod verification;

@@ -5,7 +5,7 @@
 //! is rejected iff the expected loss of accepting it exceeds that of rejecting.
 
 use super::game::{distribution, not_negative};
-use super::{ScoringError, VerificationGame};
+use super::{VerificationError, VerificationGame};
 use crate::random::Stream;
 use rayon::prelude::*;
 
@@ -26,11 +26,11 @@ pub struct Verifier {
 
 impl Verifier {
     /// `honesty`: the probability, from reputation, that the report is honest; in [0, 1].
-    pub fn new(honesty: f64) -> Result<Self, ScoringError> {
+    pub fn new(honesty: f64) -> Result<Self, VerificationError> {
         if (0.0..=1.0).contains(&honesty) {
             return Ok(Self { honesty });
         }
-        Err(ScoringError::Number {
+        Err(VerificationError::Number {
             field: "honesty".to_owned(),
             value: honesty,
             wanted: "a probability must lie between 0 and 1",
@@ -72,22 +72,22 @@ impl DecisionRule {
     /// prior often has none); `wrong_accept`, `wrong_reject`: losses, not negative, in any unit.
     ///
     /// ```
-    /// use muster_mechanism::scoring::{DecisionRule, Verifier, VerificationGame};
+    /// use muster_mechanism::verification::{DecisionRule, Verifier, VerificationGame};
     /// let pol = VerificationGame::proof_of_learning();
     /// let rule = DecisionRule::new(&pol, vec![0.49, 0.25, 0.25, 0.01], 1000.0, 10.0)?;
     /// let trusted = Verifier::new(0.99)?;
     /// assert!(rule.decide(&[(0, trusted), (1, trusted)])?.accept);
     /// assert!(!rule.decide(&[(3, trusted), (0, trusted)])?.accept);
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
     pub fn new(
         game: &VerificationGame,
         prior: Vec<f64>,
         wrong_accept: f64,
         wrong_reject: f64,
-    ) -> Result<Self, ScoringError> {
+    ) -> Result<Self, VerificationError> {
         if prior.len() != game.types() {
-            return Err(ScoringError::Length {
+            return Err(VerificationError::Length {
                 field: "prior".to_owned(),
                 found: prior.len(),
                 wanted: game.types(),
@@ -104,18 +104,18 @@ impl DecisionRule {
     /// The decision on these reports, (type, verifier) each. Without reports the prior decides. Equal losses accept.
     ///
     /// ```
-    /// use muster_mechanism::scoring::{DecisionRule, Verifier, VerificationGame};
+    /// use muster_mechanism::verification::{DecisionRule, Verifier, VerificationGame};
     /// let coin = VerificationGame::coin();
     /// let rule = DecisionRule::new(&coin, vec![0.5, 0.5], 1.0, 1.0)?;
     /// let decision = rule.decide(&[(0, Verifier::new(1.0)?)])?;
     /// // P(heads | seen heads) = 0.9 / (0.9 + 0.2).
     /// assert!(decision.accept && (decision.posterior[0] - 0.9 / 1.1).abs() < 1e-12);
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
-    pub fn decide(&self, reports: &[(usize, Verifier)]) -> Result<Decision, ScoringError> {
+    pub fn decide(&self, reports: &[(usize, Verifier)]) -> Result<Decision, VerificationError> {
         let m = self.prior.len();
         if let Some(&(r, _)) = reports.iter().find(|(r, _)| *r >= m) {
-            return Err(ScoringError::Number {
+            return Err(VerificationError::Number {
                 field: "reports".to_owned(),
                 value: r as f64,
                 wanted: "a report must be one of the types",
@@ -130,7 +130,7 @@ impl DecisionRule {
             }
             if largest == 0.0 {
                 // Fully trusted reports that contradict each other prove nothing but that trust was misplaced.
-                return Err(ScoringError::ImpossibleObservation { observation: r });
+                return Err(VerificationError::ImpossibleObservation { observation: r });
             }
             weight.iter_mut().for_each(|w| *w /= largest);
         }
@@ -147,13 +147,13 @@ impl DecisionRule {
     /// The error rates with these verifiers, exact while m^n <= 2^20, else simulated from `seed`.
     ///
     /// ```
-    /// use muster_mechanism::scoring::{DecisionRule, Verifier, VerificationGame};
+    /// use muster_mechanism::verification::{DecisionRule, Verifier, VerificationGame};
     /// let coin = VerificationGame::coin();
     /// let rule = DecisionRule::new(&coin, vec![0.5, 0.5], 1.0, 1.0)?;
     /// let rates = rule.error_rates(&[Verifier::new(1.0)?], 7);
     /// assert!((rates.accept_dishonest - 0.2).abs() < 1e-12 && (rates.reject_honest - 0.1).abs() < 1e-12);
     /// assert_eq!(rates.standard_error, 0.0, "two combinations of reports are enumerated");
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
     pub fn error_rates(&self, verifiers: &[Verifier], seed: u64) -> ErrorRates {
         let m = self.prior.len();

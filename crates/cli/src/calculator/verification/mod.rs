@@ -1,4 +1,4 @@
-//! `muster scoring`: payments to verifiers, designed, checked and compared.
+//! `muster verification`: payments to verifiers, designed, checked and compared.
 
 #[cfg(test)]
 mod tests;
@@ -6,8 +6,9 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use muster_mechanism::scoring::{
-    Baseline, DesignGrid, Metrics, ProtocolModel, ScoringError, ScoringMatrix, VerificationGame,
+use muster_mechanism::verification::{
+    Baseline, DesignGrid, Metrics, ProtocolModel, ScoringMatrix, VerificationError,
+    VerificationGame,
 };
 use serde_json::{Value, json};
 
@@ -127,7 +128,7 @@ fn design(document: &Document) -> Result<Value> {
     let margin = document.required("margin")?;
     let design = match game.design(margin) {
         Ok(design) => design,
-        Err(error @ ScoringError::Infeasible { .. }) => {
+        Err(error @ VerificationError::Infeasible { .. }) => {
             return Ok(json!({ "feasible": false, "reason": error.to_string() }));
         }
         Err(error) => return Err(error.into()),
@@ -189,7 +190,7 @@ fn compare(document: &Document) -> Result<Value> {
     let game = game(document)?;
     let margin = document.number("margin", 0.0)?;
     let mut rules = Vec::new();
-    let mut add = |name: &str, outcome: Result<(f64, Metrics), ScoringError>| -> Result<()> {
+    let mut add = |name: &str, outcome: Result<(f64, Metrics), VerificationError>| -> Result<()> {
         let mut rule = json!({ "rule": name });
         match outcome {
             Ok((bound, metrics)) => {
@@ -199,9 +200,9 @@ fn compare(document: &Document) -> Result<Value> {
                 add_metrics(&mut rule, &metrics);
             }
             Err(
-                error @ (ScoringError::Infeasible { .. }
-                | ScoringError::BaselineInfeasible { .. }
-                | ScoringError::Types { .. }),
+                error @ (VerificationError::Infeasible { .. }
+                | VerificationError::BaselineInfeasible { .. }
+                | VerificationError::Types { .. }),
             ) => rule["infeasible"] = json!(error.to_string()),
             Err(error) => return Err(error.into()),
         }

@@ -1,6 +1,6 @@
 //! How well a matrix is aligned, and what limits it: Definitions of Section 4 as one matrix product.
 
-use super::{ScoringError, ScoringMatrix, VerificationGame};
+use super::{ScoringMatrix, VerificationError, VerificationGame};
 
 /// The largest margin for which a matrix is incentive-aligned, and the constraint that limits it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,7 +51,7 @@ impl VerificationGame {
     /// Checks a matrix: m^2 + m dot products and no program, so that a ledger can afford it.
     ///
     /// ```
-    /// use muster_mechanism::scoring::{ScoringMatrix, VerificationGame};
+    /// use muster_mechanism::verification::{ScoringMatrix, VerificationGame};
     /// // Table 8 of the paper, as printed.
     /// let printed = ScoringMatrix::new(vec![
     ///     vec![2.069, -7.1451, -7.1451, -2.2507],
@@ -61,9 +61,9 @@ impl VerificationGame {
     /// ])?;
     /// let audit = VerificationGame::proof_of_learning().audit(&printed)?;
     /// assert!((audit.margin - 0.19998).abs() < 1e-5);
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
-    pub fn audit(&self, matrix: &ScoringMatrix) -> Result<Audit, ScoringError> {
+    pub fn audit(&self, matrix: &ScoringMatrix) -> Result<Audit, VerificationError> {
         self.check_matrix(matrix)?;
         let pay = |x: usize, r: usize| self.pay(matrix, x, r);
         Ok(self.tightest(matrix, pay, |r| self.pay_blind(matrix, r)))

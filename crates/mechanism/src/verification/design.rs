@@ -2,7 +2,7 @@
 
 use super::game::not_negative;
 use super::simplex::{AtMost, Solution, minimise};
-use super::{LargestMargin, Metrics, ScoringError, ScoringMatrix, VerificationGame};
+use super::{LargestMargin, Metrics, ScoringMatrix, VerificationError, VerificationGame};
 
 /// A designed matrix and what it does.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,29 +24,29 @@ impl VerificationGame {
     /// The constraints on row r concern row r only, so m programs with m + 1 unknowns replace one with m^2 + 1.
     ///
     /// ```
-    /// use muster_mechanism::scoring::VerificationGame;
+    /// use muster_mechanism::verification::VerificationGame;
     /// let design = VerificationGame::proof_of_learning().design(0.2)?;
     /// let first = design.matrix.rows()[0].clone();
     /// assert!(first.iter().zip([2.0, -6.8, -6.8, 0.0]).all(|(a, b)| (a - b).abs() < 1e-12));
     /// assert!((design.matrix.bound() - 7.4).abs() < 1e-12);
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
     ///
     /// # Errors
-    /// [`ScoringError::Infeasible`] with the largest feasible margin, if two observations lead to beliefs that no
+    /// [`VerificationError::Infeasible`] with the largest feasible margin, if two observations lead to beliefs that no
     /// payments can tell apart.
-    pub fn design(&self, margin: f64) -> Result<Design, ScoringError> {
+    pub fn design(&self, margin: f64) -> Result<Design, VerificationError> {
         not_negative(margin, || "margin".to_owned())?;
         let mut rows = Vec::with_capacity(self.types());
         for report in 0..self.types() {
             match self.row(report, margin, 1.0) {
                 Solution::Optimal(row) => rows.push(row),
                 Solution::NotSolved(steps) => {
-                    return Err(ScoringError::NotSolved { report, steps });
+                    return Err(VerificationError::NotSolved { report, steps });
                 }
                 Solution::Infeasible | Solution::Unbounded => {
                     let largest = self.margin_max()?;
-                    return Err(ScoringError::Infeasible { margin, largest });
+                    return Err(VerificationError::Infeasible { margin, largest });
                 }
             }
         }
@@ -63,12 +63,12 @@ impl VerificationGame {
     /// The largest margin that some matrix reaches; None if every margin is feasible (regular beliefs).
     ///
     /// ```
-    /// use muster_mechanism::scoring::VerificationGame;
+    /// use muster_mechanism::verification::VerificationGame;
     /// // Regular beliefs: every margin can be paid for.
     /// assert_eq!(VerificationGame::coin().margin_limit()?, None);
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
-    pub fn margin_limit(&self) -> Result<Option<f64>, ScoringError> {
+    pub fn margin_limit(&self) -> Result<Option<f64>, VerificationError> {
         let m = self.types();
         let scale = self.scale(0.0);
         let mut least: Option<f64> = None;
@@ -88,14 +88,14 @@ impl VerificationGame {
                 Solution::Unbounded => {}
                 Solution::Infeasible => return Ok(Some(f64::NEG_INFINITY)),
                 Solution::NotSolved(steps) => {
-                    return Err(ScoringError::NotSolved { report, steps });
+                    return Err(VerificationError::NotSolved { report, steps });
                 }
             }
         }
         Ok(least)
     }
 
-    fn margin_max(&self) -> Result<LargestMargin, ScoringError> {
+    fn margin_max(&self) -> Result<LargestMargin, VerificationError> {
         // A limit of exactly 0 comes out of the program with its rounding.
         let noise = 1e-9 * self.scale(0.0);
         Ok(match self.margin_limit()? {
@@ -109,7 +109,7 @@ impl VerificationGame {
         &self,
         margin: f64,
         cost_factor: f64,
-    ) -> Result<Option<f64>, ScoringError> {
+    ) -> Result<Option<f64>, VerificationError> {
         let mut bound = 0.0f64;
         for report in 0..self.types() {
             match self.row(report, margin, cost_factor) {
@@ -117,7 +117,7 @@ impl VerificationGame {
                     bound = row.iter().fold(bound, |most, t| most.max(t.abs()))
                 }
                 Solution::NotSolved(steps) => {
-                    return Err(ScoringError::NotSolved { report, steps });
+                    return Err(VerificationError::NotSolved { report, steps });
                 }
                 Solution::Infeasible | Solution::Unbounded => return Ok(None),
             }

@@ -2,7 +2,7 @@
 
 use super::game::not_negative;
 use super::linear::determinant;
-use super::{Metrics, ScoringError, ScoringMatrix, VerificationGame};
+use super::{Metrics, ScoringMatrix, VerificationError, VerificationGame};
 
 /// A pairwise scoring rule of the literature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Baseline {
     /// S, m x m. Where an observation has probability 0, its belief is the game's limit of a small common prior.
     ///
     /// ```
-    /// use muster_mechanism::scoring::{Baseline, VerificationGame};
+    /// use muster_mechanism::verification::{Baseline, VerificationGame};
     /// let coin = VerificationGame::coin();
     /// let agreement = Baseline::ALL[0].score(&coin);
     /// assert_eq!(agreement.types(), coin.types());
@@ -71,15 +71,19 @@ impl VerificationGame {
     /// observation of positive probability.
     ///
     /// ```
-    /// use muster_mechanism::scoring::{Baseline, VerificationGame};
+    /// use muster_mechanism::verification::{Baseline, VerificationGame};
     /// let agreement = VerificationGame::coin().baseline(Baseline::SimpleAgreement, 0.1)?;
     /// assert!((agreement.metrics.budget - 1.29355).abs() < 1e-5);
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
     ///
     /// # Errors
-    /// [`ScoringError::BaselineInfeasible`].
-    pub fn baseline(&self, baseline: Baseline, margin: f64) -> Result<AffineScore, ScoringError> {
+    /// [`VerificationError::BaselineInfeasible`].
+    pub fn baseline(
+        &self,
+        baseline: Baseline,
+        margin: f64,
+    ) -> Result<AffineScore, VerificationError> {
         not_negative(margin, || "margin".to_owned())?;
         let score = baseline.score(self);
         let possible: Vec<usize> =
@@ -93,7 +97,8 @@ impl VerificationGame {
             let others = (0..self.types()).filter(|&r| r != x);
             upper.extend(others.map(|r| (self.cost()[x] - margin, self.pay(&score, x, r))));
         }
-        let infeasible = ScoringError::BaselineInfeasible { baseline: baseline.name(), margin };
+        let infeasible =
+            VerificationError::BaselineInfeasible { baseline: baseline.name(), margin };
         let (mut least, mut most) = (0.0f64, f64::INFINITY);
         for &(low, gain) in &lower {
             for &(high, loss) in &upper {
@@ -129,23 +134,27 @@ impl VerificationGame {
     /// cost one who does not look the margin. Reports permuted systematically earn as much as honest ones.
     ///
     /// ```
-    /// use muster_mechanism::scoring::VerificationGame;
+    /// use muster_mechanism::verification::VerificationGame;
     /// let dmi = VerificationGame::coin().determinant_mechanism(4, 0.1)?;
     /// assert!((dmi.deviation - 12.0584).abs() < 1e-4 && (dmi.budget - 1.1).abs() < 1e-12);
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
     ///
     /// # Errors
-    /// [`ScoringError::BaselineInfeasible`] if J is singular, as whenever some type never occurs, or if there are
-    /// fewer than 2 m tasks; [`ScoringError::Types`] above 6 types, where the exact moments become too many.
-    pub fn determinant_mechanism(&self, tasks: usize, margin: f64) -> Result<Dmi, ScoringError> {
+    /// [`VerificationError::BaselineInfeasible`] if J is singular, as whenever some type never occurs, or if there are
+    /// fewer than 2 m tasks; [`VerificationError::Types`] above 6 types, where the exact moments become too many.
+    pub fn determinant_mechanism(
+        &self,
+        tasks: usize,
+        margin: f64,
+    ) -> Result<Dmi, VerificationError> {
         not_negative(margin, || "margin".to_owned())?;
         let m = self.types();
         if m > 6 {
-            return Err(ScoringError::Types { types: m, max: 6 });
+            return Err(VerificationError::Types { types: m, max: 6 });
         }
         let infeasible =
-            ScoringError::BaselineInfeasible { baseline: "the determinant mechanism", margin };
+            VerificationError::BaselineInfeasible { baseline: "the determinant mechanism", margin };
         let half = tasks / 2;
         let mean = falling(half, m) * determinant(self.joint());
         let expected = mean * mean;

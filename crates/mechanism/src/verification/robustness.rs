@@ -2,7 +2,7 @@
 
 use super::game::{dot, not_negative};
 use super::linear::inverse_norm;
-use super::{Audit, ScoringError, ScoringMatrix, VerificationGame};
+use super::{Audit, ScoringMatrix, VerificationError, VerificationGame};
 
 /// The guarantees of a matrix whose margin is delta and whose largest entry is M.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,16 +29,20 @@ impl Robustness {
     /// The margin left by `malicious` of `verifiers` >= 2: `delta - 2 M k / (n-1)` (Lemma 5.6).
     ///
     /// ```
-    /// use muster_mechanism::scoring::Robustness;
+    /// use muster_mechanism::verification::Robustness;
     /// let promised = Robustness { margin: 2.0, bound: 41.0, marginal_min: 0.125 };
     /// assert_eq!(promised.malicious_max(101), 2);
     /// assert!(promised.margin_left(2, 101)? > 0.0 && promised.margin_left(3, 101)? < 0.0);
     /// assert!(promised.resists_collusion(1, 1, 101) && !promised.resists_collusion(2, 1, 101));
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
-    pub fn margin_left(&self, malicious: usize, verifiers: usize) -> Result<f64, ScoringError> {
+    pub fn margin_left(
+        &self,
+        malicious: usize,
+        verifiers: usize,
+    ) -> Result<f64, VerificationError> {
         if verifiers < 2 {
-            return Err(ScoringError::Verifiers { verifiers });
+            return Err(VerificationError::Verifiers { verifiers });
         }
         Ok(self.margin - 2.0 * self.bound * malicious as f64 / (verifiers - 1) as f64)
     }
@@ -59,7 +63,7 @@ impl Robustness {
     /// (Theorem 6.3). The exact tolerance along one direction is [`VerificationGame::prior_tolerance`].
     ///
     /// ```
-    /// use muster_mechanism::scoring::Robustness;
+    /// use muster_mechanism::verification::Robustness;
     /// let promised = Robustness { margin: 2.0, bound: 40.0, marginal_min: 0.125 };
     /// assert_eq!(promised.belief_distance_max(), 0.05 / 2.0);
     /// assert_eq!(promised.prior_distance_max(), 0.05 / 4.0 * 0.125);
@@ -98,15 +102,15 @@ impl VerificationGame {
     /// The guarantees of a matrix in this game.
     ///
     /// ```
-    /// use muster_mechanism::scoring::VerificationGame;
+    /// use muster_mechanism::verification::VerificationGame;
     /// let pol = VerificationGame::proof_of_learning();
     /// let design = pol.design(2.0)?;
     /// let robustness = pol.robustness(&design.matrix)?;
     /// assert!((robustness.compactness() - 2.0 / 41.0).abs() < 1e-12);
     /// assert_eq!(robustness.malicious_max(101), 2);
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
-    pub fn robustness(&self, matrix: &ScoringMatrix) -> Result<Robustness, ScoringError> {
+    pub fn robustness(&self, matrix: &ScoringMatrix) -> Result<Robustness, VerificationError> {
         let positive = self.marginal().iter().copied().filter(|&q| q > 0.0);
         Ok(Robustness {
             margin: self.audit(matrix)?.margin,
@@ -119,23 +123,23 @@ impl VerificationGame {
     /// alignment most: each constraint meets its own worst reports.
     ///
     /// ```
-    /// use muster_mechanism::scoring::VerificationGame;
+    /// use muster_mechanism::verification::VerificationGame;
     /// let pol = VerificationGame::proof_of_learning();
     /// let design = pol.design(2.0)?;
     /// let promised = pol.robustness(&design.matrix)?;
     /// // Two of a verifier's hundred peers are malicious: the exact margin is at least the promised one.
     /// let exact = pol.worst_case(&design.matrix, 0.02)?;
     /// assert!(exact.margin >= promised.margin_left(2, 101)? - 1e-9);
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
     pub fn worst_case(
         &self,
         matrix: &ScoringMatrix,
         malicious: f64,
-    ) -> Result<Audit, ScoringError> {
+    ) -> Result<Audit, VerificationError> {
         self.check_matrix(matrix)?;
         if !(0.0..=1.0).contains(&malicious) {
-            return Err(ScoringError::Number {
+            return Err(VerificationError::Number {
                 field: "malicious".to_owned(),
                 value: malicious,
                 wanted: "the share of malicious peers must lie between 0 and 1",
@@ -155,19 +159,19 @@ impl VerificationGame {
     /// the e at which a probability would fall below 0.
     ///
     /// ```
-    /// use muster_mechanism::scoring::VerificationGame;
+    /// use muster_mechanism::verification::VerificationGame;
     /// let pol = VerificationGame::proof_of_learning();
     /// let matrix = pol.design(0.2)?.matrix;
     /// let tolerance = pol.prior_tolerance(&matrix, &[-1.0, 0.0, 0.0, 1.0], 0.0)?;
     /// assert!((tolerance - 1.0 / 22.0).abs() < 1e-12);
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
     pub fn prior_tolerance(
         &self,
         matrix: &ScoringMatrix,
         direction: &[f64],
         margin: f64,
-    ) -> Result<f64, ScoringError> {
+    ) -> Result<f64, VerificationError> {
         self.check_matrix(matrix)?;
         self.check_direction(direction)?;
         let m = self.types();
@@ -224,18 +228,18 @@ impl VerificationGame {
     /// the one that serves it worst.
     ///
     /// ```
-    /// use muster_mechanism::scoring::VerificationGame;
+    /// use muster_mechanism::verification::VerificationGame;
     /// let coin = VerificationGame::coin();
     /// let matrix = coin.design(0.1)?.matrix;
     /// let exact = coin.belief_tolerance(&matrix, 0.0)?;
     /// assert!(exact >= coin.robustness(&matrix)?.belief_distance_max());
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
     pub fn belief_tolerance(
         &self,
         matrix: &ScoringMatrix,
         margin: f64,
-    ) -> Result<f64, ScoringError> {
+    ) -> Result<f64, VerificationError> {
         self.check_matrix(matrix)?;
         let signed =
             |r: usize, sign: f64| matrix.rows()[r].iter().map(|t| sign * t).collect::<Vec<_>>();
@@ -261,19 +265,19 @@ impl VerificationGame {
     /// for beliefs.
     ///
     /// ```
-    /// use muster_mechanism::scoring::VerificationGame;
+    /// use muster_mechanism::verification::VerificationGame;
     /// let pol = VerificationGame::proof_of_learning();
     /// let matrix = pol.design(0.2)?.matrix;
     /// let exact = pol.prior_distance_tolerance(&matrix, 0.0)?;
     /// assert!(exact >= pol.robustness(&matrix)?.prior_distance_max());
     /// assert!(exact <= pol.prior_tolerance(&matrix, &[-1.0, 0.0, 0.0, 1.0], 0.0)?);
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
     pub fn prior_distance_tolerance(
         &self,
         matrix: &ScoringMatrix,
         margin: f64,
-    ) -> Result<f64, ScoringError> {
+    ) -> Result<f64, VerificationError> {
         self.check_matrix(matrix)?;
         let observation = self.observation();
         let mut least = 1.0f64;
@@ -294,16 +298,16 @@ impl VerificationGame {
         Ok(least)
     }
 
-    fn check_direction(&self, direction: &[f64]) -> Result<(), ScoringError> {
+    fn check_direction(&self, direction: &[f64]) -> Result<(), VerificationError> {
         if direction.len() != self.types() {
-            return Err(ScoringError::Length {
+            return Err(VerificationError::Length {
                 field: "direction".to_owned(),
                 found: direction.len(),
                 wanted: self.types(),
             });
         }
         if let Some(t) = direction.iter().position(|d| !d.is_finite()) {
-            return Err(ScoringError::Number {
+            return Err(VerificationError::Number {
                 field: format!("direction[{t}]"),
                 value: direction[t],
                 wanted: "it must be finite",
@@ -311,7 +315,7 @@ impl VerificationGame {
         }
         let total: f64 = direction.iter().sum();
         if total.abs() > 1e-9 {
-            return Err(ScoringError::Number {
+            return Err(VerificationError::Number {
                 field: "the sum of direction".to_owned(),
                 value: total,
                 wanted: "a prior moves within distributions: the sum must be 0",
@@ -323,7 +327,7 @@ impl VerificationGame {
     /// The constants of Theorem 5.7. None if the beliefs are singular, where the theorem says nothing.
     ///
     /// ```
-    /// use muster_mechanism::scoring::VerificationGame;
+    /// use muster_mechanism::verification::VerificationGame;
     /// let coin = VerificationGame::coin();
     /// let bound = coin.theoretical_bound().expect("its beliefs are regular");
     /// assert!(coin.design(0.1)?.matrix.bound() <= bound.at(0.1));
@@ -331,7 +335,7 @@ impl VerificationGame {
     /// if let Some(margin) = bound.margin_for(0.01) {
     ///     assert!(coin.margin_for_compactness(0.01)? <= margin);
     /// }
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
     pub fn theoretical_bound(&self) -> Option<TheoreticalBound> {
         let norm = inverse_norm(self.belief())?;
@@ -355,25 +359,28 @@ impl VerificationGame {
     /// in s, so two one-dimensional searches settle it.
     ///
     /// ```
-    /// use muster_mechanism::scoring::VerificationGame;
+    /// use muster_mechanism::verification::VerificationGame;
     /// let pol = VerificationGame::proof_of_learning();
     /// let margin = pol.margin_for_compactness(0.02)?;
     /// let matrix = pol.design(margin)?.matrix;
     /// assert!((margin / matrix.bound() - 0.02).abs() < 1e-6);
     /// assert!(pol.margin_for_compactness(2.0 * pol.compactness_max()?).is_err());
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
     ///
     /// # Errors
-    /// [`ScoringError::Compactness`] with the largest that exists.
-    pub fn margin_for_compactness(&self, compactness: f64) -> Result<f64, ScoringError> {
+    /// [`VerificationError::Compactness`] with the largest that exists.
+    pub fn margin_for_compactness(&self, compactness: f64) -> Result<f64, VerificationError> {
         not_negative(compactness, || "compactness".to_owned())?;
         let (best, least) = self.compactest()?;
         if compactness <= 0.0 {
             return Ok(0.0);
         }
         if least * compactness > 1.0 + 1e-9 {
-            return Err(ScoringError::Compactness { wanted: compactness, largest: 1.0 / least });
+            return Err(VerificationError::Compactness {
+                wanted: compactness,
+                largest: 1.0 / least,
+            });
         }
         if self.cost_max() == 0.0 {
             return Ok(1.0);
@@ -389,11 +396,11 @@ impl VerificationGame {
         if low > 0.0 {
             return Ok(1.0 / low);
         }
-        Err(ScoringError::Compactness { wanted: compactness, largest: 1.0 / least })
+        Err(VerificationError::Compactness { wanted: compactness, largest: 1.0 / least })
     }
 
     /// The largest compactness of any design, over all margins.
-    pub fn compactness_max(&self) -> Result<f64, ScoringError> {
+    pub fn compactness_max(&self) -> Result<f64, VerificationError> {
         Ok(1.0 / self.compactest()?.1)
     }
 
@@ -403,7 +410,7 @@ impl VerificationGame {
     }
 
     /// (s, M'(s)) at the minimum of the convex M'.
-    fn compactest(&self) -> Result<(f64, f64), ScoringError> {
+    fn compactest(&self) -> Result<(f64, f64), VerificationError> {
         let value = |s: f64| self.bound_min(1.0, s).map(|b| b.unwrap_or(f64::INFINITY));
         let at_zero = value(0.0)?;
         let cost_max = self.cost_max();
@@ -418,13 +425,13 @@ impl VerificationGame {
     fn feasible_start(
         &self,
         at_zero: f64,
-        value: impl Fn(f64) -> Result<f64, ScoringError>,
-    ) -> Result<(f64, f64), ScoringError> {
+        value: impl Fn(f64) -> Result<f64, VerificationError>,
+    ) -> Result<(f64, f64), VerificationError> {
         if at_zero.is_finite() {
             return Ok((0.0, at_zero));
         }
         let Some(largest) = self.margin_limit()?.filter(|&l| l > 0.0) else {
-            return Err(ScoringError::Infeasible {
+            return Err(VerificationError::Infeasible {
                 margin: 0.0,
                 largest: super::LargestMargin::None,
             });
@@ -438,10 +445,10 @@ impl VerificationGame {
 
 /// (s, value) near the minimum of a convex function between `low` and `high`, by thirds.
 fn lowest(
-    value: impl Fn(f64) -> Result<f64, ScoringError>,
+    value: impl Fn(f64) -> Result<f64, VerificationError>,
     mut low: f64,
     mut high: f64,
-) -> Result<(f64, f64), ScoringError> {
+) -> Result<(f64, f64), VerificationError> {
     for _ in 0..80 {
         let (a, b) = (low + (high - low) / 3.0, high - (high - low) / 3.0);
         if value(a)? <= value(b)? {

@@ -1,12 +1,12 @@
 use super::*;
 
 const CASES: [&str; 6] = [
-    include_str!("../../../../mechanism/tests/reference/scoring-coin-0.json"),
-    include_str!("../../../../mechanism/tests/reference/scoring-coin-1.json"),
-    include_str!("../../../../mechanism/tests/reference/scoring-lossy-1.json"),
-    include_str!("../../../../mechanism/tests/reference/scoring-lossy-3.json"),
-    include_str!("../../../../mechanism/tests/reference/scoring-pol-0.json"),
-    include_str!("../../../../mechanism/tests/reference/scoring-pol-2.json"),
+    include_str!("../../../../mechanism/tests/reference/verification-coin-0.json"),
+    include_str!("../../../../mechanism/tests/reference/verification-coin-1.json"),
+    include_str!("../../../../mechanism/tests/reference/verification-lossy-1.json"),
+    include_str!("../../../../mechanism/tests/reference/verification-lossy-3.json"),
+    include_str!("../../../../mechanism/tests/reference/verification-pol-0.json"),
+    include_str!("../../../../mechanism/tests/reference/verification-pol-2.json"),
 ];
 
 fn parse(text: &str) -> Result<Document> {

@@ -4,7 +4,7 @@
 //! it did not; a sampled stage shows its type, but a dishonest one passes for a flag with probability `mistaken`
 //! (split evenly). A replay with the honest seed comes first, then one per flag seed until one fits.
 
-use super::{ScoringError, VerificationGame};
+use super::{VerificationError, VerificationGame};
 use rayon::prelude::*;
 
 /// What the operator cannot choose.
@@ -58,26 +58,26 @@ impl ProtocolModel {
     /// The verification game of one point. Nobody is expected to cheat: prior 0 for Dishonest.
     ///
     /// ```
-    /// use muster_mechanism::scoring::{ProtocolModel, VerificationGame};
+    /// use muster_mechanism::verification::{ProtocolModel, VerificationGame};
     /// let model = ProtocolModel { verifiers: 4, replay_cost: 1.0, opening_cost: 0.1, mistaken: 0.0 };
     /// let game = model.game(0.5, 2, 0.5)?;
     /// assert_eq!(game.prior(), VerificationGame::proof_of_learning().prior());
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
     ///
     /// # Errors
-    /// [`ScoringError::Number`] for values outside their ranges.
+    /// [`VerificationError::Number`] for values outside their ranges.
     pub fn game(
         &self,
         flag_rate: f64,
         flags: usize,
         sampling_rate: f64,
-    ) -> Result<VerificationGame, ScoringError> {
+    ) -> Result<VerificationGame, VerificationError> {
         let check = |ok: bool, field: &str, value: f64, wanted: &'static str| {
             if ok {
                 return Ok(());
             }
-            Err(ScoringError::Number { field: field.to_owned(), value, wanted })
+            Err(VerificationError::Number { field: field.to_owned(), value, wanted })
         };
         let count = flags as f64;
         check(
@@ -126,13 +126,13 @@ impl ProtocolModel {
     /// The point's design at a compactness; None if it cannot be reached.
     ///
     /// ```
-    /// use muster_mechanism::scoring::ProtocolModel;
+    /// use muster_mechanism::verification::ProtocolModel;
     /// let model = ProtocolModel { verifiers: 4, replay_cost: 1.0, opening_cost: 0.1, mistaken: 0.0 };
     /// let choice = model.evaluate(0.5, 2, 0.5, 0.01)?.expect("one percent is within reach");
     /// // Four verifiers who each sample half of the stages miss a bad one in 1/16 of the cases.
     /// assert!((choice.detection - 15.0 / 16.0).abs() < 1e-12);
     /// assert!(model.evaluate(0.5, 2, 0.5, 0.99)?.is_none());
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
     pub fn evaluate(
         &self,
@@ -140,21 +140,21 @@ impl ProtocolModel {
         flags: usize,
         sampling_rate: f64,
         compactness: f64,
-    ) -> Result<Option<DesignChoice>, ScoringError> {
+    ) -> Result<Option<DesignChoice>, VerificationError> {
         if self.verifiers < 2 {
-            return Err(ScoringError::Verifiers { verifiers: self.verifiers });
+            return Err(VerificationError::Verifiers { verifiers: self.verifiers });
         }
         let game = self.game(flag_rate, flags, sampling_rate)?;
         let margin = match game.margin_for_compactness(compactness) {
             Ok(margin) => margin,
-            Err(ScoringError::Compactness { .. } | ScoringError::Infeasible { .. }) => {
+            Err(VerificationError::Compactness { .. } | VerificationError::Infeasible { .. }) => {
                 return Ok(None);
             }
             Err(error) => return Err(error),
         };
         let design = match game.design(margin) {
             Ok(design) => design,
-            Err(ScoringError::Infeasible { .. }) => return Ok(None),
+            Err(VerificationError::Infeasible { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
         let verifiers = self.verifiers as f64;
@@ -178,7 +178,7 @@ impl ProtocolModel {
     /// detection. Parallel; ties go to the earlier point of the grid.
     ///
     /// ```
-    /// use muster_mechanism::scoring::{DesignGrid, ProtocolModel};
+    /// use muster_mechanism::verification::{DesignGrid, ProtocolModel};
     /// let model = ProtocolModel { verifiers: 4, replay_cost: 1.0, opening_cost: 0.1, mistaken: 0.0 };
     /// let grid = DesignGrid {
     ///     flag_rates: vec![0.25, 0.5],
@@ -187,17 +187,17 @@ impl ProtocolModel {
     /// };
     /// let points = model.frontier(&grid, 0.01, &[0.5, 0.99])?;
     /// assert!(points[0].total <= points[1].total, "more certainty never costs less");
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
     ///
     /// # Errors
-    /// [`ScoringError::EmptyFrontier`] for the first detection probability that no point reaches.
+    /// [`VerificationError::EmptyFrontier`] for the first detection probability that no point reaches.
     pub fn frontier(
         &self,
         grid: &DesignGrid,
         compactness: f64,
         detections: &[f64],
-    ) -> Result<Vec<DesignChoice>, ScoringError> {
+    ) -> Result<Vec<DesignChoice>, VerificationError> {
         let mut points = Vec::new();
         for &rate in &grid.flag_rates {
             for &flags in &grid.flags {
@@ -218,7 +218,7 @@ impl ProtocolModel {
         detections
             .iter()
             .map(|&d| {
-                let empty = ScoringError::EmptyFrontier { compactness, detection: d };
+                let empty = VerificationError::EmptyFrontier { compactness, detection: d };
                 cheapest(d).copied().ok_or(empty)
             })
             .collect()

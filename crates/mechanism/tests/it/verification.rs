@@ -1,8 +1,8 @@
 use crate::reference::{agree, cases, number, numbers};
 use muster_mechanism::random::Stream;
-use muster_mechanism::scoring::{
-    Baseline, DecisionRule, DesignGrid, LargestMargin, ProtocolModel, ScoringError, ScoringMatrix,
-    VerificationGame, Verifier,
+use muster_mechanism::verification::{
+    Baseline, DecisionRule, DesignGrid, LargestMargin, ProtocolModel, ScoringMatrix,
+    VerificationError, VerificationGame, Verifier,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -22,7 +22,7 @@ fn game_of(given: &Value) -> VerificationGame {
 
 #[test]
 fn reference_cases() {
-    for (name, case) in cases("scoring-") {
+    for (name, case) in cases("verification-") {
         let (given, expected) = (&case["given"], &case["expected"]);
         let game = game_of(given);
         let design = game.design(number(&given["margin"])).expect("feasible");
@@ -99,7 +99,7 @@ fn tables() {
         assert!(pmi.matrix.bound().is_infinite());
     }
     let infeasible = pol.baseline(Baseline::SimpleAgreement, 0.2);
-    assert!(matches!(infeasible, Err(ScoringError::BaselineInfeasible { .. })));
+    assert!(matches!(infeasible, Err(VerificationError::BaselineInfeasible { .. })));
     assert!(pol.determinant_mechanism(8, 0.2).is_err());
 }
 
@@ -317,7 +317,7 @@ proptest! {
     fn theorem_1_1_dilemma(caught in 0.01f64..1.0, first in 1e-3f64..10.0, second in 1e-3f64..10.0) {
         let rows = vec![vec![1.0, 0.0], vec![1.0 - caught, caught]];
         let game = VerificationGame::new(vec![1.0, 0.0], rows, vec![first, second]).expect("valid");
-        let refused = matches!(game.design(0.0), Err(ScoringError::Infeasible { .. }));
+        let refused = matches!(game.design(0.0), Err(VerificationError::Infeasible { .. }));
         prop_assert!(refused);
     }
 
@@ -380,13 +380,13 @@ fn singular_beliefs_are_refused_with_the_largest_margin() {
     // Both observations say the same about the peer: only their costs differ, by 1, hence margin 1/2 at most.
     let same = vec![vec![0.3, 0.7], vec![0.3, 0.7]];
     let game = VerificationGame::new(vec![0.5, 0.5], same.clone(), vec![1.0, 2.0]).expect("valid");
-    let Err(ScoringError::Infeasible { largest, .. }) = game.design(0.6) else {
+    let Err(VerificationError::Infeasible { largest, .. }) = game.design(0.6) else {
         panic!("infeasible")
     };
     assert_eq!(largest, LargestMargin::None, "blind reports earn what honest ones do");
     assert!(game.theoretical_bound().is_none());
     let free = VerificationGame::new(vec![0.5, 0.5], same, vec![0.0, 0.0]).expect("valid");
-    let Err(error @ ScoringError::Infeasible { .. }) = free.design(0.1) else {
+    let Err(error @ VerificationError::Infeasible { .. }) = free.design(0.1) else {
         panic!("infeasible")
     };
     assert!(error.to_string().contains("largest feasible margin is 0"), "{error}");
@@ -395,7 +395,7 @@ fn singular_beliefs_are_refused_with_the_largest_margin() {
     let rows = vec![vec![0.8, 0.1, 0.1], vec![0.2, 0.4, 0.4], vec![0.2, 0.4, 0.4]];
     let game =
         VerificationGame::new(vec![0.4, 0.3, 0.3], rows, vec![1.0, 1.0, 1.0]).expect("valid");
-    let Err(ScoringError::Infeasible { largest: LargestMargin::AtMost(largest), .. }) =
+    let Err(VerificationError::Infeasible { largest: LargestMargin::AtMost(largest), .. }) =
         game.design(0.1)
     else {
         panic!("infeasible")
@@ -411,7 +411,7 @@ fn one_sided_prior_and_extremes() {
             .expect("valid");
     assert!(matches!(
         dilemma.design(0.0),
-        Err(ScoringError::Infeasible { largest: LargestMargin::None, .. })
+        Err(VerificationError::Infeasible { largest: LargestMargin::None, .. })
     ));
     let tiny = VerificationGame::new(
         vec![1.0 - 1e-300, 1e-300],
@@ -423,7 +423,7 @@ fn one_sided_prior_and_extremes() {
     let _ = tiny.design(0.1);
     let impossible =
         VerificationGame::new(vec![1.0, 0.0], vec![vec![1.0, 0.0], vec![1.0, 0.0]], vec![1.0, 1.0]);
-    assert_eq!(impossible.err(), Some(ScoringError::ImpossibleObservation { observation: 1 }));
+    assert_eq!(impossible.err(), Some(VerificationError::ImpossibleObservation { observation: 1 }));
 }
 
 #[test]
@@ -444,7 +444,10 @@ fn frontier_is_ordered_and_cheapest() {
         let again = model.evaluate(choice.flag_rate, choice.flags, choice.sampling_rate, 0.02);
         assert_eq!(again.expect("valid"), Some(*choice));
     }
-    assert!(matches!(model.frontier(&grid, 0.9, &wishes), Err(ScoringError::EmptyFrontier { .. })));
+    assert!(matches!(
+        model.frontier(&grid, 0.9, &wishes),
+        Err(VerificationError::EmptyFrontier { .. })
+    ));
     assert!(model.game(0.0, 1, 0.5).is_err() && model.game(0.5, 0, 0.5).is_err());
 }
 
@@ -457,7 +460,7 @@ fn compactness_and_margin_invert_each_other() {
     assert!(largest > 2.0 / 41.0);
     assert!(matches!(
         pol.margin_for_compactness(largest * 1.01),
-        Err(ScoringError::Compactness { .. })
+        Err(VerificationError::Compactness { .. })
     ));
 }
 
@@ -566,5 +569,5 @@ fn bad_input_is_refused_in_words() {
     assert!(coin.design(-0.1).is_err() && coin.design(f64::NAN).is_err());
     assert!(ScoringMatrix::new(vec![vec![1.0, f64::INFINITY], vec![0.0, 0.0]]).is_err());
     let wrong = ScoringMatrix::new(vec![vec![0.0; 3]; 3]).expect("square");
-    assert!(matches!(coin.audit(&wrong), Err(ScoringError::Length { .. })));
+    assert!(matches!(coin.audit(&wrong), Err(VerificationError::Length { .. })));
 }

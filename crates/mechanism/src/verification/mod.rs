@@ -1,4 +1,4 @@
-//! Scoring verifiers whose checks nobody can check: peer prediction with flags.
+//! Verification that nobody can check, paid for: peer prediction with flags.
 //!
 //! Source: Zhao, Chen and Zhou, "It Takes Two: A Peer-Prediction Solution for Blockchain Verifier's Dilemma". Numbers
 //! in brackets are theirs. A task has one of m types, `Honest, F1..Fk, Dishonest` (m = k + 2); a verifier observes one,
@@ -14,7 +14,7 @@
 //! same one; [`VerificationGame::audit`] checks any matrix with one product and solves nothing.
 //!
 //! ```
-//! use muster_mechanism::scoring::VerificationGame;
+//! use muster_mechanism::verification::VerificationGame;
 //! let coin = VerificationGame::new(
 //!     vec![0.5, 0.5],
 //!     vec![vec![0.9, 0.1], vec![0.2, 0.8]],
@@ -23,7 +23,7 @@
 //! let design = coin.design(0.1)?;
 //! assert!((design.matrix.bound() - 3.063265306).abs() < 1e-9);
 //! assert!((coin.audit(&design.matrix)?.margin - 0.1).abs() < 1e-12);
-//! # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+//! # Ok::<(), muster_mechanism::verification::VerificationError>(())
 //! ```
 
 mod audit;
@@ -50,7 +50,7 @@ pub use robustness::{Robustness, TheoreticalBound};
 
 /// Why a verification game, a matrix or a request was refused. Types count from 0 = Honest.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum ScoringError {
+pub enum VerificationError {
     /// Fewer than two or more than [`TYPES_MAX`] types.
     #[error("{types} types: a verification game has from 2 to {max}")]
     Types {

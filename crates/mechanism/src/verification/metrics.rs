@@ -1,7 +1,7 @@
 //! What a matrix pays and to whom: the rubrics of Section 7.1.
 
 use super::game::dot;
-use super::{ScoringError, ScoringMatrix, VerificationGame};
+use super::{ScoringMatrix, VerificationError, VerificationGame};
 
 /// Expectations per verifier and task, the peer being honest. 0 times infinity counts as 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,13 +22,13 @@ impl VerificationGame {
     /// The metrics of a matrix under this game's prior, which may differ from the one it was designed for.
     ///
     /// ```
-    /// use muster_mechanism::scoring::VerificationGame;
+    /// use muster_mechanism::verification::VerificationGame;
     /// let pol = VerificationGame::proof_of_learning();
     /// let metrics = pol.design(0.2)?.metrics;
     /// assert!((metrics.budget - 0.95).abs() < 1e-12 && (metrics.deviation - 3.09641).abs() < 1e-5);
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
-    pub fn metrics(&self, matrix: &ScoringMatrix) -> Result<Metrics, ScoringError> {
+    pub fn metrics(&self, matrix: &ScoringMatrix) -> Result<Metrics, VerificationError> {
         self.check_matrix(matrix)?;
         let m = self.types();
         let budget: f64 = (0..m).map(|x| dot(&self.joint()[x], &matrix.rows()[x])).sum();

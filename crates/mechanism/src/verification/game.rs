@@ -1,6 +1,6 @@
 //! The verification game and scoring matrices: Sections 3 and 4.
 
-use super::ScoringError;
+use super::VerificationError;
 use crate::numeric::sum;
 
 /// The most types of a game; the programs grow with its square and no protocol has thousands of flags.
@@ -31,7 +31,7 @@ impl VerificationGame {
     /// Where `q[x]` is 0, the belief after x weighs the types of prior 0 by `O[t][x]`, the limit of a small common prior.
     ///
     /// ```
-    /// use muster_mechanism::scoring::{ScoringError, VerificationGame};
+    /// use muster_mechanism::verification::{VerificationError, VerificationGame};
     /// let noisy = vec![vec![0.9, 0.1], vec![0.2, 0.8]];
     /// let game = VerificationGame::new(vec![0.5, 0.5], noisy.clone(), vec![1.0, 1.0])?;
     /// assert!((game.marginal()[0] - 0.55).abs() < 1e-12);
@@ -39,20 +39,20 @@ impl VerificationGame {
     /// assert!((game.belief()[0].iter().sum::<f64>() - 1.0).abs() < 1e-12);
     /// assert!((game.cost_mean() - 1.0).abs() < 1e-12);
     /// let short = VerificationGame::new(vec![0.5, 0.4], noisy, vec![1.0, 1.0]);
-    /// assert!(matches!(short, Err(ScoringError::NotADistribution { .. })));
-    /// # Ok::<(), ScoringError>(())
+    /// assert!(matches!(short, Err(VerificationError::NotADistribution { .. })));
+    /// # Ok::<(), VerificationError>(())
     /// ```
     ///
     /// # Errors
-    /// Wrong shapes, numbers or sums; [`ScoringError::ImpossibleObservation`].
+    /// Wrong shapes, numbers or sums; [`VerificationError::ImpossibleObservation`].
     pub fn new(
         prior: Vec<f64>,
         observation: Vec<Vec<f64>>,
         cost: Vec<f64>,
-    ) -> Result<Self, ScoringError> {
+    ) -> Result<Self, VerificationError> {
         let m = prior.len();
         if !(2..=TYPES_MAX).contains(&m) {
-            return Err(ScoringError::Types { types: m, max: TYPES_MAX });
+            return Err(VerificationError::Types { types: m, max: TYPES_MAX });
         }
         length("cost", cost.len(), m)?;
         length("observation", observation.len(), m)?;
@@ -73,7 +73,7 @@ impl VerificationGame {
         prior: Vec<f64>,
         observation: Vec<Vec<f64>>,
         cost: Vec<f64>,
-    ) -> Result<Self, ScoringError> {
+    ) -> Result<Self, VerificationError> {
         let m = prior.len();
         let marginal: Vec<f64> =
             (0..m).map(|x| sum((0..m).map(|t| prior[t] * observation[t][x]))).collect();
@@ -94,7 +94,7 @@ impl VerificationGame {
                 (0..m).map(|t| if prior[t] == 0.0 { observation[t][x] } else { 0.0 }).collect();
             let total = sum(weight.iter().copied());
             if total <= 0.0 {
-                return Err(ScoringError::ImpossibleObservation { observation: x });
+                return Err(VerificationError::ImpossibleObservation { observation: x });
             }
             belief.push(
                 (0..m)
@@ -131,13 +131,13 @@ impl VerificationGame {
     /// The same observations and costs under another prior.
     ///
     /// ```
-    /// use muster_mechanism::scoring::VerificationGame;
+    /// use muster_mechanism::verification::VerificationGame;
     /// let pol = VerificationGame::proof_of_learning();
     /// let shifted = pol.with_prior(vec![0.45, 0.25, 0.25, 0.05])?;
     /// assert!(shifted.marginal()[3] > pol.marginal()[3]);
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
-    pub fn with_prior(&self, prior: Vec<f64>) -> Result<Self, ScoringError> {
+    pub fn with_prior(&self, prior: Vec<f64>) -> Result<Self, VerificationError> {
         length("prior", prior.len(), self.types())?;
         Self::derive(distribution(prior, "prior")?, self.observation.clone(), self.cost.clone())
     }
@@ -187,7 +187,7 @@ impl VerificationGame {
         self.cost.iter().copied().fold(0.0, f64::max)
     }
 
-    pub(super) fn check_matrix(&self, matrix: &ScoringMatrix) -> Result<(), ScoringError> {
+    pub(super) fn check_matrix(&self, matrix: &ScoringMatrix) -> Result<(), VerificationError> {
         length("matrix", matrix.types(), self.types())
     }
 
@@ -195,12 +195,12 @@ impl VerificationGame {
     /// cost is not taken off.
     ///
     /// ```
-    /// use muster_mechanism::scoring::VerificationGame;
+    /// use muster_mechanism::verification::VerificationGame;
     /// let coin = VerificationGame::coin();
     /// let matrix = coin.design(0.1)?.matrix;
     /// assert!((coin.pay(&matrix, 0, 0) - 1.1).abs() < 1e-12, "cost 1 and margin 0.1");
     /// assert!(coin.pay(&matrix, 0, 1) <= 0.9 + 1e-12 && coin.pay_blind(&matrix, 1) <= -0.1 + 1e-12);
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
     pub fn pay(&self, matrix: &ScoringMatrix, observed: usize, reported: usize) -> f64 {
         dot(&self.belief[observed], &matrix.rows[reported])
@@ -216,21 +216,21 @@ impl ScoringMatrix {
     /// From rows, all of the same length as their number, finite.
     ///
     /// ```
-    /// use muster_mechanism::scoring::{ScoringError, ScoringMatrix};
+    /// use muster_mechanism::verification::{VerificationError, ScoringMatrix};
     /// let matrix = ScoringMatrix::new(vec![vec![2.0, -3.0], vec![-1.0, 2.0]])?;
     /// assert_eq!((matrix.entry(0, 1), matrix.bound()), (-3.0, 3.0));
     /// assert!(ScoringMatrix::new(vec![vec![f64::NAN, 0.0], vec![0.0, 1.0]]).is_err());
-    /// # Ok::<(), ScoringError>(())
+    /// # Ok::<(), VerificationError>(())
     /// ```
-    pub fn new(rows: Vec<Vec<f64>>) -> Result<Self, ScoringError> {
+    pub fn new(rows: Vec<Vec<f64>>) -> Result<Self, VerificationError> {
         let m = rows.len();
         if !(2..=TYPES_MAX).contains(&m) {
-            return Err(ScoringError::Types { types: m, max: TYPES_MAX });
+            return Err(VerificationError::Types { types: m, max: TYPES_MAX });
         }
         for (r, row) in rows.iter().enumerate() {
             length(&format!("matrix[{r}]"), row.len(), m)?;
             if let Some(z) = row.iter().position(|v| !v.is_finite()) {
-                return Err(ScoringError::Number {
+                return Err(VerificationError::Number {
                     field: format!("matrix[{r}][{z}]"),
                     value: row[z],
                     wanted: "a payment must be finite",
@@ -268,18 +268,18 @@ impl ScoringMatrix {
     /// `R_i = 1/(n-1) sum_{j != i} T[r_i, r_j]` for each verifier i (Eq. 15). `reports` are types.
     ///
     /// ```
-    /// use muster_mechanism::scoring::{ScoringMatrix, ScoringError};
+    /// use muster_mechanism::verification::{ScoringMatrix, VerificationError};
     /// let agreement = ScoringMatrix::new(vec![vec![1.0, 0.0], vec![0.0, 1.0]])?;
     /// assert_eq!(agreement.rewards(&[0, 0, 1])?, [0.5, 0.5, 0.0]);
-    /// assert!(matches!(agreement.rewards(&[0]), Err(ScoringError::Verifiers { verifiers: 1 })));
-    /// # Ok::<(), ScoringError>(())
+    /// assert!(matches!(agreement.rewards(&[0]), Err(VerificationError::Verifiers { verifiers: 1 })));
+    /// # Ok::<(), VerificationError>(())
     /// ```
-    pub fn rewards(&self, reports: &[usize]) -> Result<Vec<f64>, ScoringError> {
+    pub fn rewards(&self, reports: &[usize]) -> Result<Vec<f64>, VerificationError> {
         if reports.len() < 2 {
-            return Err(ScoringError::Verifiers { verifiers: reports.len() });
+            return Err(VerificationError::Verifiers { verifiers: reports.len() });
         }
         if let Some(i) = reports.iter().position(|&r| r >= self.types()) {
-            return Err(ScoringError::Number {
+            return Err(VerificationError::Number {
                 field: format!("reports[{i}]"),
                 value: reports[i] as f64,
                 wanted: "a report must be one of the types",
@@ -313,31 +313,34 @@ pub(super) fn dot(probabilities: &[f64], values: &[f64]) -> f64 {
     total
 }
 
-fn length(field: &str, found: usize, wanted: usize) -> Result<(), ScoringError> {
+fn length(field: &str, found: usize, wanted: usize) -> Result<(), VerificationError> {
     if found == wanted {
         return Ok(());
     }
-    Err(ScoringError::Length { field: field.to_owned(), found, wanted })
+    Err(VerificationError::Length { field: field.to_owned(), found, wanted })
 }
 
-pub(super) fn not_negative(value: f64, field: impl Fn() -> String) -> Result<f64, ScoringError> {
+pub(super) fn not_negative(
+    value: f64,
+    field: impl Fn() -> String,
+) -> Result<f64, VerificationError> {
     if value >= 0.0 && value.is_finite() {
         return Ok(value);
     }
-    Err(ScoringError::Number {
+    Err(VerificationError::Number {
         field: field(),
         value,
         wanted: "it must be a finite number that is not negative",
     })
 }
 
-pub(super) fn distribution(mut list: Vec<f64>, field: &str) -> Result<Vec<f64>, ScoringError> {
+pub(super) fn distribution(mut list: Vec<f64>, field: &str) -> Result<Vec<f64>, VerificationError> {
     for (i, &value) in list.iter().enumerate() {
         not_negative(value, || format!("{field}[{i}]"))?;
     }
     let total = sum(list.iter().copied());
     if (total - 1.0).abs() > 1e-9 {
-        return Err(ScoringError::NotADistribution { field: field.to_owned(), sum: total });
+        return Err(VerificationError::NotADistribution { field: field.to_owned(), sum: total });
     }
     for value in &mut list {
         *value /= total;

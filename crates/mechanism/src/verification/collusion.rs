@@ -2,7 +2,7 @@
 //! that pairwise scores cannot prevent it; here it is measured, so that deposits can be set against it.
 
 use super::game::dot;
-use super::{ScoringError, ScoringMatrix, VerificationGame};
+use super::{ScoringMatrix, VerificationError, VerificationGame};
 
 /// A party of l among n verifiers that shares what it sees, in expectation over observations, per task.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,24 +49,24 @@ impl VerificationGame {
     /// The gain of `colluders` among `verifiers` from sharing one observation.
     ///
     /// ```
-    /// use muster_mechanism::scoring::VerificationGame;
+    /// use muster_mechanism::verification::VerificationGame;
     /// let coin = VerificationGame::coin();
     /// let matrix = coin.design(0.1)?.matrix;
     /// // Alone, nobody can share: honesty is best. All together, one look serves for all.
     /// assert!(coin.shared_observation(&matrix, 1, 10)?.gain <= 0.0);
     /// assert!(coin.shared_observation(&matrix, 10, 10)?.gain > 0.0);
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
     ///
     /// # Errors
-    /// [`ScoringError::Verifiers`] for fewer than two verifiers; [`ScoringError::Number`] if there are no colluders
+    /// [`VerificationError::Verifiers`] for fewer than two verifiers; [`VerificationError::Number`] if there are no colluders
     /// or more of them than verifiers.
     pub fn shared_observation(
         &self,
         matrix: &ScoringMatrix,
         colluders: usize,
         verifiers: usize,
-    ) -> Result<SharedObservation, ScoringError> {
+    ) -> Result<SharedObservation, VerificationError> {
         self.check_matrix(matrix)?;
         check_party(colluders, verifiers)?;
         let (l, peers) = (colluders as f64, (verifiers - 1) as f64);
@@ -95,24 +95,24 @@ impl VerificationGame {
     /// `verifiers`. Members infer the truth, and from it the others' reports, from everything the party saw.
     ///
     /// ```
-    /// use muster_mechanism::scoring::VerificationGame;
+    /// use muster_mechanism::verification::VerificationGame;
     /// let coin = VerificationGame::coin();
     /// let matrix = coin.design(0.1)?.matrix;
     /// let split = coin.strong_collusion(&matrix, &[0, 1], 20)?;
     /// assert!(split.gain > 0.0, "agreement pays");
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
     pub fn strong_collusion(
         &self,
         matrix: &ScoringMatrix,
         observations: &[usize],
         verifiers: usize,
-    ) -> Result<StrongCollusion, ScoringError> {
+    ) -> Result<StrongCollusion, VerificationError> {
         self.check_matrix(matrix)?;
         check_party(observations.len(), verifiers)?;
         let m = self.types();
         if let Some(&x) = observations.iter().find(|&&x| x >= m) {
-            return Err(ScoringError::Number {
+            return Err(VerificationError::Number {
                 field: "observations".to_owned(),
                 value: x as f64,
                 wanted: "an observation must be one of the types",
@@ -153,20 +153,20 @@ impl VerificationGame {
     /// once and reporting what pays best, against the deposits that it must lock (M each).
     ///
     /// ```
-    /// use muster_mechanism::scoring::VerificationGame;
+    /// use muster_mechanism::verification::VerificationGame;
     /// let coin = VerificationGame::coin();
     /// let matrix = coin.design(0.1)?.matrix;
     /// let split = coin.sybil_return(&matrix, 5, 5)?;
     /// assert!((split.deposit - 5.0 * matrix.bound()).abs() < 1e-12);
     /// assert!(split.return_on_deposit > split.honest_return, "one look serves five identities");
-    /// # Ok::<(), muster_mechanism::scoring::ScoringError>(())
+    /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
     pub fn sybil_return(
         &self,
         matrix: &ScoringMatrix,
         identities: usize,
         others: usize,
-    ) -> Result<SybilReturn, ScoringError> {
+    ) -> Result<SybilReturn, VerificationError> {
         let party = self.shared_observation(matrix, identities, identities + others)?;
         let bound = matrix.bound();
         let deposit = identities as f64 * bound;
@@ -182,7 +182,7 @@ impl VerificationGame {
     }
 
     /// The belief about an outsider's observation after all of `observations`.
-    fn belief_after(&self, observations: &[usize]) -> Result<Vec<f64>, ScoringError> {
+    fn belief_after(&self, observations: &[usize]) -> Result<Vec<f64>, VerificationError> {
         let m = self.types();
         let likelihood =
             |t: usize| observations.iter().map(|&x| self.observation()[t][x]).product::<f64>();
@@ -194,7 +194,7 @@ impl VerificationGame {
             total = posterior.iter().sum();
         }
         if total == 0.0 {
-            return Err(ScoringError::ImpossibleObservation { observation: observations[0] });
+            return Err(VerificationError::ImpossibleObservation { observation: observations[0] });
         }
         Ok((0..m)
             .map(|z| (0..m).map(|t| posterior[t] / total * self.observation()[t][z]).sum())
@@ -202,12 +202,12 @@ impl VerificationGame {
     }
 }
 
-fn check_party(colluders: usize, verifiers: usize) -> Result<(), ScoringError> {
+fn check_party(colluders: usize, verifiers: usize) -> Result<(), VerificationError> {
     if verifiers < 2 {
-        return Err(ScoringError::Verifiers { verifiers });
+        return Err(VerificationError::Verifiers { verifiers });
     }
     if colluders == 0 || colluders > verifiers {
-        return Err(ScoringError::Number {
+        return Err(VerificationError::Number {
             field: "colluders".to_owned(),
             value: colluders as f64,
             wanted: "a party has at least one member and at most all verifiers",
