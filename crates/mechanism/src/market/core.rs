@@ -7,8 +7,8 @@
 use rayon::prelude::*;
 
 use super::Weights;
-use super::clip::Votes;
 use super::panel::{self, GROUP, Lanes, Scratch, Voters, WIDTH};
+use super::votes::Votes;
 use crate::wide::{Kernel, wide};
 
 /// The peers whose rows are not empty.
@@ -131,7 +131,7 @@ impl<'a> Core<'a> {
         let departures = self.departures(holders, factors, truncation);
         let votes = Votes::new(standing);
         let rows = votes.with(standing);
-        let voters = Voters { rows: &rows, half: votes.half() };
+        let voters = Voters { rows: &rows, half: votes.half };
         let peers = self.weights.peers();
         let row = |at: usize| self.weights.row(self.members[at] as usize);
         let clip =

@@ -6,7 +6,7 @@ use super::clip::{Clipped, Opinions, clip};
 use super::connectivity::Links;
 use super::opinions::{connected_median, credibility};
 use super::parts::{PARTS_ROWS, row_dot, scatter};
-use super::{Config, Error, OPINIONS_DEFAULT, Rule, Weights};
+use super::{Config, Error, OPINIONS_DEFAULT, PayoutRow, Payouts, Rule, Weights};
 
 /// What an epoch comes to. Vectors have one entry per peer.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,75 +33,6 @@ pub struct Epoch {
     pub payouts: Payouts,
 }
 
-/// What one unit of emission of a peer pays to each other peer; at most one in all, the rest is
-/// not minted.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Payouts {
-    /// Under [`Rule::Paper`]: `w_ij T_j`.
-    Trusted,
-    /// Under [`Rule::Median`]: `min(w_ij, q_j)`.
-    Clipped {
-        /// The ceilings `q_j`.
-        ceiling: Vec<f64>,
-    },
-    /// Under [`Rule::ConnectedMedian`] and [`Rule::CredibleMedian`]: `min(V_ij, q_j)`, for those
-    /// whose opinions count.
-    Walked {
-        /// The ceilings `q_j`.
-        ceiling: Vec<f64>,
-        /// Whose opinions count, rising.
-        holders: Vec<u32>,
-        /// Row `r`, that of peer `holders[r]`, begins at `offsets[r]`.
-        offsets: Vec<usize>,
-        /// Who is paid, rising within a row; only those with `q_j > 0`.
-        columns: Vec<u32>,
-        /// What they are paid.
-        values: Vec<f64>,
-    },
-}
-
-impl Payouts {
-    /// The ceilings `q_j`; none under [`Rule::Paper`].
-    pub fn ceiling(&self) -> Option<&[f64]> {
-        match self {
-            Self::Trusted => None,
-            Self::Clipped { ceiling } | Self::Walked { ceiling, .. } => Some(ceiling),
-        }
-    }
-}
-
-/// `(peer, share)` for each peer that one unit of emission pays, by rising index. Shares may be 0.
-#[derive(Debug, Clone)]
-pub struct PayoutRow<'a> {
-    columns: &'a [u32],
-    values: &'a [f64],
-    at: usize,
-    limit: Limit<'a>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Limit<'a> {
-    Times(&'a [f64]),
-    AtMost(&'a [f64]),
-    Done,
-}
-
-impl Iterator for PayoutRow<'_> {
-    type Item = (usize, f64);
-
-    fn next(&mut self) -> Option<(usize, f64)> {
-        let column = *self.columns.get(self.at)? as usize;
-        let value = self.values[self.at];
-        self.at += 1;
-        let share = match self.limit {
-            Limit::Times(trust) => value * trust[column],
-            Limit::AtMost(ceiling) => value.min(ceiling[column]),
-            Limit::Done => value,
-        };
-        Some((column, share))
-    }
-}
-
 impl Epoch {
     /// What one unit of emission of peer `i` pays, given the weights of this epoch. Under
     /// [`Rule::ConnectedMedian`] and [`Rule::CredibleMedian`] a peer whose opinion was not computed
@@ -120,23 +51,7 @@ impl Epoch {
     /// If `weights` is of another size, or `i` is not below its number of peers.
     pub fn payout_row<'a>(&'a self, weights: &'a Weights, i: usize) -> PayoutRow<'a> {
         assert_eq!(weights.peers(), self.ranks.len(), "the weights of another epoch");
-        let (columns, values) = weights.row(i);
-        match &self.payouts {
-            Payouts::Trusted => {
-                PayoutRow { columns, values, at: 0, limit: Limit::Times(&self.trust) }
-            }
-            Payouts::Clipped { ceiling } => {
-                PayoutRow { columns, values, at: 0, limit: Limit::AtMost(ceiling) }
-            }
-            Payouts::Walked { holders, offsets, columns, values, .. } => {
-                let range = match holders.binary_search(&(i as u32)) {
-                    Ok(r) => offsets[r]..offsets[r + 1],
-                    Err(_) => 0..0,
-                };
-                let (columns, values) = (&columns[range.clone()], &values[range]);
-                PayoutRow { columns, values, at: 0, limit: Limit::Done }
-            }
-        }
+        self.payouts.row(weights, &self.trust, i)
     }
 }
 

@@ -34,11 +34,14 @@ mod epoch;
 mod opinions;
 mod panel;
 mod parts;
+mod payouts;
 pub mod simulation;
+mod votes;
 mod walk;
 mod weights;
 
-pub use epoch::{Epoch, PayoutRow, Payouts, epoch};
+pub use epoch::{Epoch, epoch};
+pub use payouts::{PayoutRow, Payouts};
 pub use weights::{ROW_SUM_TOLERANCE, Weights};
 
 /// How incentive is computed.

@@ -5,8 +5,9 @@
 
 use rayon::prelude::*;
 
-use super::clip::{Clipped, Opinions, Votes, clip};
+use super::clip::{Clipped, Opinions, clip};
 use super::core::{Core, Lowered, Rows};
+use super::votes::Votes;
 use super::walk::Walker;
 use super::{Payouts, Walk, Weights};
 

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::clip::settle;
+use super::votes::settle;
 use crate::wide::{Aligned, Kernel, wide};
 
 /// Columns of a panel: a row of it is four lines of the cache.

@@ -1,6 +1,6 @@
 //! The puzzle solved s times: the regularised lower incomplete gamma function and the sums built on it.
 
-use super::game::Core;
+use super::core::Core;
 use crate::numeric::Sum;
 
 /// `P(s, x) = 1 - e^-x sum_{l < s} x^l / l!`, the probability that a Poisson count with mean `x` >= 0 is at least

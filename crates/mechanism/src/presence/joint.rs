@@ -1,6 +1,6 @@
 //! Any joint belief over players and malicious units: the weakened assumption of Section IV.
 
-use super::game::Core;
+use super::core::Core;
 use super::{Beliefs, Game, Payoffs, PresenceError, Rate};
 use crate::numeric::sum;
 

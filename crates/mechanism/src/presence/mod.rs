@@ -29,6 +29,7 @@
 
 mod beliefs;
 mod calibrate;
+mod core;
 mod deadline;
 mod erlang;
 mod game;
@@ -39,6 +40,7 @@ mod race;
 mod rates;
 #[cfg(test)]
 mod tests;
+mod tilted;
 mod units;
 
 pub use beliefs::{Beliefs, Payoffs};

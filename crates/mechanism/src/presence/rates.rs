@@ -5,7 +5,7 @@
 //! rates. Only the monotonicity of Proposition 1 is lost in general: a fast solution may mean one fast machine instead
 //! of many. So every crossing of `E_T W` with `W*` is reported, not only one.
 
-use super::game::{Chances, Core, Evaluation};
+use super::core::{Chances, Core, Evaluation};
 use super::units::positive;
 use super::{Beliefs, Payoffs, PresenceError, Seconds};
 use crate::numeric::{root, sum};

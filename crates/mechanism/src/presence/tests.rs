@@ -1,5 +1,5 @@
-use super::deadline::Tilted;
 use super::kernel::{Decay, Series};
+use super::tilted::Tilted;
 
 /// The kernel against term-by-term expm1, from vanishing to saturated decay; chunks and rows that are not full.
 #[test]
