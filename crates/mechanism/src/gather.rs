@@ -2,6 +2,8 @@
 //!
 //! As in [`wide`](crate::wide), a kernel gives the same bits whichever of its copies runs.
 
+#[cfg(target_arch = "x86_64")]
+use crate::wide::has_avx512;
 use crate::wide::{Kernel, wide};
 
 /// Numbers looked up together.
@@ -45,8 +47,9 @@ pub(crate) trait LookupKernel {
 /// Runs the kernel with the fastest lookups there are.
 pub(crate) fn looking_up<K: LookupKernel>(kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
-        #[allow(unsafe_code, reason = "the instructions that it needs were found just now")]
+    if has_avx512() {
+        // SAFETY: the instructions that it needs were found just now.
+        #[allow(unsafe_code, reason = "a function of more instructions than all have")]
         return unsafe { avx512::run(kernel) };
     }
     wide(Plain(kernel))
@@ -111,7 +114,8 @@ mod avx512 {
         _mm512_setzero_pd,
     };
 
-    /// Proof that the processor has these instructions: made in [`run`] alone.
+    /// Proof that the processor has the instructions of [`has_avx512`](crate::wide::has_avx512):
+    /// made in [`run`] alone, whose callers have looked.
     #[derive(Clone, Copy)]
     pub(super) struct Gather(());
 
@@ -125,7 +129,7 @@ mod avx512 {
 
         #[inline(always)]
         fn nothing(self) -> __m512d {
-            // SAFETY: the token.
+            // SAFETY: the token proves the instructions.
             unsafe { _mm512_setzero_pd() }
         }
 
@@ -140,8 +144,9 @@ mod avx512 {
         ) -> __m512d {
             let wanted = ((1u32 << count) - 1) as u8;
             let length = table.len().min(i32::MAX as usize) as i32;
-            // SAFETY: there are eight ids and eight weights to read; every id that is looked up is below the length of
-            // the table, and below 2^31, so that it means the same with a sign.
+            // SAFETY: the token proves the instructions. There are eight ids and eight weights to
+            // read; every id that is looked up is below the length of the table, and below 2^31, so
+            // that it means the same with a sign.
             unsafe {
                 let ids = _mm256_loadu_si256(ids.as_ptr().cast());
                 let inside = _mm256_mask_cmplt_epu32_mask(wanted, ids, _mm256_set1_epi32(length));
@@ -155,7 +160,7 @@ mod avx512 {
 
         #[inline(always)]
         fn total(self, sums: __m512d) -> f64 {
-            // SAFETY: the token.
+            // SAFETY: the token proves the instructions.
             unsafe {
                 let high = _mm512_extractf64x4_pd::<1>(sums);
                 let four = _mm256_add_pd(_mm512_castpd512_pd256(sums), high);
@@ -167,7 +172,8 @@ mod avx512 {
 
         #[inline(always)]
         fn announce<T>(self, list: &[T], at: usize) {
-            // SAFETY: a hint reads nothing, so that its address may lie anywhere.
+            // SAFETY: every processor of this kind has the instruction, and a hint reads nothing, so
+            // that its address may lie anywhere.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(list.as_ptr().wrapping_add(at).cast()) }
         }
     }
