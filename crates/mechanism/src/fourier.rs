@@ -1,9 +1,12 @@
-//! Convolution of non-negative sequences: direct where that is affordable, else by a radix-2 transform.
+//! Convolution of non-negative sequences: direct where that is affordable, else by a radix-2
+//! transform.
 
-/// Up to this length of the shorter factor the direct sum is used: positive terms, so that every tail is exact.
+/// Up to this length of the shorter factor the direct sum is used: positive terms, so that every
+/// tail is exact.
 const DIRECT_MAX: usize = 513;
 
-/// `c[k] = sum_i a[i] b[k - i]`. Transformed products are cut off at 0, since they are only rounding there.
+/// `c[k] = sum_i a[i] b[k - i]`. Transformed products are cut off at 0, since they are only
+/// rounding there.
 pub(crate) fn convolve(a: &[f64], b: &[f64]) -> Vec<f64> {
     if a.is_empty() || b.is_empty() {
         return Vec::new();
@@ -20,7 +23,8 @@ pub(crate) fn convolve(a: &[f64], b: &[f64]) -> Vec<f64> {
         return c;
     }
     let size = length.next_power_of_two();
-    // Both real sequences in one complex transform: a + i b, whose square has 2 a b as imaginary part.
+    // Both real sequences in one complex transform: a + i b, whose square has 2 a b as imaginary
+    // part.
     let mut values: Vec<(f64, f64)> = (0..size)
         .map(|k| (a.get(k).copied().unwrap_or(0.0), b.get(k).copied().unwrap_or(0.0)))
         .collect();

@@ -1,4 +1,5 @@
-//! Sums of products with numbers that are looked up, eight at a time: what a product with a sparse matrix waits for.
+//! Sums of products with numbers that are looked up, eight at a time: what a product with a sparse
+//! matrix waits for.
 //!
 //! As in [`wide`](crate::wide), a kernel gives the same bits whichever of its copies runs.
 
@@ -17,8 +18,8 @@ pub(crate) trait Lookup: Copy {
     /// No terms so far.
     fn nothing(self) -> Self::Sums;
 
-    /// Adds `weights[k] table[ids[k]]` in lane k for each of the first `count`; the other weights must be finite. Panics
-    /// if one of these ids is out of range.
+    /// Adds `weights[k] table[ids[k]]` in lane k for each of the first `count`; the other weights
+    /// must be finite. Panics if one of these ids is out of range.
     fn add(
         self,
         sums: Self::Sums,
@@ -35,7 +36,8 @@ pub(crate) trait Lookup: Copy {
     fn announce<T>(self, list: &[T], at: usize);
 }
 
-/// A computation that looks numbers up. `run` must be `#[inline(always)]`, as must be what its inner loops call.
+/// A computation that looks numbers up. `run` must be `#[inline(always)]`, as must be what its
+/// inner loops call.
 pub(crate) trait LookupKernel {
     /// What it computes.
     type Output;
@@ -172,8 +174,8 @@ mod avx512 {
 
         #[inline(always)]
         fn announce<T>(self, list: &[T], at: usize) {
-            // SAFETY: every processor of this kind has the instruction, and a hint reads nothing, so
-            // that its address may lie anywhere.
+            // SAFETY: every processor of this kind has the instruction, and a hint reads nothing,
+            // so that its address may lie anywhere.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(list.as_ptr().wrapping_add(at).cast()) }
         }
     }

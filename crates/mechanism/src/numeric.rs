@@ -33,8 +33,8 @@ pub(crate) fn sum(terms: impl IntoIterator<Item = f64>) -> f64 {
     total.value()
 }
 
-/// Brent's method: a zero of `f` between `a` and `b`, where the signs of `fa` = f(a) and `fb` = f(b) differ.
-/// Stops when the bracket is as narrow as f64 allows at the zero.
+/// Brent's method: a zero of `f` between `a` and `b`, where the signs of `fa` = f(a) and `fb` =
+/// f(b) differ. Stops when the bracket is as narrow as f64 allows at the zero.
 pub(crate) fn root(mut f: impl FnMut(f64) -> f64, a: f64, fa: f64, b: f64, fb: f64) -> f64 {
     let (mut a, mut fa, mut b, mut fb) = (a, fa, b, fb);
     let (mut c, mut fc) = (a, fa);

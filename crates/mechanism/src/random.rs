@@ -1,7 +1,8 @@
 //! A small reproducible generator for simulations and lotteries.
 //!
-//! SplitMix64 (Steele, Lea, Flood 2014): one 64-bit word of state, equidistributed, the same numbers on every machine.
-//! It serves Monte Carlo and tests. Whatever must not be predictable takes its words from outside instead.
+//! SplitMix64 (Steele, Lea, Flood 2014): one 64-bit word of state, equidistributed, the same
+//! numbers on every machine. It serves Monte Carlo and tests. Whatever must not be predictable
+//! takes its words from outside instead.
 
 /// A stream of 64-bit words that is a pure function of its seed.
 ///
@@ -26,8 +27,8 @@ fn mix(mut word: u64) -> u64 {
 }
 
 impl Stream {
-    /// The stream number `index` of the family `seed`: parallel work takes one index per block, so that its result
-    /// does not depend on the number of threads.
+    /// The stream number `index` of the family `seed`: parallel work takes one index per block, so
+    /// that its result does not depend on the number of threads.
     pub fn new(seed: u64, index: u64) -> Self {
         Self { state: mix(seed ^ mix(index.wrapping_add(GOLDEN))) }
     }
@@ -62,8 +63,8 @@ impl Stream {
         }
     }
 
-    /// An index by its probability. What rounding leaves of one goes to the last index that is possible, and to 0
-    /// where none is.
+    /// An index by its probability. What rounding leaves of one goes to the last index that is
+    /// possible, and to 0 where none is.
     pub fn index(&mut self, probabilities: &[f64]) -> usize {
         let mut rest = self.uniform();
         let found = probabilities.iter().position(|p| {

@@ -1,5 +1,6 @@
-//! Our side of the comparison with rivals, and the epoch that we wrote in their style: one contestant a
-//! process, told on stdin when to run, so that contestants can take turns. `compare.py` drives it.
+//! Our side of the comparison with rivals, and the epoch that we wrote in their style: one
+//! contestant a process, told on stdin when to run, so that contestants can take turns.
+//! `compare.py` drives it.
 //!
 //! `compare generate FOLDER` writes the inputs; every other task is `compare RESULT TASK ..`. It
 //! prints one JSON line when it is ready and one after each line that it reads, and writes its

@@ -40,7 +40,8 @@ impl Epoch {
     ///
     /// ```
     /// use muster_mechanism::market::{Config, Weights, epoch};
-    /// let weights = Weights::from_triplets(3, [(0, 1, 1.0), (1, 0, 1.0), (2, 0, 0.5), (2, 1, 0.5)])?;
+    /// let triplets = [(0, 1, 1.0), (1, 0, 1.0), (2, 0, 0.5), (2, 1, 0.5)];
+    /// let weights = Weights::from_triplets(3, triplets)?;
     /// let found = epoch(&weights, &[40.0, 40.0, 20.0], None, &Config::default())?;
     /// let paid: f64 = found.payout_row(&weights, 0).map(|(_, share)| share).sum();
     /// assert!(paid > 0.0 && paid <= 1.0);

@@ -40,9 +40,9 @@ pub(super) fn connected_median(
     (incentive, Payouts::Walked { ceiling, holders, offsets, columns, values })
 }
 
-/// The credibility of every peer after a first pass: what it leaves of a peer's opinion, in units of
-/// `threshold` of what it leaves to the peer in the middle of all standing, at most 1; 0 for whose
-/// opinion does not count. None where the middle is left nothing.
+/// The credibility of every peer after a first pass: what it leaves of a peer's opinion, in units
+/// of `threshold` of what it leaves to the peer in the middle of all standing, at most 1; 0 for
+/// whose opinion does not count. None where the middle is left nothing.
 pub(super) fn credibility(payouts: &Payouts, standing: &[f64], threshold: f64) -> Option<Vec<f64>> {
     let Payouts::Walked { holders, offsets, values, .. } = payouts else { return None };
     let left: Vec<f64> = offsets

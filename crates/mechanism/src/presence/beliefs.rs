@@ -3,9 +3,11 @@
 use super::PresenceError;
 use crate::numeric::sum;
 
-/// Beliefs about the number of players and of malicious units of computing power, independent of each other.
+/// Beliefs about the number of players and of malicious units of computing power, independent of
+/// each other.
 ///
-/// Held as probabilities and as logarithms, so that tails below the smallest f64 still order the deadlines.
+/// Held as probabilities and as logarithms, so that tails below the smallest f64 still order the
+/// deadlines.
 #[derive(Clone, Debug)]
 pub struct Beliefs {
     pub(super) players: Vec<f64>,
@@ -15,14 +17,16 @@ pub struct Beliefs {
 }
 
 impl Beliefs {
-    /// `players` = p_1..p_m and `malicious` = q_0..q_n. Both positive everywhere, each with sum 1 within 1e-9 (and then
-    /// normalised exactly), q strictly log-concave: `q[j+1]/q[j] < q[j]/q[j-1]`.
+    /// `players` = p_1..p_m and `malicious` = q_0..q_n. Both positive everywhere, each with sum 1
+    /// within 1e-9 (and then normalised exactly), q strictly log-concave:
+    /// `q[j+1]/q[j] < q[j]/q[j-1]`.
     ///
     /// ```
     /// use muster_mechanism::presence::{Beliefs, PresenceError};
     /// assert!(Beliefs::new(vec![0.5, 0.5], vec![1.0]).is_ok());
     /// let geometric = vec![4.0 / 7.0, 2.0 / 7.0, 1.0 / 7.0];
-    /// assert!(matches!(Beliefs::new(vec![1.0], geometric), Err(PresenceError::NotLogConcave { index: 1, .. })));
+    /// let refused = Beliefs::new(vec![1.0], geometric);
+    /// assert!(matches!(refused, Err(PresenceError::NotLogConcave { index: 1, .. })));
     /// ```
     pub fn new(players: Vec<f64>, malicious: Vec<f64>) -> Result<Self, PresenceError> {
         let players_log = logarithms("players", 1, &players)?;
@@ -38,8 +42,8 @@ impl Beliefs {
         })
     }
 
-    /// The same from natural logarithms of the probabilities, for tails below 1e-308, where a probability itself
-    /// cannot be written. Log-concavity is checked on the logarithms.
+    /// The same from natural logarithms of the probabilities, for tails below 1e-308, where a
+    /// probability itself cannot be written. Log-concavity is checked on the logarithms.
     ///
     /// ```
     /// use muster_mechanism::presence::Beliefs;

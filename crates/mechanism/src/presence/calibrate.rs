@@ -18,15 +18,16 @@ pub struct RateEstimate {
 }
 
 impl RateEstimate {
-    /// `count` events in `seconds`, with the central interval of coverage at least `confidence` (Garwood 1936): its
-    /// ends are gamma quantiles, taken by Wilson and Hilferty's approximation above 200 events, where it errs by less
-    /// than 1e-5 relative.
+    /// `count` events in `seconds`, with the central interval of coverage at least `confidence`
+    /// (Garwood 1936): its ends are gamma quantiles, taken by Wilson and Hilferty's approximation
+    /// above 200 events, where it errs by less than 1e-5 relative.
     ///
     /// ```
     /// use muster_mechanism::presence::RateEstimate;
     /// let measured = RateEstimate::from_count(100, 50.0, 0.95)?;
     /// assert_eq!(measured.rate, 2.0);
-    /// assert!((measured.low - 81.36 / 50.0).abs() < 1e-3 && (measured.high - 121.63 / 50.0).abs() < 1e-3);
+    /// assert!((measured.low - 81.36 / 50.0).abs() < 1e-3);
+    /// assert!((measured.high - 121.63 / 50.0).abs() < 1e-3);
     /// # Ok::<(), muster_mechanism::presence::PresenceError>(())
     /// ```
     pub fn from_count(count: u64, seconds: f64, confidence: f64) -> Result<Self, PresenceError> {
@@ -49,7 +50,8 @@ impl RateEstimate {
         })
     }
 
-    /// Guesses per solution (the difficulty) at which a machine that guesses at this rate solves at `wanted`.
+    /// Guesses per solution (the difficulty) at which a machine that guesses at this rate solves at
+    /// `wanted`.
     pub fn difficulty(&self, wanted: Rate) -> f64 {
         self.rate / wanted.get()
     }

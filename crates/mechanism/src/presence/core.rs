@@ -85,7 +85,8 @@ impl Core {
         }
     }
 
-    /// For a rate of `offset` + (i - 1) `player` of i players and `unit` of a malicious unit, each times T.
+    /// For a rate of `offset` + (i - 1) `player` of i players and `unit` of a malicious unit, each
+    /// times T.
     pub(super) fn chances(&self, offset: f64, player: f64, unit: f64) -> Chances {
         let (m, n) = (self.beliefs.players_max(), self.beliefs.malicious_max());
         let players = Decay::new(player, m.max(n + 1));

@@ -4,8 +4,9 @@ use super::Seconds;
 use super::core::Core;
 use crate::numeric::root;
 
-/// Finds the sign change of a function that is positive for short and negative for long deadlines, from `start`
-/// outwards by factors of 4, then by Brent's method on the logarithm. None if no sign change lies in f64's range.
+/// Finds the sign change of a function that is positive for short and negative for long deadlines,
+/// from `start` outwards by factors of 4, then by Brent's method on the logarithm. None if no sign
+/// change lies in f64's range.
 pub(super) fn falling_root(mut f: impl FnMut(f64) -> f64, start: f64) -> Option<Seconds> {
     let (mut here, mut value) = (start, f(start));
     let factor = if value > 0.0 { 4.0 } else { 0.25 };
@@ -24,9 +25,10 @@ pub(super) fn falling_root(mut f: impl FnMut(f64) -> f64, start: f64) -> Option<
     }
 }
 
-/// `sum_k r[k] k^s exp(-x k) (V(k) - W*)`, divided by the sum of the absolute values of its terms. By the binomial
-/// theorem it is a sum of products of moments under the tilted beliefs p[i] e^(-xi), q[j] e^(-xj), which are taken
-/// relative to their largest term, so that neither a long deadline nor a tiny probability loses them.
+/// `sum_k r[k] k^s exp(-x k) (V(k) - W*)`, divided by the sum of the absolute values of its terms.
+/// By the binomial theorem it is a sum of products of moments under the tilted beliefs
+/// `p[i] e^(-xi)`, `q[j] e^(-xj)`, which are taken relative to their largest term, so that neither
+/// a long deadline nor a tiny probability loses them.
 pub(super) fn marginal(core: &Core, x: f64, solutions: u32) -> f64 {
     let scale = 1.0 / (core.beliefs.players_max() + core.beliefs.malicious_max()) as f64;
     let players = core.players_tilted(1).moments(x, solutions, scale);

@@ -1,10 +1,12 @@
-//! The puzzle solved s times: the regularised lower incomplete gamma function and the sums built on it.
+//! The puzzle solved s times: the regularised lower incomplete gamma function and the sums built on
+//! it.
 
 use super::core::Core;
 use crate::numeric::Sum;
 
-/// `P(s, x) = 1 - e^-x sum_{l < s} x^l / l!`, the probability that a Poisson count with mean `x` >= 0 is at least
-/// `s`. Without cancellation: below s + 1 by its series of positive terms. 1e-13 relative for s up to 32.
+/// `P(s, x) = 1 - e^-x sum_{l < s} x^l / l!`, the probability that a Poisson count with mean
+/// `x >= 0` is at least `s`. Without cancellation: below s + 1 by its series of positive terms.
+/// 1e-13 relative for s up to 32.
 ///
 /// ```
 /// use muster_mechanism::presence::gamma_lower_regularised;
@@ -41,7 +43,8 @@ pub(super) fn poisson(s: u32, x: f64) -> f64 {
     if x <= 0.0 {
         return if s == 0 { 1.0 } else { 0.0 };
     }
-    // The product keeps full precision; the logarithm serves where the product would leave the range.
+    // The product keeps full precision; the logarithm serves where the product would leave the
+    // range.
     if x < 600.0 && s <= 32 {
         let mut term = libm::exp(-x);
         for l in 1..=s {
@@ -52,8 +55,9 @@ pub(super) fn poisson(s: u32, x: f64) -> f64 {
     libm::exp(f64::from(s) * libm::log(x) - x - libm::lgamma(f64::from(s) + 1.0))
 }
 
-/// `E[f(W); solved]` for s solutions and each f. Players find A, malicious units B of them; splitting by A,
-/// `P(A + B >= s) = P(A >= s) + sum_{a < s} P(A = a) P(B >= s - a)`: positive terms, and only sums over one side.
+/// `E[f(W); solved]` for s solutions and each f. Players find A, malicious units B of them;
+/// splitting by A, `P(A + B >= s) = P(A >= s) + sum_{a < s} P(A = a) P(B >= s - a)`: positive
+/// terms, and only sums over one side.
 pub(super) fn evaluate<const K: usize>(
     core: &Core,
     x: f64,
@@ -83,8 +87,8 @@ pub(super) fn evaluate<const K: usize>(
     sums.map(Sum::value)
 }
 
-/// Calls `visit(b, P(N >= b), P(N = b - 1))` for b = s down to 1, N Poisson with mean x. The tails are summed
-/// upwards from P(N >= s), all terms positive.
+/// Calls `visit(b, P(N >= b), P(N = b - 1))` for b = s down to 1, N Poisson with mean x. The tails
+/// are summed upwards from P(N >= s), all terms positive.
 fn for_each_tail(solutions: u32, x: f64, mut visit: impl FnMut(usize, f64, f64)) {
     let mut tail = gamma_lower_regularised(solutions, x);
     for b in (1..=solutions).rev() {

@@ -6,10 +6,12 @@ use super::{Beliefs, Payoffs, PresenceError, Rate, Seconds, erlang};
 use crate::numeric::sum;
 use rayon::prelude::*;
 
-/// The most solutions that a round may ask for. Beyond it, products of moments could leave the range of f64.
+/// The most solutions that a round may ask for. Beyond it, products of moments could leave the
+/// range of f64.
 pub const SOLUTIONS_MAX: u32 = 32;
 
-/// A presence game: beliefs, payoffs, one rate for every machine, and how many solutions count as solved.
+/// A presence game: beliefs, payoffs, one rate for every machine, and how many solutions count as
+/// solved.
 #[derive(Clone, Debug)]
 pub struct Game {
     pub(super) core: Core,
@@ -27,7 +29,8 @@ pub enum Outcome {
         /// T°: a puzzle would still sort good moments from bad; this deadline does it best.
         best: Seconds,
     },
-    /// `E_inf < W* < E_0`: the puzzle makes coordination an equilibrium exactly for deadlines up to `maximum`.
+    /// `E_inf < W* < E_0`: the puzzle makes coordination an equilibrium exactly for deadlines up to
+    /// `maximum`.
     Deadline {
         /// T*, the root of `E_T W = W*` (Proposition 2).
         maximum: Seconds,
@@ -60,8 +63,8 @@ impl Game {
         Ok(Self { core: Core::new(beliefs, payoffs)?, rate: rate.get(), solutions: 1 })
     }
 
-    /// The same game when the puzzle must be solved `solutions` times by the deadline: the time of the s-th solution
-    /// is Erlang, which sharpens the headcount. 1..=[`SOLUTIONS_MAX`].
+    /// The same game when the puzzle must be solved `solutions` times by the deadline: the time of
+    /// the s-th solution is Erlang, which sharpens the headcount. 1..=[`SOLUTIONS_MAX`].
     ///
     /// ```
     /// use muster_mechanism::presence::{Beliefs, Game, Payoffs, Rate};
@@ -101,7 +104,8 @@ impl Game {
         self.solutions
     }
 
-    /// `E_0 W`, the limit of [`payoff_at`](Self::payoff_at) at T = 0 (Section III; E[k^s V]/E[k^s] for s solutions).
+    /// `E_0 W`, the limit of [`payoff_at`](Self::payoff_at) at T = 0 (Section III; E[k^s V]/E[k^s]
+    /// for s solutions).
     pub fn payoff_at_zero(&self) -> f64 {
         self.core.payoff_at_zero(self.solutions)
     }
@@ -111,8 +115,8 @@ impl Game {
         self.core.payoff_at_infinity()
     }
 
-    /// `E_T W`, the expected payoff of acting once the puzzle is solved by `deadline`, if all players do.
-    /// O(m + n), 1e-12 relative.
+    /// `E_T W`, the expected payoff of acting once the puzzle is solved by `deadline`, if all
+    /// players do. O(m + n), 1e-12 relative.
     pub fn payoff_at(&self, deadline: Seconds) -> f64 {
         let headcount_max =
             (self.core.beliefs.players_max() + self.core.beliefs.malicious_max()) as f64;
@@ -124,7 +128,8 @@ impl Game {
         if at.solved > 0.0 { at.payoff / at.solved } else { self.payoff_at_zero() }
     }
 
-    /// [`payoff_at`](Self::payoff_at) for many deadlines, in parallel; the same bits for any number of threads.
+    /// [`payoff_at`](Self::payoff_at) for many deadlines, in parallel; the same bits for any number
+    /// of threads.
     ///
     /// ```
     /// # use muster_mechanism::presence::{Beliefs, Game, Payoffs, Rate};
@@ -143,7 +148,8 @@ impl Game {
         deadlines.par_iter().map(|&t| self.payoff_at(t)).collect()
     }
 
-    /// The probability that the puzzle is solved by `deadline`, for a present player: `sum_k r[k] P(s, lambda k T)`.
+    /// The probability that the puzzle is solved by `deadline`, for a present player:
+    /// `sum_k r[k] P(s, lambda k T)`.
     pub fn solved_probability(&self, deadline: Seconds) -> f64 {
         self.evaluate(deadline.get()).solved
     }
@@ -158,7 +164,8 @@ impl Game {
     /// #     Rate::per_second(0.05)?,
     /// # )?;
     ///
-    /// let (best, most) = (game.deadline_best().expect("W* < E_0"), game.deadline_max().expect("E_inf < W*"));
+    /// let best = game.deadline_best().expect("W* < E_0");
+    /// let most = game.deadline_max().expect("E_inf < W*");
     /// assert!(best < most);
     /// assert!(game.welfare(best) > game.welfare(most));
     /// # Ok::<(), muster_mechanism::presence::PresenceError>(())
@@ -167,11 +174,13 @@ impl Game {
         self.core.payoffs.null + self.gain(deadline.get())
     }
 
-    /// T°, the deadline of the highest welfare: the root of `sum_k r[k] k^s exp(-lambda k T) (V(k) - W*) = 0`. A
-    /// solution that arrives exactly then is worth exactly W*, so it is also the cut-off for players who see the
-    /// solution time: act iff solved at tau <= T°. None if `W* >= E_0`.
+    /// T°, the deadline of the highest welfare: the root of
+    /// `sum_k r[k] k^s exp(-lambda k T) (V(k) - W*) = 0`. A solution that arrives exactly then is
+    /// worth exactly W*, so it is also the cut-off for players who see the solution time: act iff
+    /// solved at tau <= T°. None if `W* >= E_0`.
     ///
-    /// Unique because V rises in k and crosses W* once, and k^s exp(-lambda k T) has monotone likelihood ratios in T.
+    /// Unique because V rises in k and crosses W* once, and k^s exp(-lambda k T) has monotone
+    /// likelihood ratios in T.
     pub fn deadline_best(&self) -> Option<Seconds> {
         if self.core.payoffs.null >= self.payoff_at_zero() {
             return None;
@@ -238,8 +247,8 @@ impl Game {
         }
     }
 
-    /// The probability that even the largest possible headcount, m + n machines, solves it by `deadline`: a round in
-    /// which this is negligible cannot succeed for anybody.
+    /// The probability that even the largest possible headcount, m + n machines, solves it by
+    /// `deadline`: a round in which this is negligible cannot succeed for anybody.
     ///
     /// ```
     /// # use muster_mechanism::presence::{Beliefs, Game, Payoffs, Rate};
@@ -260,8 +269,8 @@ impl Game {
         erlang::gamma_lower_regularised(self.solutions, self.rate * deadline.get() * headcount_max)
     }
 
-    /// The rate per machine, hence the difficulty, that makes `deadline` the best deadline: all depends on
-    /// lambda T only. None if `W* >= E_0`.
+    /// The rate per machine, hence the difficulty, that makes `deadline` the best deadline: all
+    /// depends on lambda T only. None if `W* >= E_0`.
     ///
     /// ```
     /// # use muster_mechanism::presence::{Beliefs, Game, Payoffs, Rate};
@@ -307,8 +316,8 @@ impl Game {
         gain
     }
 
-    /// `gamma_k(i)` for i = max(1, k-n)..=min(k, m), first entry first; empty if no such i. From logarithms, so that
-    /// no tail is 0/0. O(min(m, n)).
+    /// `gamma_k(i)` for i = max(1, k-n)..=min(k, m), first entry first; empty if no such i. From
+    /// logarithms, so that no tail is 0/0. O(min(m, n)).
     ///
     /// ```
     /// # use muster_mechanism::presence::{Beliefs, Game, Payoffs, Rate};
@@ -344,8 +353,9 @@ impl Game {
             .then(|| sum(gamma.iter().map(|&(i, g)| g * self.core.payoffs.acting[i - 1])))
     }
 
-    /// `r[k]` for k = 1..=m+n, by direct sums of positive terms: O(m n) and accurate in every tail that f64 can hold.
-    /// A Fourier transform would lose the tails, and nothing that takes large games asks for r.
+    /// `r[k]` for k = 1..=m+n, by direct sums of positive terms: O(m n) and accurate in every tail
+    /// that f64 can hold. A Fourier transform would lose the tails, and nothing that takes large
+    /// games asks for r.
     ///
     /// ```
     /// # use muster_mechanism::presence::{Beliefs, Game, Payoffs, Rate};

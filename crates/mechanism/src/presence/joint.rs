@@ -6,8 +6,9 @@ use crate::numeric::sum;
 
 /// A joint distribution over (players, malicious units), neither independent nor of full support.
 ///
-/// The paper's Lemma 1 is then assumed instead of proved: `gamma_k`, the belief about players given the headcount,
-/// must rise in k in the sense of first-order stochastic dominance. [`game`](Self::game) refuses where it does not.
+/// The paper's Lemma 1 is then assumed instead of proved: `gamma_k`, the belief about players given
+/// the headcount, must rise in k in the sense of first-order stochastic dominance.
+/// [`game`](Self::game) refuses where it does not.
 #[derive(Clone, Debug)]
 pub struct JointBeliefs {
     /// Row i - 1, column j: P(i players, j malicious units).
@@ -15,7 +16,8 @@ pub struct JointBeliefs {
 }
 
 impl JointBeliefs {
-    /// `rows[i-1][j]` = P(i players, j malicious units), i = 1..m, j = 0..n; not negative, with sum 1 within 1e-9.
+    /// `rows[i-1][j]` = P(i players, j malicious units), i = 1..m, j = 0..n; not negative, with sum
+    /// 1 within 1e-9.
     ///
     /// ```
     /// use muster_mechanism::presence::{JointBeliefs, Payoffs, PresenceError, Rate};
@@ -56,8 +58,8 @@ impl JointBeliefs {
         Ok(Self { probabilities })
     }
 
-    /// Checks that gamma_k rises in k by first-order stochastic dominance, over the headcounts that are possible,
-    /// with a slack of 1e-12 for rounding. O(m n).
+    /// Checks that gamma_k rises in k by first-order stochastic dominance, over the headcounts that
+    /// are possible, with a slack of 1e-12 for rounding. O(m n).
     pub fn check_dominance(&self) -> Result<(), PresenceError> {
         let mut before: Option<(usize, Vec<f64>)> = None;
         for k in 1..=self.headcount_max() {
@@ -92,8 +94,8 @@ impl JointBeliefs {
     /// ```
     ///
     /// # Errors
-    /// [`PresenceError::NoDominance`], with the place and both probabilities, if the mechanism would mislead;
-    /// [`PresenceError::Length`] if there is not one payoff per number of players.
+    /// [`PresenceError::NoDominance`], with the place and both probabilities, if the mechanism
+    /// would mislead; [`PresenceError::Length`] if there is not one payoff per number of players.
     pub fn game(&self, payoffs: Payoffs, rate: Rate) -> Result<Game, PresenceError> {
         if payoffs.acting.len() != self.probabilities.len() {
             return Err(PresenceError::Length {

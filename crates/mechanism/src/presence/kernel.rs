@@ -1,10 +1,11 @@
 //! Sums of `w[t] (1 - exp(-(offset + t step)))` without cancellation, at the speed of the caches.
 //!
-//! `1 - exp(-x)` is carried as such (never as `exp(-x)`), and two of them combine as `a + (1 - a) b`, a sum of
-//! non-negative terms. Hence 1e-12 relative holds from lambda T = 1e-300 to infinity. With `t = (c ROWS + r) LANES + l`
-//! the exponential has one factor for the chunk, one for the row and one for the lane, so that a weight costs one
-//! multiplication: rows are added up lane by lane, each times its factor, and only the lanes of whole chunks meet
-//! theirs. Once a chunk's own factor is 1, the remaining chunks count in full, by suffix sums.
+//! `1 - exp(-x)` is carried as such (never as `exp(-x)`), and two of them combine as
+//! `a + (1 - a) b`, a sum of non-negative terms. Hence 1e-12 relative holds from lambda T = 1e-300
+//! to infinity. With `t = (c ROWS + r) LANES + l` the exponential has one factor for the chunk, one
+//! for the row and one for the lane, so that a weight costs one multiplication: rows are added up
+//! lane by lane, each times its factor, and only the lanes of whole chunks meet theirs. Once a
+//! chunk's own factor is 1, the remaining chunks count in full, by suffix sums.
 
 use crate::numeric::Sum;
 use crate::wide::{Aligned, Kernel, wide};
@@ -56,7 +57,8 @@ impl Series {
         wide(Solved { series: self, decay, start: -libm::expm1(-offset) })
     }
 
-    /// `sum_t w[t] exp(-(offset + t step))`, relative to itself: for where it is the small remainder that counts.
+    /// `sum_t w[t] exp(-(offset + t step))`, relative to itself: for where it is the small
+    /// remainder that counts.
     pub(super) fn survival(&self, step: f64, offset: f64) -> f64 {
         let exponential = |t: usize| libm::exp(-step * t as f64);
         let lanes: [f64; LANES] = std::array::from_fn(exponential);
@@ -123,8 +125,8 @@ impl Kernel for Product<'_> {
     }
 }
 
-/// `sum_k a[k] b[k]`, added up by halves. Apart, for where it is inlined the compiler cuts the vectors of the loop
-/// before it into halves as well.
+/// `sum_k a[k] b[k]`, added up by halves. Apart, for where it is inlined the compiler cuts the
+/// vectors of the loop before it into halves as well.
 #[inline(never)]
 fn dot<const N: usize>(a: &[f64; N], b: &[f64; N]) -> f64 {
     let mut terms = [0.0; N];

@@ -1,27 +1,31 @@
 //! Proof-of-presence: how many are here, told by how fast a puzzle is solved.
 //!
-//! Source: Brandenburger and Steverson, "Using Proof-of-Presence to Coordinate". Symbols are the paper's:
-//! `p[i]` (i = 1..m) and `q[j]` (j = 0..n) are the beliefs of a present player, `W(i)` the payoff of acting when i act,
-//! `W*` that of staying, `lambda` the solutions per second of one machine, `T` the deadline in seconds.
+//! Source: Brandenburger and Steverson, "Using Proof-of-Presence to Coordinate". Symbols are the
+//! paper's: `p[i]` (i = 1..m) and `q[j]` (j = 0..n) are the beliefs of a present player, `W(i)` the
+//! payoff of acting when i act, `W*` that of staying, `lambda` the solutions per second of one
+//! machine, `T` the deadline in seconds.
 //!
-//! With `r[k] = sum_i p[i] q[k-i]`, `V(k) = E[W(i) | k]` and `P(s, x)` the regularised lower incomplete gamma function,
+//! With `r[k] = sum_i p[i] q[k-i]`, `V(k) = E[W(i) | k]` and `P(s, x)` the regularised lower
+//! incomplete gamma function,
 //!
 //! ```text
-//! E_T W = sum_k r[k] P(s, lambda k T) V(k) / sum_k r[k] P(s, lambda k T)          s = 1 is the paper
+//! E_T W = sum_k r[k] P(s, lambda k T) V(k) / sum_k r[k] P(s, lambda k T)      s = 1 is the paper
 //! ```
 //!
-//! falls strictly in T (Proposition 1) from `E_0` to `E_inf`; where it crosses `W*` lies the largest deadline `T*`
-//! at which acting upon a solution is a Nash equilibrium (Proposition 2).
+//! falls strictly in T (Proposition 1) from `E_0` to `E_inf`; where it crosses `W*` lies the
+//! largest deadline `T*` at which acting upon a solution is a Nash equilibrium (Proposition 2).
 //!
-//! Invariants: beliefs are distributions with full support, the malicious one strictly log-concave; payoffs rise
-//! strictly; every value that exists was checked. No function returns NaN.
+//! Invariants: beliefs are distributions with full support, the malicious one strictly log-concave;
+//! payoffs rise strictly; every value that exists was checked. No function returns NaN.
 //!
 //! ```
 //! use muster_mechanism::presence::{Beliefs, Game, Outcome, Payoffs, Rate};
 //! let beliefs = Beliefs::new(vec![0.2, 0.3, 0.5], vec![0.6, 0.3, 0.1])?;
 //! let payoffs = Payoffs::new(vec![0.0, 1.0, 3.0], 1.9)?;
 //! let game = Game::new(beliefs, payoffs, Rate::per_second(0.05)?)?;
-//! let Outcome::Deadline { maximum, best, .. } = game.solve() else { panic!("W* lies between E_inf and E_0") };
+//! let Outcome::Deadline { maximum, best, .. } = game.solve() else {
+//!     panic!("W* lies between E_inf and E_0")
+//! };
 //! assert!(best.get() < maximum.get());
 //! assert!((game.payoff_at(maximum) - 1.9).abs() < 1e-12);
 //! # Ok::<(), muster_mechanism::presence::PresenceError>(())
@@ -52,7 +56,8 @@ pub use race::{RaceEstimate, RaceSettings};
 pub use rates::{Crossing, RateBelief, UnequalGame};
 pub use units::{Rate, Seconds};
 
-/// Why a presence game was refused. Indices count as the paper's do: players from 1, malicious units from 0.
+/// Why a presence game was refused. Indices count as the paper's do: players from 1, malicious
+/// units from 0.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum PresenceError {
     /// A list has no entries.

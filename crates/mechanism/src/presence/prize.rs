@@ -4,11 +4,12 @@ use super::units::positive;
 use super::{Game, PresenceError, Seconds};
 
 impl Game {
-    /// The probability that a present player who works finds the first solution, by `deadline` if one is given:
-    /// `sum_k r[k] (1 - exp(-lambda k T)) / k`. Equal machines are equally likely to be first.
+    /// The probability that a present player who works finds the first solution, by `deadline` if
+    /// one is given: `sum_k r[k] (1 - exp(-lambda k T)) / k`. Equal machines are equally likely to
+    /// be first.
     ///
-    /// As `integral_0^T lambda E[exp(-lambda k t)] dt` it factors by independence, O(m + n) a node; dyadic panels of
-    /// Gauss-Legendre quadrature resolve every time scale. 1e-12 relative.
+    /// As `integral_0^T lambda E[exp(-lambda k t)] dt` it factors by independence, O(m + n) a node;
+    /// dyadic panels of Gauss-Legendre quadrature resolve every time scale. 1e-12 relative.
     pub fn first_probability(&self, deadline: Option<Seconds>) -> f64 {
         let end = deadline.map_or(f64::INFINITY, |t| self.rate * t.get());
         let headcount_max =
@@ -28,8 +29,8 @@ impl Game {
         }
     }
 
-    /// The smallest prize B for the first solution with `B * P(I am first) >= cost`, in the unit of `cost` (a
-    /// player's cost of working on the round, > 0).
+    /// The smallest prize B for the first solution with `B * P(I am first) >= cost`, in the unit of
+    /// `cost` (a player's cost of working on the round, > 0).
     ///
     /// ```
     /// use muster_mechanism::presence::{Beliefs, Game, Payoffs, Rate};
@@ -41,7 +42,8 @@ impl Game {
     /// ```
     ///
     /// # Errors
-    /// [`PresenceError::Value`] if `cost` is not a finite positive number, or no finite prize suffices.
+    /// [`PresenceError::Value`] if `cost` is not a finite positive number, or no finite prize
+    /// suffices.
     pub fn prize(&self, cost: f64, deadline: Option<Seconds>) -> Result<f64, PresenceError> {
         let cost = positive("cost", cost)?;
         let prize = cost / self.first_probability(deadline);
@@ -56,7 +58,8 @@ impl Game {
     }
 }
 
-/// Nodes and weights of 16-point Gauss-Legendre quadrature on [0, 1], from Newton's method on the polynomial.
+/// Nodes and weights of 16-point Gauss-Legendre quadrature on [0, 1], from Newton's method on the
+/// polynomial.
 fn gauss_legendre() -> [(f64, f64); 16] {
     const POINTS: usize = 16;
     let mut rule = [(0.0, 0.0); POINTS];

@@ -1,4 +1,5 @@
-//! The puzzle race itself, simulated: an oracle for the closed forms, and the answer where none serves.
+//! The puzzle race itself, simulated: an oracle for the closed forms, and the answer where none
+//! serves.
 
 use super::units::positive;
 use super::{Game, PresenceError, Seconds, UnequalGame};

@@ -1,9 +1,10 @@
 //! Unequal machines: players and malicious units whose rates are drawn from a distribution.
 //!
-//! With independent rates the solution time still factors: given i players (I among them, at my own rate) and j
-//! malicious units, `P(unsolved) = exp(-own T) phi(T)^(i-1) psi(T)^j` with phi, psi the Laplace transforms of the
-//! rates. Only the monotonicity of Proposition 1 is lost in general: a fast solution may mean one fast machine instead
-//! of many. So every crossing of `E_T W` with `W*` is reported, not only one.
+//! With independent rates the solution time still factors: given i players (I among them, at my own
+//! rate) and j malicious units, `P(unsolved) = exp(-own T) phi(T)^(i-1) psi(T)^j` with phi, psi the
+//! Laplace transforms of the rates. Only the monotonicity of Proposition 1 is lost in general: a
+//! fast solution may mean one fast machine instead of many. So every crossing of `E_T W` with `W*`
+//! is reported, not only one.
 
 use super::core::{Chances, Core, Evaluation};
 use super::units::positive;
@@ -19,7 +20,8 @@ pub struct RateBelief {
 }
 
 impl RateBelief {
-    /// `rates` in solutions per second, positive; `probabilities` not negative, with sum 1 within 1e-9.
+    /// `rates` in solutions per second, positive; `probabilities` not negative, with sum 1 within
+    /// 1e-9.
     pub fn new(rates: Vec<f64>, probabilities: Vec<f64>) -> Result<Self, PresenceError> {
         if rates.is_empty() {
             return Err(PresenceError::Empty { field: "rates" });
@@ -113,7 +115,8 @@ pub struct UnequalGame {
 }
 
 impl UnequalGame {
-    /// `own_rate`: the player's own solutions per second; `players`, `malicious`: rates of the others.
+    /// `own_rate`: the player's own solutions per second; `players`, `malicious`: rates of the
+    /// others.
     ///
     /// ```
     /// use muster_mechanism::presence::{Beliefs, Payoffs, RateBelief, UnequalGame};
@@ -158,8 +161,9 @@ impl UnequalGame {
         self.core.payoffs.null + self.gain(deadline.get())
     }
 
-    /// Every deadline at which `E_T W = W*`, shortest first, found on a grid of 16 points per decade between a
-    /// millionth of the fastest and sixty times the slowest time scale. With equal rates there is at most one.
+    /// Every deadline at which `E_T W = W*`, shortest first, found on a grid of 16 points per
+    /// decade between a millionth of the fastest and sixty times the slowest time scale. With equal
+    /// rates there is at most one.
     ///
     /// ```
     /// use muster_mechanism::presence::{Beliefs, Payoffs, RateBelief, UnequalGame};
@@ -179,7 +183,8 @@ impl UnequalGame {
         self.sign_changes(|t| self.gain(t))
     }
 
-    /// The deadline of the highest welfare among the stationary points of `U`; None if `U` only falls.
+    /// The deadline of the highest welfare among the stationary points of `U`; None if `U` only
+    /// falls.
     pub fn deadline_best(&self) -> Option<Seconds> {
         let peaks = self.sign_changes(|t| self.marginal(t)).into_iter().filter(|c| c.falling);
         let mut best: Option<(Seconds, f64)> = None;
@@ -206,8 +211,8 @@ impl UnequalGame {
         self.core.chances(self.own * deadline, player, unit)
     }
 
-    /// dU/dT over the sum of the absolute values of its terms: each headcount weighs with the total rate that it has
-    /// while unsolved.
+    /// dU/dT over the sum of the absolute values of its terms: each headcount weighs with the total
+    /// rate that it has while unsolved.
     fn marginal(&self, deadline: f64) -> f64 {
         // The player's own machine is none of the others.
         let others = self.core.players_tilted(0).moments(self.players.decay(deadline), 1, 1.0);

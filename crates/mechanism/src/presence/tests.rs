@@ -1,7 +1,8 @@
 use super::kernel::{Decay, Series};
 use super::tilted::Tilted;
 
-/// The kernel against term-by-term expm1, from vanishing to saturated decay; chunks and rows that are not full.
+/// The kernel against term-by-term expm1, from vanishing to saturated decay; chunks and rows that
+/// are not full.
 #[test]
 fn kernel_matches_direct_sums() {
     let weights: Vec<f64> = (0..5000).map(|t| 1.0 + f64::from(t % 7)).collect();
@@ -36,7 +37,8 @@ fn survival_matches_direct_sums() {
     }
 }
 
-/// Moments against their definition: rows that are full or not, probabilities that can be written and such as cannot.
+/// Moments against their definition: rows that are full or not, probabilities that can be written
+/// and such as cannot.
 #[test]
 fn tilted_moments_match_direct_sums() {
     for (terms, fall) in [(1, 0.0), (64, 0.1), (65, 3.0), (500, 0.01), (500, 1.0), (500, 40.0)] {

@@ -2,7 +2,8 @@
 
 use crate::wide::{Kernel, wide};
 
-/// A belief in both of its forms, what its numbers count from, and what each is worth; 1 if nothing is said.
+/// A belief in both of its forms, what its numbers count from, and what each is worth; 1 if nothing
+/// is said.
 pub(super) struct Tilted<'a> {
     pub(super) probabilities: &'a [f64],
     pub(super) logarithms: &'a [f64],
@@ -11,8 +12,8 @@ pub(super) struct Tilted<'a> {
 }
 
 impl Tilted<'_> {
-    /// For a = 0..=s: `sum_t w[t] v[t] u[t]^a / a!` and the same of |v|, with u[t] = (first + t) scale and
-    /// w[t] = exp(logarithms[t] - x (first + t)) over its largest value.
+    /// For a = 0..=s: `sum_t w[t] v[t] u[t]^a / a!` and the same of |v|, with u[t] = (first + t)
+    /// scale and w[t] = exp(logarithms[t] - x (first + t)) over its largest value.
     pub(super) fn moments(&self, x: f64, solutions: u32, scale: f64) -> Vec<(f64, f64)> {
         let mut sums =
             vec![Moment { signed: [0.0; LANES], size: [0.0; LANES] }; solutions as usize + 1];
@@ -36,8 +37,8 @@ const LANE: [f64; LANES] = {
     lane
 };
 
-/// Probabilities from here on are multiplied as they are: what brings the largest term to 1 is then no larger than
-/// one over this.
+/// Probabilities from here on are multiplied as they are: what brings the largest term to 1 is then
+/// no larger than one over this.
 const LINEAR_MIN: f64 = 1e-250;
 
 #[derive(Clone)]

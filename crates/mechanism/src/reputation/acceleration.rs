@@ -1,9 +1,9 @@
 //! Extrapolation of slow sweeps: Anderson (1965), type II.
 //!
-//! A sweep takes x to g(x). Of the last few sweeps, that mean with weights of sum 1 is taken whose moves g(x) - x nearly
-//! cancel, and the iteration goes on from the same mean of the g(x). For linear sweeps this is what GMRES does with
-//! a short memory (Walker and Ni 2011): a few modes that fade slowly, pairs who endorse each other only above all, no
-//! longer hold up the rest.
+//! A sweep takes x to g(x). Of the last few sweeps, that mean with weights of sum 1 is taken whose
+//! moves g(x) - x nearly cancel, and the iteration goes on from the same mean of the g(x). For
+//! linear sweeps this is what GMRES does with a short memory (Walker and Ni 2011): a few modes that
+//! fade slowly, pairs who endorse each other only above all, no longer hold up the rest.
 
 use crate::wide::{Aligned, Kernel, wide};
 
@@ -43,8 +43,8 @@ impl Acceleration {
         wide(Mean { lists: &self.ends, weights: &weights })
     }
 
-    /// The weights, with sum 1, for which the moves cancel best: with those of all but the newest sweep as unknowns,
-    /// the normal equations of the differences from its move.
+    /// The weights, with sum 1, for which the moves cancel best: with those of all but the newest
+    /// sweep as unknowns, the normal equations of the differences from its move.
     fn weights(&self, newest: usize) -> [f64; MEMORY] {
         let others: Vec<usize> = (0..self.moves.len()).filter(|&k| k != newest).collect();
         let p = &self.products;
@@ -57,7 +57,8 @@ impl Acceleration {
             })
             .collect();
         let mut weights = [0.0; MEMORY];
-        // Least squares by Cholesky's elimination; a direction that rounding has taken over gets no weight.
+        // Least squares by Cholesky's elimination; a direction that rounding has taken over gets no
+        // weight.
         let count = others.len();
         let scale: Vec<f64> = (0..count).map(|a| rows[a][a]).collect();
         let kept = |rows: &[Vec<f64>], a: usize| rows[a][a] > 1e-13 * scale[a];

@@ -26,7 +26,8 @@ pub fn committee_size(servers: usize) -> usize {
 /// ```
 ///
 /// # Errors
-/// [`ReputationError::Committee`] for more members than servers; [`ReputationError::Length`] unless there is a key for each.
+/// [`ReputationError::Committee`] for more members than servers; [`ReputationError::Length`] unless
+/// there is a key for each.
 pub fn top_committee<K: Ord>(
     reputation: &[f64],
     keys: &[K],
@@ -45,12 +46,14 @@ pub fn top_committee<K: Ord>(
     Ok(order)
 }
 
-/// The fair lottery: `size` servers drawn without replacement, each next one with probability proportional to its
-/// reputation among those left. In the order drawn. Servers without reputation are never drawn.
+/// The fair lottery: `size` servers drawn without replacement, each next one with probability
+/// proportional to its reputation among those left. In the order drawn. Servers without reputation
+/// are never drawn.
 ///
-/// `words`: public randomness, one uniform 64-bit word per server in the order of the servers. Server j gets the key
-/// `-ln(u[j]) / rho[j]`, exponential with rate `rho[j]`, and the smallest keys win (Efraimidis and Spirakis 2006): the
-/// chance of a server never falls when its reputation rises.
+/// `words`: public randomness, one uniform 64-bit word per server in the order of the servers.
+/// Server j gets the key `-ln(u[j]) / rho[j]`, exponential with rate `rho[j]`, and the smallest
+/// keys win (Efraimidis and Spirakis 2006): the chance of a server never falls when its reputation
+/// rises.
 ///
 /// ```
 /// use muster_mechanism::random::Stream;
@@ -64,8 +67,8 @@ pub fn top_committee<K: Ord>(
 /// ```
 ///
 /// # Errors
-/// [`ReputationError::Committee`] if fewer than `size` servers have a reputation; [`ReputationError::Length`] if there are
-/// too few words.
+/// [`ReputationError::Committee`] if fewer than `size` servers have a reputation;
+/// [`ReputationError::Length`] if there are too few words.
 pub fn lottery(
     reputation: &[f64],
     size: usize,
@@ -98,9 +101,9 @@ pub struct HonestMajority {
     pub risk: f64,
 }
 
-/// P(k of the members are honest), k = 0..=C, for independent members honest with probabilities `honesty`: the
-/// Poisson-binomial distribution, by merging halves. Up to 1,024 members by direct sums of positive terms, exact in
-/// every tail; beyond by FFT, 1e-14 absolute.
+/// P(k of the members are honest), k = 0..=C, for independent members honest with probabilities
+/// `honesty`: the Poisson-binomial distribution, by merging halves. Up to 1,024 members by direct
+/// sums of positive terms, exact in every tail; beyond by FFT, 1e-14 absolute.
 ///
 /// ```
 /// use muster_mechanism::reputation::honest_counts;

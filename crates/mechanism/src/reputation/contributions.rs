@@ -1,8 +1,9 @@
 //! Contributions and payoffs: Section 4.1.1.
 //!
-//! Column j of C solves `z = (1 - alpha) Q z + (1 - alpha) R[:, j]`. Eight columns are solved together, so that every
-//! endorsement that is loaded serves eight; before each Gauss-Seidel sweep one Galerkin correction along the slowest
-//! mode puts the column's sum right, which is known beforehand: `sum_i C[i,j]` is what Designated PageRank gives j.
+//! Column j of C solves `z = (1 - alpha) Q z + (1 - alpha) R[:, j]`. Eight columns are solved
+//! together, so that every endorsement that is loaded serves eight; before each Gauss-Seidel sweep
+//! one Galerkin correction along the slowest mode puts the column's sum right, which is known
+//! beforehand: `sum_i C[i,j]` is what Designated PageRank gives j.
 
 use super::graph::{EndorsementGraph, Out, Weights};
 use super::rank::LeftSolver;
@@ -13,8 +14,8 @@ use rayon::prelude::*;
 
 /// Columns solved together.
 const WIDTH: usize = 8;
-/// By how much the residual after a sweep is below the sweep's change, as a rule. The measured residual decides; a wrong
-/// guess costs one sweep.
+/// By how much the residual after a sweep is below the sweep's change, as a rule. The measured
+/// residual decides; a wrong guess costs one sweep.
 const OPTIMISM: f64 = 16.0;
 
 /// How to solve for contributions.
@@ -35,9 +36,9 @@ pub struct ContributionSettings {
 pub enum ServerExit {
     /// It ends: contributions are first arrivals, proportional to endorsements (Eqs. 2 and 3).
     Absorb,
-    /// It goes to a uniformly random active user, as the paper's preliminaries would have it, and restarts at its own
-    /// origin: the personalised PageRank of j from i. For users who endorse servers only, it adds to all of them the
-    /// same amount.
+    /// It goes to a uniformly random active user, as the paper's preliminaries would have it, and
+    /// restarts at its own origin: the personalised PageRank of j from i. For users who endorse
+    /// servers only, it adds to all of them the same amount.
     Restart,
 }
 
@@ -104,15 +105,18 @@ impl<'g> Contributions<'g> {
         Ok(this)
     }
 
-    /// Columns of C for these servers (0..m), each over all n users; inactive users contribute 0. Parallel.
+    /// Columns of C for these servers (0..m), each over all n users; inactive users contribute 0.
+    /// Parallel.
     ///
     /// ```
     /// use muster_mechanism::reputation::{ContributionSettings, Contributions, EndorsementGraph};
-    /// let graph = EndorsementGraph::new(2, 2, [(0, 2, 1.0), (1, 2, 1.0), (1, 3, 3.0)].into_iter())?;
+    /// let edges = [(0, 2, 1.0), (1, 2, 1.0), (1, 3, 3.0)];
+    /// let graph = EndorsementGraph::new(2, 2, edges.into_iter())?;
     /// let solver = Contributions::new(&graph, ContributionSettings::default())?;
     /// let columns = solver.columns(&[0, 1])?;
     /// // Users endorse servers only: 0.85 times the endorsement.
-    /// assert!((columns[0][0] - 0.85).abs() < 1e-12 && (columns[1][1] - 0.85 * 0.75).abs() < 1e-12);
+    /// assert!((columns[0][0] - 0.85).abs() < 1e-12);
+    /// assert!((columns[1][1] - 0.85 * 0.75).abs() < 1e-12);
     /// # Ok::<(), muster_mechanism::reputation::ReputationError>(())
     /// ```
     pub fn columns(&self, servers: &[usize]) -> Result<Vec<Vec<f64>>, ReputationError> {
@@ -135,11 +139,13 @@ impl<'g> Contributions<'g> {
         Ok(blocks.into_iter().flatten().collect())
     }
 
-    /// `omega[:, j]` for these servers: columns of C over their sums; 0 where nobody reaches a server.
+    /// `omega[:, j]` for these servers: columns of C over their sums; 0 where nobody reaches a
+    /// server.
     ///
     /// ```
     /// use muster_mechanism::reputation::{ContributionSettings, Contributions, EndorsementGraph};
-    /// let graph = EndorsementGraph::new(2, 1, [(0, 2, 1.0), (1, 0, 1.0), (1, 2, 1.0)].into_iter())?;
+    /// let edges = [(0, 2, 1.0), (1, 0, 1.0), (1, 2, 1.0)];
+    /// let graph = EndorsementGraph::new(2, 1, edges.into_iter())?;
     /// let solver = Contributions::new(&graph, ContributionSettings::default())?;
     /// let omega = solver.relative(&[0])?;
     /// assert!((omega[0].iter().sum::<f64>() - 1.0).abs() < 1e-12);
@@ -166,14 +172,15 @@ impl<'g> Contributions<'g> {
         Ok((0..self.graph.users()).map(|i| columns.iter().map(|c| c[i]).collect()).collect())
     }
 
-    /// Payoff of every user, `sum_j H[j] omega[i,j]`, for `trust` (m) in [0, 1]: whether each server behaved, or the
-    /// probability that it will. A server that nobody reaches pays nobody.
+    /// Payoff of every user, `sum_j H[j] omega[i,j]`, for `trust` (m) in [0, 1]: whether each
+    /// server behaved, or the probability that it will. A server that nobody reaches pays nobody.
     ///
     /// The denominators are known from one rank vector, so all payoffs are one solve and not m.
     ///
     /// ```
     /// use muster_mechanism::reputation::{ContributionSettings, Contributions, EndorsementGraph};
-    /// let graph = EndorsementGraph::new(2, 2, [(0, 2, 1.0), (1, 2, 1.0), (1, 3, 3.0)].into_iter())?;
+    /// let edges = [(0, 2, 1.0), (1, 2, 1.0), (1, 3, 3.0)];
+    /// let graph = EndorsementGraph::new(2, 2, edges.into_iter())?;
     /// let solver = Contributions::new(&graph, ContributionSettings::default())?;
     /// // Both servers behaved: each pays one in all.
     /// let payoffs = solver.payoffs(&[1.0, 1.0])?;
@@ -224,7 +231,8 @@ impl<'g> Contributions<'g> {
         if self.settings.exit == ServerExit::Absorb {
             return self.graph.to_users(column.into_iter());
         }
-        // N = C + (1 - alpha) (C 1) a', with a the mean of N over users, and the share alpha of a walk's time.
+        // N = C + (1 - alpha) (C 1) a', with a the mean of N over users, and the share alpha of a
+        // walk's time.
         let active = column.len() as f64;
         let follow = 1.0 - self.settings.restart;
         let mean = sum(column.iter().copied()) / active;
@@ -337,7 +345,8 @@ impl<'g> Contributions<'g> {
         }
     }
 
-    /// What a column's `total` lacks of its `goal`, which is itself known to a hundredth of the tolerance only.
+    /// What a column's `total` lacks of its `goal`, which is itself known to a hundredth of the
+    /// tolerance only.
     fn missing(&self, goal: f64, total: f64) -> f64 {
         let missing = goal - total;
         if missing.abs() <= 0.1 * self.settings.tolerance * goal { 0.0 } else { missing }
@@ -379,8 +388,8 @@ impl<'g> Contributions<'g> {
     }
 }
 
-/// A value per user and column, users by rows. Rows of eight begin where a line of the cache does: looking one up
-/// takes one line and not two.
+/// A value per user and column, users by rows. Rows of eight begin where a line of the cache does:
+/// looking one up takes one line and not two.
 struct Table<const K: usize> {
     values: Vec<f64>,
     start: usize,

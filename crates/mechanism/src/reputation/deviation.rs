@@ -1,10 +1,11 @@
 //! Who gains by deviating in any graph, also where users endorse users.
 //!
-//! Suppose user i endorses servers only, by x; anything else is dominated (Observation 2). Let y be the discounted
-//! arrivals at every user of walks from all users, with i absorbing: `y = 1 + (1 - alpha) y Q` with row i taken out. Then
-//! the others' contributions sum to `A[j] = (1 - alpha) sum_{k != i} y[k] R[k,j]` plus `(1 - alpha) (y[i] - 1) x[j]` by way
-//! of i, hence `omega[i,j] = x[j] / (x[j] + o[j]) / y[i]` with `o[j] = A[j] / ((1 - alpha) y[i])`: the bipartite game, and
-//! its exact best response. One rank solve per user.
+//! Suppose user i endorses servers only, by x; anything else is dominated (Observation 2). Let y be
+//! the discounted arrivals at every user of walks from all users, with i absorbing:
+//! `y = 1 + (1 - alpha) y Q` with row i taken out. Then the others' contributions sum to
+//! `A[j] = (1 - alpha) sum_{k != i} y[k] R[k,j]` plus `(1 - alpha) (y[i] - 1) x[j]` by way of i,
+//! hence `omega[i,j] = x[j] / (x[j] + o[j]) / y[i]` with `o[j] = A[j] / ((1 - alpha) y[i])`: the
+//! bipartite game, and its exact best response. One rank solve per user.
 
 use super::game::respond;
 use super::graph::EndorsementGraph;
@@ -31,7 +32,8 @@ pub struct Deviation {
 }
 
 impl EndorsementGraph {
-    /// For each of `users`, the best it could do by changing its row alone, given trust `r` (m) in [0, 1]. Parallel.
+    /// For each of `users`, the best it could do by changing its row alone, given trust `r` (m) in
+    /// [0, 1]. Parallel.
     ///
     /// ```
     /// use muster_mechanism::reputation::{EndorsementGraph, RankSettings};
@@ -53,7 +55,8 @@ impl EndorsementGraph {
         settings.check()?;
         check_length("trust", trust.len(), self.servers())?;
         check_probabilities("trust", trust)?;
-        // Were an inactive user to join, endorsements of it that do not count now would: another graph.
+        // Were an inactive user to join, endorsements of it that do not count now would: another
+        // graph.
         if let Some(&user) = users.iter().find(|&&u| !self.is_active(u)) {
             return Err(ReputationError::Parameter {
                 field: "user",

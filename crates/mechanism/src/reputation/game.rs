@@ -1,6 +1,7 @@
 //! The reputation game among users who endorse servers only: Section 5.
 //!
-//! `u_i = sum_j r[j] s[i][j] / sum_k s[k][j]`. Its unique equilibrium is everybody playing N(R) = R / |R|_1 (Lemma 2).
+//! `u_i = sum_j r[j] s[i][j] / sum_k s[k][j]`. Its unique equilibrium is everybody playing N(R) = R
+//! / |R|_1 (Lemma 2).
 
 use super::{ReputationError, check_length, check_probabilities};
 use crate::numeric::sum;
@@ -19,8 +20,8 @@ pub struct Profile {
 pub struct BestResponse {
     /// x on the simplex (m).
     pub strategy: Vec<f64>,
-    /// Its payoff. A supremum where some server with trust is endorsed by nobody else: any positive share of it earns
-    /// all of its reward, and `strategy` gives it a billionth.
+    /// Its payoff. A supremum where some server with trust is endorsed by nobody else: any positive
+    /// share of it earns all of its reward, and `strategy` gives it a billionth.
     pub payoff: f64,
 }
 
@@ -47,7 +48,8 @@ pub struct Dynamics {
 }
 
 impl Profile {
-    /// `rows`: n strategies over m servers, each not negative with sum 1 within 1e-9 (then normalised).
+    /// `rows`: n strategies over m servers, each not negative with sum 1 within 1e-9 (then
+    /// normalised).
     pub fn new(rows: Vec<Vec<f64>>) -> Result<Self, ReputationError> {
         let servers = rows.first().map_or(0, Vec::len);
         if servers == 0 {
@@ -78,8 +80,8 @@ impl Profile {
         &self.rows
     }
 
-    /// D_PR of the profile (Theorem 5.1): users who endorse servers only all have the same PageRank, so the decoded
-    /// reputation is the mean strategy.
+    /// D_PR of the profile (Theorem 5.1): users who endorse servers only all have the same
+    /// PageRank, so the decoded reputation is the mean strategy.
     ///
     /// ```
     /// use muster_mechanism::reputation::Profile;
@@ -125,13 +127,14 @@ impl Profile {
         Ok(Regret { gains, largest, user })
     }
 
-    /// Best-response dynamics: users move in turn until no entry changes by more than `tolerance` in a round, for at
-    /// most `rounds_max` rounds.
+    /// Best-response dynamics: users move in turn until no entry changes by more than `tolerance`
+    /// in a round, for at most `rounds_max` rounds.
     ///
     /// ```
     /// use muster_mechanism::reputation::{Profile, equilibrium};
     /// let trust = [0.9, 0.6, 0.1];
-    /// let start = Profile::new(vec![vec![0.1, 0.1, 0.8], vec![0.3, 0.3, 0.4], vec![0.2, 0.7, 0.1]])?;
+    /// let rows = [[0.1, 0.1, 0.8], [0.3, 0.3, 0.4], [0.2, 0.7, 0.1]];
+    /// let start = Profile::new(rows.map(|row| row.to_vec()).to_vec())?;
     /// let end = start.best_response_dynamics(&trust, 1e-12, 10_000)?;
     /// for (found, expected) in end.profile.decoded().iter().zip(equilibrium(&trust)?) {
     ///     assert!((found - expected).abs() < 1e-9);
@@ -223,8 +226,8 @@ pub fn equilibrium(trust: &[f64]) -> Result<Vec<f64>, ReputationError> {
     Ok(trust.iter().map(|r| r / total).collect())
 }
 
-/// The best reply to the others' totals: `x[j] = max(0, sqrt(r[j] o[j] / mu) - o[j])` on the simplex, with mu found by
-/// sorting. O(m log m), exact.
+/// The best reply to the others' totals: `x[j] = max(0, sqrt(r[j] o[j] / mu) - o[j])` on the
+/// simplex, with mu found by sorting. O(m log m), exact.
 ///
 /// `others` (m): what the others put on each server, not negative; `trust` (m) in [0, 1].
 ///
@@ -306,8 +309,8 @@ pub(super) fn respond(others: &[f64], trust: &[f64]) -> BestResponse {
     BestResponse { payoff: payoff(&strategy, others, trust), strategy }
 }
 
-/// `eps' <= m^2 (n-1)/n^2 (1+eps)/(1-eps)`: how far from equilibrium everybody playing N(R') is, for beliefs within
-/// eps of R (Lemma 3). `noise` = eps in [0, 1).
+/// `eps' <= m^2 (n-1)/n^2 (1+eps)/(1-eps)`: how far from equilibrium everybody playing N(R') is,
+/// for beliefs within eps of R (Lemma 3). `noise` = eps in [0, 1).
 ///
 /// # Errors
 /// No users; `noise` out of range.
@@ -333,10 +336,12 @@ pub fn noisy_regret_bound(
 /// eps' <= |R|_1 (n-1)/n (1 - (sum_j sqrt(N(R)[j] N(R')[j]))^2) + 1/n sum over R'[j] = 0 of R[j]
 /// ```
 ///
-/// with equality unless the best response leaves out a server; the last term is what nobody is paid now. Ours, in place
-/// of the linear approximation of Lemma 3: on the simplex `sum_j r_j x_j / (x_j + o_j)` is at most
-/// `|R|_1 - (sum_j sqrt(r_j o_j))^2 / n`, the maximum without the constraint `x >= 0`. The bracket is the squared sine of the angle between the roots of both distributions, so
-/// the gain is of second order in the error of the belief and does not grow with the number of users.
+/// with equality unless the best response leaves out a server; the last term is what nobody is paid
+/// now. Ours, in place of the linear approximation of Lemma 3: on the simplex
+/// `sum_j r_j x_j / (x_j + o_j)` is at most `|R|_1 - (sum_j sqrt(r_j o_j))^2 / n`, the maximum
+/// without the constraint `x >= 0`. The bracket is the squared sine of the angle between the roots
+/// of both distributions, so the gain is of second order in the error of the belief and does not
+/// grow with the number of users.
 ///
 /// `trust` (m) = R, `belief` (m) = R', both in [0, 1] and not all 0.
 ///
@@ -365,11 +370,11 @@ pub fn noisy_regret(users: usize, trust: &[f64], belief: &[f64]) -> Result<f64, 
     Ok(endorsed + overlooked / n)
 }
 
-/// The max-norm error of the decoded reputation N(R') where every belief is within `noise` of R and their sum within
-/// `sum_error`: at most `(noise + max_j N(R)[j] sum_error) / (|R|_1 - sum_error)`.
+/// The max-norm error of the decoded reputation N(R') where every belief is within `noise` of R and
+/// their sum within `sum_error`: at most `(noise + max_j N(R)[j] sum_error) / (|R|_1 - sum_error)`.
 ///
-/// Theorem 7.1 leaves `sum_error` out (its approximation (5)) and arrives at `noise / |R|_1`. Infinite where the sum
-/// of the beliefs may vanish.
+/// Theorem 7.1 leaves `sum_error` out (its approximation (5)) and arrives at `noise / |R|_1`.
+/// Infinite where the sum of the beliefs may vanish.
 ///
 /// # Errors
 /// As for [`equilibrium`]; a negative `noise` or `sum_error`.

@@ -25,7 +25,8 @@ pub struct EndorsementGraph {
 /// Endorsements by who gives them.
 #[derive(Clone, Debug)]
 pub(super) struct Out {
-    /// Whose endorsements each row holds: whoever gives most comes first. Active users, by position.
+    /// Whose endorsements each row holds: whoever gives most comes first. Active users, by
+    /// position.
     pub users: Vec<u32>,
     /// What they endorse. Nodes: active users, then servers. Sorted by target.
     pub rows: Sparse,
@@ -43,7 +44,8 @@ pub(super) struct Sparse {
     pub weights: Weights,
 }
 
-/// Weights as given: single precision wherever that is exact, because memory is what a sweep waits for.
+/// Weights as given: single precision wherever that is exact, because memory is what a sweep waits
+/// for.
 #[derive(Clone, Debug)]
 pub(super) enum Weights {
     Single(Vec<f32>),
@@ -71,12 +73,14 @@ impl Weights {
 }
 
 impl EndorsementGraph {
-    /// Users 0..n and servers n..n+m. `edges`: (user, target, weight); it is walked several times. Weights need not be
-    /// normalised; zero counts as no endorsement and parallel edges add up. A weight is 0 or from 1e-300 to 1e300.
+    /// Users 0..n and servers n..n+m. `edges`: (user, target, weight); it is walked several times.
+    /// Weights need not be normalised; zero counts as no endorsement and parallel edges add up. A
+    /// weight is 0 or from 1e-300 to 1e300.
     ///
     /// ```
     /// use muster_mechanism::reputation::{EndorsementGraph, ReputationError};
-    /// let graph = EndorsementGraph::new(3, 1, [(0, 3, 2.0), (1, 0, 1.0), (2, 1, 0.0)].into_iter())?;
+    /// let edges = [(0, 3, 2.0), (1, 0, 1.0), (2, 1, 0.0)];
+    /// let graph = EndorsementGraph::new(3, 1, edges.into_iter())?;
     /// assert_eq!((graph.users(), graph.servers()), (3, 1));
     /// assert_eq!(graph.active_users(), 2, "user 2 endorses nobody");
     /// let nobody = EndorsementGraph::new(2, 1, [(0, 1, 1.0)].into_iter());
@@ -85,8 +89,8 @@ impl EndorsementGraph {
     /// ```
     ///
     /// # Errors
-    /// Empty or too large graphs, indices out of range, weights that are negative, not finite or beyond the range, and
-    /// [`ReputationError::NoEndorsement`].
+    /// Empty or too large graphs, indices out of range, weights that are negative, not finite or
+    /// beyond the range, and [`ReputationError::NoEndorsement`].
     pub fn new(
         users: usize,
         servers: usize,
@@ -103,12 +107,13 @@ impl EndorsementGraph {
             .expect("doubles are taken as they are"))
     }
 
-    /// Every node a user and, as a replica, a server: node v is user v and server `nodes + v`, and an endorsement of v
-    /// goes to both alike. `edges`: (source, target, weight) between nodes.
+    /// Every node a user and, as a replica, a server: node v is user v and server `nodes + v`, and
+    /// an endorsement of v goes to both alike. `edges`: (source, target, weight) between nodes.
     ///
     /// ```
     /// use muster_mechanism::reputation::{EndorsementGraph, RankSettings};
-    /// let graph = EndorsementGraph::rank_everyone(3, [(0, 1, 1.0), (1, 2, 1.0), (0, 2, 1.0)].into_iter())?;
+    /// let edges = [(0, 1, 1.0), (1, 2, 1.0), (0, 2, 1.0)];
+    /// let graph = EndorsementGraph::rank_everyone(3, edges.into_iter())?;
     /// let reputation = graph.rank(&RankSettings::default())?.reputation;
     /// assert!(reputation[2] > reputation[1] && reputation[0] == 0.0);
     /// # Ok::<(), muster_mechanism::reputation::ReputationError>(())
@@ -142,8 +147,9 @@ impl EndorsementGraph {
         let (offsets, targets, weights) = by_source(users, positive());
         let is_active = activity(users, servers, &offsets, &targets);
         let mut active: Vec<u32> = (0..users as u32).filter(|&u| is_active[u as usize]).collect();
-        // Whoever is endorsed by many decides early what many others depend on: fewer sweeps. It often endorses many,
-        // too, so that what is looked up most stands together; and rows of like length follow each other.
+        // Whoever is endorsed by many decides early what many others depend on: fewer sweeps. It
+        // often endorses many, too, so that what is looked up most stands together; and rows of
+        // like length follow each other.
         let mut endorsers = vec![0u32; users];
         for &t in targets.iter().filter(|&&t| (t as usize) < users) {
             endorsers[t as usize] += 1;
@@ -253,7 +259,8 @@ impl EndorsementGraph {
         self.incoming.targets.len()
     }
 
-    /// Edges of the input that do not: zero weights, endorsements of inactive users, and merged parallels.
+    /// Edges of the input that do not: zero weights, endorsements of inactive users, and merged
+    /// parallels.
     pub fn edges_dropped(&self) -> usize {
         self.dropped
     }
@@ -268,7 +275,8 @@ impl EndorsementGraph {
     }
 }
 
-/// Checks endorsement number `edge` (source, target, weight) for `sources` sources and `targets` targets.
+/// Checks endorsement number `edge` (source, target, weight) for `sources` sources and `targets`
+/// targets.
 pub(super) fn check_endorsement(
     edge: usize,
     (source, target, weight): (u32, u32, f64),
@@ -345,8 +353,8 @@ fn by_source<W: Copy + Default>(
     (offsets, targets, weights)
 }
 
-/// Which users have an endorsement that leads to a server or to an active user: those left after taking out, again and
-/// again, users without any. Linear in the edges.
+/// Which users have an endorsement that leads to a server or to an active user: those left after
+/// taking out, again and again, users without any. Linear in the edges.
 fn activity(users: usize, servers: usize, offsets: &[u32], targets: &[u32]) -> Vec<bool> {
     let mut left: Vec<u32> = (0..users).map(|u| offsets[u + 1] - offsets[u]).collect();
     let mut queue: Vec<u32> = (0..users as u32).filter(|&u| left[u as usize] == 0).collect();

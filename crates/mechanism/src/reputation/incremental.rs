@@ -1,8 +1,9 @@
 //! One user changes one row: ranks by local push instead of a solve.
 //!
-//! The unnormalised ranks x of active users satisfy `x = (1 - alpha) x Q + 1`. After a change of row i the residual is
-//! `(1 - alpha) x[i] (Q'[i] - Q[i])`, which is pushed along endorsements until little is left. Because the inverse of
-//! `I - (1 - alpha) Q` has norm at most 1/alpha, the residual that is left certifies the error.
+//! The unnormalised ranks x of active users satisfy `x = (1 - alpha) x Q + 1`. After a change of
+//! row i the residual is `(1 - alpha) x[i] (Q'[i] - Q[i])`, which is pushed along endorsements
+//! until little is left. Because the inverse of `I - (1 - alpha) Q` has norm at most 1/alpha, the
+//! residual that is left certifies the error.
 
 use super::graph::{EndorsementGraph, NONE, check_endorsement};
 use super::rank::LeftSolver;
@@ -16,7 +17,8 @@ pub struct IncrementalRank {
     settings: RankSettings,
     users: usize,
     servers: usize,
-    /// Endorsements per user, (node, weight), nodes as in [`EndorsementGraph::new`]; sorted by node.
+    /// Endorsements per user, (node, weight), nodes as in [`EndorsementGraph::new`]; sorted by
+    /// node.
     rows: Vec<Vec<(u32, f64)>>,
     /// Normalised rows of active users; empty for the others.
     shares: Vec<Vec<(u32, f64)>>,
@@ -51,7 +53,8 @@ pub enum Refresh {
 }
 
 impl IncrementalRank {
-    /// Solves once. `rows[u]`: the endorsements of user u, (node, weight), nodes as in [`EndorsementGraph::new`].
+    /// Solves once. `rows[u]`: the endorsements of user u, (node, weight), nodes as in
+    /// [`EndorsementGraph::new`].
     ///
     /// # Errors
     /// As for the graph and for [`EndorsementGraph::rank`].
@@ -82,7 +85,8 @@ impl IncrementalRank {
         Ok(this)
     }
 
-    /// Replaces the endorsements of `user` and brings the ranks up to date. On error nothing has changed.
+    /// Replaces the endorsements of `user` and brings the ranks up to date. On error nothing has
+    /// changed.
     ///
     /// ```
     /// use muster_mechanism::reputation::{IncrementalRank, RankSettings, Refresh};
@@ -95,7 +99,8 @@ impl IncrementalRank {
     /// ```
     ///
     /// # Errors
-    /// A user, node or weight out of range; [`ReputationError::NoEndorsement`] if no server would be left endorsed.
+    /// A user, node or weight out of range; [`ReputationError::NoEndorsement`] if no server would
+    /// be left endorsed.
     pub fn set_row(
         &mut self,
         user: usize,
@@ -131,23 +136,25 @@ impl IncrementalRank {
         self.server_mass.iter().map(|s| s / total).collect()
     }
 
-    /// Certified bound on the L1 error of [`reputation`](Self::reputation): server masses are off by at most
-    /// (1 - alpha)/alpha times the residual, and normalising at most doubles the relative error.
+    /// Certified bound on the L1 error of [`reputation`](Self::reputation): server masses are off
+    /// by at most (1 - alpha)/alpha times the residual, and normalising at most doubles the
+    /// relative error.
     pub fn error_bound(&self) -> f64 {
         let follow = 1.0 - self.settings.restart;
         let residual = self.residual_norm.max(0.0) + self.rounding;
         2.0 * follow / self.settings.restart * residual / self.server_total
     }
 
-    /// Row `user` of C (m), by pushing a unit from that user until the L1 error, which is certified, is at most
-    /// `tolerance`; with that bound.
+    /// Row `user` of C (m), by pushing a unit from that user until the L1 error, which is
+    /// certified, is at most `tolerance`; with that bound.
     ///
     /// ```
     /// use muster_mechanism::reputation::{IncrementalRank, RankSettings};
     /// let rows = vec![vec![(2, 1.0)], vec![(0, 1.0), (3, 1.0)]];
     /// let ranks = IncrementalRank::new(2, rows, RankSettings::default())?;
     /// let (row, left) = ranks.contribution_row(1, 1e-12)?;
-    /// assert!(left <= 1e-12 && (row[1] - 0.85 * 0.5).abs() < 1e-9, "half of its endorsement, discounted once");
+    /// assert!(left <= 1e-12);
+    /// assert!((row[1] - 0.85 * 0.5).abs() < 1e-9, "half of its endorsement, discounted once");
     /// # Ok::<(), muster_mechanism::reputation::ReputationError>(())
     /// ```
     pub fn contribution_row(
@@ -215,9 +222,11 @@ impl IncrementalRank {
         true
     }
 
-    /// Pushes residuals until their norm meets the tolerance; None if that costs more than a solve would.
+    /// Pushes residuals until their norm meets the tolerance; None if that costs more than a solve
+    /// would.
     fn push(&mut self, start: Vec<u32>) -> Option<usize> {
-        // In this unit every active user starts a walk of mean length 1/alpha, so their total is close to this.
+        // In this unit every active user starts a walk of mean length 1/alpha, so their total is
+        // close to this.
         let (count, edges_total) = self.size;
         let goal = self.settings.tolerance * count as f64;
         // Each node may keep its even part of half of the goal.

@@ -10,7 +10,8 @@ pub enum Misinformation {
     Random,
     /// All the mirror image of the truth: N(max R - R), the worst servers endorsed most.
     Adversarial,
-    /// All one server, the least trusted, and each other's cause: half of every row goes to fellow conspirators.
+    /// All one server, the least trusted, and each other's cause: half of every row goes to fellow
+    /// conspirators.
     Collusive,
 }
 
@@ -22,13 +23,15 @@ impl Misinformation {
 /// How far a reputation vector is from N(R).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Distortion {
-    /// Share of the pairs of servers with different trust that are ranked the wrong way round or alike.
+    /// Share of the pairs of servers with different trust that are ranked the wrong way round or
+    /// alike.
     pub inversions: f64,
     /// `max_j |rho[j] - N(R)[j]|`.
     pub error_max: f64,
 }
 
-/// Compares reputation with the truth, both of length m. Ties in the truth cannot be inverted. O(m^2).
+/// Compares reputation with the truth, both of length m. Ties in the truth cannot be inverted.
+/// O(m^2).
 ///
 /// ```
 /// use muster_mechanism::reputation::distortion;
@@ -58,9 +61,9 @@ pub fn distortion(reputation: &[f64], trust: &[f64]) -> Result<Distortion, Reput
 }
 
 impl Misinformation {
-    /// The graph of `users` users, of whom the last `misinformed` play this and the rest N(R). Each informed user
-    /// also gives `social` in [0, 1) of its row to random fellow users, uniformly over ten draws, so that there is a
-    /// network for misinformation to spread in.
+    /// The graph of `users` users, of whom the last `misinformed` play this and the rest N(R). Each
+    /// informed user also gives `social` in [0, 1) of its row to random fellow users, uniformly
+    /// over ten draws, so that there is a network for misinformation to spread in.
     ///
     /// # Errors
     /// Trust outside [0, 1] or all 0; more misinformed than users; `social` out of range.

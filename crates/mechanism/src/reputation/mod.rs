@@ -1,24 +1,26 @@
 //! Reputation: trust distilled from endorsements.
 //!
-//! Source: Drineas, Nema, Ostrovsky and Zikas, "Game of Trust". n users endorse users and servers; each active user's
-//! row is a distribution `[Q R]`; servers endorse nobody.
+//! Source: Drineas, Nema, Ostrovsky and Zikas, "Game of Trust". n users endorse users and servers;
+//! each active user's row is a distribution `[Q R]`; servers endorse nobody.
 //!
 //! ```text
-//! Designated PageRank   pi = (1 - alpha) pi T + alpha [1/n .. 1/n, 0 .. 0]     |pi| = 1         (Section 4.1)
-//! reputation            rho[j] = pi(server j) / sum over servers                                 (Eq. 1)
-//! contribution          C = (1 - alpha) (I - (1 - alpha) Q)^-1 R      omega[i,j] = C[i,j] / sum_i C[i,j]
-//! payoff of user i      sum_j H[j] omega[i,j]                                                    (Section 4.1.1)
+//! Designated PageRank  pi = (1 - alpha) pi T + alpha [1/n .. 1/n, 0 .. 0]  |pi| = 1  (Section 4.1)
+//! reputation           rho[j] = pi(server j) / sum over servers                    (Eq. 1)
+//! contribution         C = (1 - alpha) (I - (1 - alpha) Q)^-1 R
+//!                      omega[i,j] = C[i,j] / sum_i C[i,j]
+//! payoff of user i     sum_j H[j] omega[i,j]                                       (Section 4.1.1)
 //! ```
 //!
-//! T sends the walk from a server to a uniformly random active user; teleport lands on active users only. For the
-//! contributions servers *absorb* the walk: only then is a contribution proportional to the endorsement, as the
-//! paper's Eqs. (2) and (3) need. [`ServerExit::Restart`] keeps the literal form for comparison.
+//! T sends the walk from a server to a uniformly random active user; teleport lands on active users
+//! only. For the contributions servers *absorb* the walk: only then is a contribution proportional
+//! to the endorsement, as the paper's Eqs. (2) and (3) need. [`ServerExit::Restart`] keeps the
+//! literal form for comparison.
 //!
-//! A user is *active* if some endorsement of it leads to a server or to an active user. Endorsements of inactive users
-//! are dropped, and the rest of the row counts in full.
+//! A user is *active* if some endorsement of it leads to a server or to an active user.
+//! Endorsements of inactive users are dropped, and the rest of the row counts in full.
 //!
-//! Invariants: every vector is solved to a certified residual; sums have a fixed order, so that results are equal to
-//! the bit for any number of threads; nothing is NaN.
+//! Invariants: every vector is solved to a certified residual; sums have a fixed order, so that
+//! results are equal to the bit for any number of threads; nothing is NaN.
 //!
 //! ```
 //! use muster_mechanism::reputation::{EndorsementGraph, RankSettings};
@@ -89,8 +91,8 @@ pub enum ReputationError {
         /// The number of such nodes.
         limit: usize,
     },
-    /// A weight is negative, NaN, infinite, or so small or large that sums and quotients of such weights leave the
-    /// range of a double.
+    /// A weight is negative, NaN, infinite, or so small or large that sums and quotients of such
+    /// weights leave the range of a double.
     #[error("edge {edge}: weight {weight:e} must be 0, or from 1e-300 to 1e300")]
     Weight {
         /// The position of the edge.

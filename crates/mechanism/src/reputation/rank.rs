@@ -1,12 +1,14 @@
 //! Designated PageRank by Gauss-Seidel with aggregation.
 //!
-//! Servers have no outgoing edges, so the iteration runs over active users only: up to a factor, their ranks solve
-//! `x = (1 - alpha) x Q + u`, and servers are filled in at the end as `(1 - alpha) x R`. Each sweep is followed by the
-//! one factor that restores the balance of the total (what enters equals what leaks), which removes the slow mode that
-//! plain iteration waits for. Where sweeps converge slowly nevertheless, they are extrapolated.
+//! Servers have no outgoing edges, so the iteration runs over active users only: up to a factor,
+//! their ranks solve `x = (1 - alpha) x Q + u`, and servers are filled in at the end as
+//! `(1 - alpha) x R`. Each sweep is followed by the one factor that restores the balance of the
+//! total (what enters equals what leaks), which removes the slow mode that plain iteration waits
+//! for. Where sweeps converge slowly nevertheless, they are extrapolated.
 //!
-//! Small graphs are swept user by user. In large ones a sweep takes fixed blocks of users in order; within a block, all
-//! rows read the values from before it. Either depends on the graph alone, so any number of threads gives the same bits.
+//! Small graphs are swept user by user. In large ones a sweep takes fixed blocks of users in order;
+//! within a block, all rows read the values from before it. Either depends on the graph alone, so
+//! any number of threads gives the same bits.
 
 use super::acceleration::Acceleration;
 use super::graph::{EndorsementGraph, Sparse, Weights};
@@ -20,8 +22,8 @@ use rayon::prelude::*;
 pub struct RankSettings {
     /// alpha in (0, 1): the chance of a restart at every step. 0.15 by default.
     pub restart: f64,
-    /// The largest L1 residual `|pi - pi T'|` of the result, 1e-12 by default. The L1 error is at most this over
-    /// alpha.
+    /// The largest L1 residual `|pi - pi T'|` of the result, 1e-12 by default. The L1 error is at
+    /// most this over alpha.
     pub tolerance: f64,
     /// Sweeps after which to give up, 1,000 by default.
     pub sweeps_max: usize,
@@ -64,18 +66,21 @@ pub struct Ranking {
     pub sweeps: usize,
 }
 
-/// Up to this many endorsements, threads would not pay, and users are taken one by one: fewer sweeps.
+/// Up to this many endorsements, threads would not pay, and users are taken one by one: fewer
+/// sweeps.
 const ALONE_MAX: usize = 1 << 20;
 /// Pieces of a block that threads share: its rows are of about one length.
 const PIECES: usize = 16;
 /// Rows per unit of other parallel work.
 const CHUNK: usize = 2048;
-/// Blocks per sweep. Their number hardly changes that of the sweeps; more would leave threads waiting.
+/// Blocks per sweep. Their number hardly changes that of the sweeps; more would leave threads
+/// waiting.
 const BLOCKS: usize = 32;
-/// By how much the residual after a sweep is below what the sweep's change proves, as a rule. The measured residual
-/// decides; a wrong guess costs one sweep.
+/// By how much the residual after a sweep is below what the sweep's change proves, as a rule. The
+/// measured residual decides; a wrong guess costs one sweep.
 const OPTIMISM: f64 = 8.0;
-/// Sweeps are slow, and are extrapolated, from the first one on that leaves more than this share of the change before.
+/// Sweeps are slow, and are extrapolated, from the first one on that leaves more than this share of
+/// the change before.
 const SLOW: f64 = 0.5;
 
 impl EndorsementGraph {
@@ -84,14 +89,16 @@ impl EndorsementGraph {
     /// ```
     /// use muster_mechanism::reputation::{EndorsementGraph, RankSettings};
     /// // Users 0 and 1, servers 2 and 3.
-    /// let graph = EndorsementGraph::new(2, 2, [(0, 2, 1.0), (1, 2, 1.0), (1, 3, 1.0)].into_iter())?;
+    /// let edges = [(0, 2, 1.0), (1, 2, 1.0), (1, 3, 1.0)];
+    /// let graph = EndorsementGraph::new(2, 2, edges.into_iter())?;
     /// let ranking = graph.rank(&RankSettings::default())?;
     /// assert!((ranking.reputation[0] - 0.75).abs() < 1e-12 && ranking.residual <= 1e-12);
     /// # Ok::<(), muster_mechanism::reputation::ReputationError>(())
     /// ```
     ///
     /// # Errors
-    /// Settings out of range; [`ReputationError::NotConverged`] if the residual stays above the tolerance.
+    /// Settings out of range; [`ReputationError::NotConverged`] if the residual stays above the
+    /// tolerance.
     pub fn rank(&self, settings: &RankSettings) -> Result<Ranking, ReputationError> {
         settings.check()?;
         if self.edges() <= ALONE_MAX {
@@ -217,8 +224,8 @@ impl<'g> LeftSolver<'g> {
         (self.scale[i], self.carried[i], self.leak[i]) = (0.0, 0.0, 1.0);
     }
 
-    /// Sweeps until the residual, bounded by (1 - alpha) times the change of a sweep, is at most `tolerance` times the
-    /// mass.
+    /// Sweeps until the residual, bounded by (1 - alpha) times the change of a sweep, is at most
+    /// `tolerance` times the mass.
     pub(super) fn run(
         &mut self,
         tolerance: f64,
@@ -231,7 +238,8 @@ impl<'g> LeftSolver<'g> {
                 Weights::Double(w) => self.sweep(w),
             };
             self.sweeps += 1;
-            // What enters must equal what leaks. Instead of scaling x up, the constant is scaled down.
+            // What enters must equal what leaks. Instead of scaling x up, the constant is scaled
+            // down.
             let factor = self.constant * self.x.len() as f64 / totals.leak;
             self.constant /= factor;
             let change =
@@ -252,7 +260,8 @@ impl<'g> LeftSolver<'g> {
         }
     }
 
-    /// After a sweep from `start`, in the unit in which the constant is 1, that changed the ranks by `change`.
+    /// After a sweep from `start`, in the unit in which the constant is 1, that changed the ranks
+    /// by `change`.
     fn extrapolate(&mut self, start: Option<Vec<f64>>, change: f64) {
         let before = std::mem::replace(&mut self.change, change);
         if let (Some(start), true) = (start, change <= before) {
@@ -417,7 +426,8 @@ const AHEAD: usize = 256;
 /// Up to this many endorsements are added up one by one.
 const SHORT: usize = 4;
 
-/// `sum w[e] carried[source[e]]` over a node's endorsements, which lie between these two `ends`, in eight lanes.
+/// `sum w[e] carried[source[e]]` over a node's endorsements, which lie between these two `ends`, in
+/// eight lanes.
 #[inline(always)]
 fn inflow<L: Lookup, W: Copy + Into<f64>>(
     lookup: L,

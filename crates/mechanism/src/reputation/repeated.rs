@@ -1,7 +1,8 @@
 //! Repeated games: reputation that follows drifting trust (the paper's future work).
 //!
-//! Every round, each server behaves with probability R[j]; each user sees each outcome with some probability, updates a
-//! Beta posterior whose past is discounted, and plays the normalised posterior means. R drifts in between.
+//! Every round, each server behaves with probability R[j]; each user sees each outcome with some
+//! probability, updates a Beta posterior whose past is discounted, and plays the normalised
+//! posterior means. R drifts in between.
 
 use super::{Distortion, Profile, ReputationError, check_probabilities, distortion};
 use crate::random::Stream;
@@ -43,7 +44,14 @@ impl RepeatedGame {
     ///
     /// ```
     /// use muster_mechanism::reputation::RepeatedGame;
-    /// let game = RepeatedGame { users: 20, observed: 0.5, discount: 1.0, drift: 0.0, prior: 1.0, seed: 1 };
+    /// let game = RepeatedGame {
+    ///     users: 20,
+    ///     observed: 0.5,
+    ///     discount: 1.0,
+    ///     drift: 0.0,
+    ///     prior: 1.0,
+    ///     seed: 1,
+    /// };
     /// let rounds = game.play(&[0.9, 0.5, 0.2], 400)?;
     /// assert!(rounds[399].distortion.error_max < rounds[0].distortion.error_max);
     /// # Ok::<(), muster_mechanism::reputation::ReputationError>(())

@@ -1,4 +1,5 @@
-//! How well a matrix is aligned, and what limits it: Definitions of Section 4 as one matrix product.
+//! How well a matrix is aligned, and what limits it: Definitions of Section 4 as one matrix
+//! product.
 
 use super::{ScoringMatrix, VerificationError, VerificationGame};
 

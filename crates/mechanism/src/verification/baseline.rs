@@ -29,7 +29,8 @@ impl Baseline {
         }
     }
 
-    /// S, m x m. Where an observation has probability 0, its belief is the game's limit of a small common prior.
+    /// S, m x m. Where an observation has probability 0, its belief is the game's limit of a small
+    /// common prior.
     ///
     /// ```
     /// use muster_mechanism::verification::{Baseline, VerificationGame};
@@ -53,7 +54,8 @@ impl Baseline {
     }
 }
 
-/// `scale * S + shift`, delta-aligned on the possible observations, with the smallest scale and then shift.
+/// `scale * S + shift`, delta-aligned on the possible observations, with the smallest scale and
+/// then shift.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AffineScore {
     /// a > 0.
@@ -67,8 +69,8 @@ pub struct AffineScore {
 }
 
 impl VerificationGame {
-    /// The baseline, transformed by the smallest a > 0 and then the smallest b with which it is aligned for every
-    /// observation of positive probability.
+    /// The baseline, transformed by the smallest a > 0 and then the smallest b with which it is
+    /// aligned for every observation of positive probability.
     ///
     /// ```
     /// use muster_mechanism::verification::{Baseline, VerificationGame};
@@ -129,9 +131,10 @@ impl VerificationGame {
         Ok(AffineScore { scale: least, shift, metrics: self.metrics(&matrix)?, matrix })
     }
 
-    /// The determinant mechanism (Kong) over `tasks` tasks in two halves: score a det U1 det U2 + b of the matrices
-    /// that count (my report, peer's report), with the smallest a and b that leave an honest verifier the margin and
-    /// cost one who does not look the margin. Reports permuted systematically earn as much as honest ones.
+    /// The determinant mechanism (Kong) over `tasks` tasks in two halves: score a det U1 det U2 + b
+    /// of the matrices that count (my report, peer's report), with the smallest a and b that leave
+    /// an honest verifier the margin and cost one who does not look the margin. Reports permuted
+    /// systematically earn as much as honest ones.
     ///
     /// ```
     /// use muster_mechanism::verification::VerificationGame;
@@ -141,8 +144,9 @@ impl VerificationGame {
     /// ```
     ///
     /// # Errors
-    /// [`VerificationError::BaselineInfeasible`] if J is singular, as whenever some type never occurs, or if there are
-    /// fewer than 2 m tasks; [`VerificationError::Types`] above 6 types, where the exact moments become too many.
+    /// [`VerificationError::BaselineInfeasible`] if J is singular, as whenever some type never
+    /// occurs, or if there are fewer than 2 m tasks; [`VerificationError::Types`] above 6 types,
+    /// where the exact moments become too many.
     pub fn determinant_mechanism(
         &self,
         tasks: usize,
@@ -195,8 +199,9 @@ fn falling(n: usize, k: usize) -> f64 {
     (0..k).map(|i| n.saturating_sub(i) as f64).product()
 }
 
-/// E[det(U)^2] for multinomial counts U of `draws` draws with cell probabilities `joint`. Expanding both determinants
-/// over permutations, a cell that both take contributes E[U^2] = U(U-1) + U, hence one factorial power more or less.
+/// E[det(U)^2] for multinomial counts U of `draws` draws with cell probabilities `joint`. Expanding
+/// both determinants over permutations, a cell that both take contributes E[U^2] = U(U-1) + U,
+/// hence one factorial power more or less.
 fn determinant_second_moment(joint: &[Vec<f64>], draws: usize) -> f64 {
     let m = joint.len();
     let permutations = permutations(m);

@@ -1,10 +1,12 @@
-//! What colluders who share observations gain: strong collusion (Theorem 10.1) and Sybil identities. The paper shows
-//! that pairwise scores cannot prevent it; here it is measured, so that deposits can be set against it.
+//! What colluders who share observations gain: strong collusion (Theorem 10.1) and Sybil
+//! identities. The paper shows that pairwise scores cannot prevent it; here it is measured, so that
+//! deposits can be set against it.
 
 use super::game::dot;
 use super::{ScoringMatrix, VerificationError, VerificationGame};
 
-/// A party of l among n verifiers that shares what it sees, in expectation over observations, per task.
+/// A party of l among n verifiers that shares what it sees, in expectation over observations, per
+/// task.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SharedObservation {
     /// All l look and report honestly.
@@ -17,7 +19,8 @@ pub struct SharedObservation {
     pub gain: f64,
 }
 
-/// A party with given observations that considers reporting all the same (Theorem 10.1); costs are spent.
+/// A party with given observations that considers reporting all the same (Theorem 10.1); costs are
+/// spent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StrongCollusion {
     /// The party's expected pay for truthful reports.
@@ -59,8 +62,8 @@ impl VerificationGame {
     /// ```
     ///
     /// # Errors
-    /// [`VerificationError::Verifiers`] for fewer than two verifiers; [`VerificationError::Number`] if there are no colluders
-    /// or more of them than verifiers.
+    /// [`VerificationError::Verifiers`] for fewer than two verifiers; [`VerificationError::Number`]
+    /// if there are no colluders or more of them than verifiers.
     pub fn shared_observation(
         &self,
         matrix: &ScoringMatrix,
@@ -91,8 +94,9 @@ impl VerificationGame {
         })
     }
 
-    /// How much a party with these observations (types, one per member) gains by all reporting the same, among
-    /// `verifiers`. Members infer the truth, and from it the others' reports, from everything the party saw.
+    /// How much a party with these observations (types, one per member) gains by all reporting the
+    /// same, among `verifiers`. Members infer the truth, and from it the others' reports, from
+    /// everything the party saw.
     ///
     /// ```
     /// use muster_mechanism::verification::VerificationGame;
@@ -149,8 +153,9 @@ impl VerificationGame {
         })
     }
 
-    /// The price of Sybils: what one machine earns as `identities` verifiers beside `others` honest ones, looking
-    /// once and reporting what pays best, against the deposits that it must lock (M each).
+    /// The price of Sybils: what one machine earns as `identities` verifiers beside `others` honest
+    /// ones, looking once and reporting what pays best, against the deposits that it must lock (M
+    /// each).
     ///
     /// ```
     /// use muster_mechanism::verification::VerificationGame;

@@ -1,8 +1,9 @@
 //! From reports to accept or reject: the paper's second future work.
 //!
-//! A verifier with reputation h reports honestly with probability h and otherwise anything, each type alike. Reports
-//! are independent given the truth, so the posterior is the prior times the product of `h O[t,r] + (1-h)/m`; the work
-//! is rejected iff the expected loss of accepting it exceeds that of rejecting.
+//! A verifier with reputation h reports honestly with probability h and otherwise anything, each
+//! type alike. Reports are independent given the truth, so the posterior is the prior times the
+//! product of `h O[t,r] + (1-h)/m`; the work is rejected iff the expected loss of accepting it
+//! exceeds that of rejecting.
 
 use super::game::{distribution, not_negative};
 use super::{VerificationError, VerificationGame};
@@ -58,7 +59,8 @@ pub struct ErrorRates {
     pub reject_honest: f64,
     /// Expected loss per task.
     pub loss: f64,
-    /// 0 if every combination of reports was enumerated, else the largest standard error of the two rates.
+    /// 0 if every combination of reports was enumerated, else the largest standard error of the two
+    /// rates.
     pub standard_error: f64,
 }
 
@@ -68,8 +70,9 @@ const DRAWS: u64 = 65_536;
 const BLOCK: u64 = 4_096;
 
 impl DecisionRule {
-    /// `prior` (m): the operator's belief about the truth, with the rate of cheating that it reckons with (a design's
-    /// prior often has none); `wrong_accept`, `wrong_reject`: losses, not negative, in any unit.
+    /// `prior` (m): the operator's belief about the truth, with the rate of cheating that it
+    /// reckons with (a design's prior often has none); `wrong_accept`, `wrong_reject`: losses, not
+    /// negative, in any unit.
     ///
     /// ```
     /// use muster_mechanism::verification::{DecisionRule, Verifier, VerificationGame};
@@ -101,7 +104,8 @@ impl DecisionRule {
         })
     }
 
-    /// The decision on these reports, (type, verifier) each. Without reports the prior decides. Equal losses accept.
+    /// The decision on these reports, (type, verifier) each. Without reports the prior decides.
+    /// Equal losses accept.
     ///
     /// ```
     /// use muster_mechanism::verification::{DecisionRule, Verifier, VerificationGame};
@@ -129,7 +133,8 @@ impl DecisionRule {
                 largest = largest.max(*w);
             }
             if largest == 0.0 {
-                // Fully trusted reports that contradict each other prove nothing but that trust was misplaced.
+                // Fully trusted reports that contradict each other prove nothing but that trust was
+                // misplaced.
                 return Err(VerificationError::ImpossibleObservation { observation: r });
             }
             weight.iter_mut().for_each(|w| *w /= largest);
@@ -151,7 +156,8 @@ impl DecisionRule {
     /// let coin = VerificationGame::coin();
     /// let rule = DecisionRule::new(&coin, vec![0.5, 0.5], 1.0, 1.0)?;
     /// let rates = rule.error_rates(&[Verifier::new(1.0)?], 7);
-    /// assert!((rates.accept_dishonest - 0.2).abs() < 1e-12 && (rates.reject_honest - 0.1).abs() < 1e-12);
+    /// assert!((rates.accept_dishonest - 0.2).abs() < 1e-12);
+    /// assert!((rates.reject_honest - 0.1).abs() < 1e-12);
     /// assert_eq!(rates.standard_error, 0.0, "two combinations of reports are enumerated");
     /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```

@@ -18,10 +18,12 @@ pub struct Design {
 }
 
 impl VerificationGame {
-    /// The delta-aligned matrix with the smallest bound M, made unique: each row minimises, in this order, its own
-    /// largest entry, the honest pay, the sum of absolute entries, and its entries from the first to the last.
+    /// The delta-aligned matrix with the smallest bound M, made unique: each row minimises, in this
+    /// order, its own largest entry, the honest pay, the sum of absolute entries, and its entries
+    /// from the first to the last.
     ///
-    /// The constraints on row r concern row r only, so m programs with m + 1 unknowns replace one with m^2 + 1.
+    /// The constraints on row r concern row r only, so m programs with m + 1 unknowns replace one
+    /// with m^2 + 1.
     ///
     /// ```
     /// use muster_mechanism::verification::VerificationGame;
@@ -33,8 +35,8 @@ impl VerificationGame {
     /// ```
     ///
     /// # Errors
-    /// [`VerificationError::Infeasible`] with the largest feasible margin, if two observations lead to beliefs that no
-    /// payments can tell apart.
+    /// [`VerificationError::Infeasible`] with the largest feasible margin, if two observations lead
+    /// to beliefs that no payments can tell apart.
     pub fn design(&self, margin: f64) -> Result<Design, VerificationError> {
         not_negative(margin, || "margin".to_owned())?;
         let mut rows = Vec::with_capacity(self.types());
@@ -60,7 +62,8 @@ impl VerificationGame {
         })
     }
 
-    /// The largest margin that some matrix reaches; None if every margin is feasible (regular beliefs).
+    /// The largest margin that some matrix reaches; None if every margin is feasible (regular
+    /// beliefs).
     ///
     /// ```
     /// use muster_mechanism::verification::VerificationGame;
@@ -104,7 +107,8 @@ impl VerificationGame {
         })
     }
 
-    /// The smallest bound M* for costs `cost_factor` c and the margin: the value of the compactness program.
+    /// The smallest bound M* for costs `cost_factor` c and the margin: the value of the compactness
+    /// program.
     pub(super) fn bound_min(
         &self,
         margin: f64,
@@ -161,8 +165,8 @@ impl VerificationGame {
         }
     }
 
-    /// Eqs. (23)-(25) for one report over (u, v), in units of `scale`: honest pay at least c + delta, any other
-    /// observation's pay at most c - delta, blind pay at most -delta.
+    /// Eqs. (23)-(25) for one report over (u, v), in units of `scale`: honest pay at least c +
+    /// delta, any other observation's pay at most c - delta, blind pay at most -delta.
     fn alignment(&self, report: usize, scale: f64, margin: f64, cost_factor: f64) -> Vec<AtMost> {
         let two_parts = |row: &[f64], sign: f64| -> Vec<f64> {
             row.iter().map(|b| sign * b).chain(row.iter().map(|b| -sign * b)).collect()

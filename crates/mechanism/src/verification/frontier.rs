@@ -1,8 +1,10 @@
-//! Designing the protocol, not only its payments: how many stages to flag, with how many flags, and how many to check.
+//! Designing the protocol, not only its payments: how many stages to flag, with how many flags, and
+//! how many to check.
 //!
-//! The model is the lossy channel of Section 3: a verifier samples a stage with probability s and sees Honest where
-//! it did not; a sampled stage shows its type, but a dishonest one passes for a flag with probability `mistaken`
-//! (split evenly). A replay with the honest seed comes first, then one per flag seed until one fits.
+//! The model is the lossy channel of Section 3: a verifier samples a stage with probability s and
+//! sees Honest where it did not; a sampled stage shows its type, but a dishonest one passes for a
+//! flag with probability `mistaken` (split evenly). A replay with the honest seed comes first, then
+//! one per flag seed until one fits.
 
 use super::{VerificationError, VerificationGame};
 use rayon::prelude::*;
@@ -59,7 +61,8 @@ impl ProtocolModel {
     ///
     /// ```
     /// use muster_mechanism::verification::{ProtocolModel, VerificationGame};
-    /// let model = ProtocolModel { verifiers: 4, replay_cost: 1.0, opening_cost: 0.1, mistaken: 0.0 };
+    /// let (replay_cost, opening_cost) = (1.0, 0.1);
+    /// let model = ProtocolModel { verifiers: 4, replay_cost, opening_cost, mistaken: 0.0 };
     /// let game = model.game(0.5, 2, 0.5)?;
     /// assert_eq!(game.prior(), VerificationGame::proof_of_learning().prior());
     /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
@@ -127,7 +130,8 @@ impl ProtocolModel {
     ///
     /// ```
     /// use muster_mechanism::verification::ProtocolModel;
-    /// let model = ProtocolModel { verifiers: 4, replay_cost: 1.0, opening_cost: 0.1, mistaken: 0.0 };
+    /// let (replay_cost, opening_cost) = (1.0, 0.1);
+    /// let model = ProtocolModel { verifiers: 4, replay_cost, opening_cost, mistaken: 0.0 };
     /// let choice = model.evaluate(0.5, 2, 0.5, 0.01)?.expect("one percent is within reach");
     /// // Four verifiers who each sample half of the stages miss a bad one in 1/16 of the cases.
     /// assert!((choice.detection - 15.0 / 16.0).abs() < 1e-12);
@@ -174,12 +178,13 @@ impl ProtocolModel {
         }))
     }
 
-    /// For each wanted detection probability, the cheapest point of the grid with at least this compactness and
-    /// detection. Parallel; ties go to the earlier point of the grid.
+    /// For each wanted detection probability, the cheapest point of the grid with at least this
+    /// compactness and detection. Parallel; ties go to the earlier point of the grid.
     ///
     /// ```
     /// use muster_mechanism::verification::{DesignGrid, ProtocolModel};
-    /// let model = ProtocolModel { verifiers: 4, replay_cost: 1.0, opening_cost: 0.1, mistaken: 0.0 };
+    /// let (replay_cost, opening_cost) = (1.0, 0.1);
+    /// let model = ProtocolModel { verifiers: 4, replay_cost, opening_cost, mistaken: 0.0 };
     /// let grid = DesignGrid {
     ///     flag_rates: vec![0.25, 0.5],
     ///     flags: vec![1, 2],
@@ -191,7 +196,8 @@ impl ProtocolModel {
     /// ```
     ///
     /// # Errors
-    /// [`VerificationError::EmptyFrontier`] for the first detection probability that no point reaches.
+    /// [`VerificationError::EmptyFrontier`] for the first detection probability that no point
+    /// reaches.
     pub fn frontier(
         &self,
         grid: &DesignGrid,

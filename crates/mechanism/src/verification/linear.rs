@@ -1,6 +1,7 @@
 //! Small dense linear algebra: systems, determinants, the norm of an inverse.
 
-/// Solves `matrix x = right` by elimination with partial pivoting and one step of refinement. None if singular.
+/// Solves `matrix x = right` by elimination with partial pivoting and one step of refinement. None
+/// if singular.
 pub(super) fn solve(matrix: &[Vec<f64>], right: &[f64]) -> Option<Vec<f64>> {
     let factors = Factors::new(matrix)?;
     let mut x = factors.solve(right);
@@ -92,8 +93,8 @@ pub(super) fn determinant(matrix: &[Vec<f64>]) -> f64 {
     value
 }
 
-/// `|A^-1|_2`, one over the smallest singular value, by one-sided Jacobi rotations. None if that is below 1e-14 of
-/// the largest.
+/// `|A^-1|_2`, one over the smallest singular value, by one-sided Jacobi rotations. None if that is
+/// below 1e-14 of the largest.
 pub(super) fn inverse_norm(matrix: &[Vec<f64>]) -> Option<f64> {
     let n = matrix.len();
     let mut columns: Vec<Vec<f64>> =

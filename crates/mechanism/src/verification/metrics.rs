@@ -14,18 +14,21 @@ pub struct Metrics {
     pub deviation: f64,
     /// `max_r L[r]`: the best report without looking.
     pub lazy: f64,
-    /// Utility of looking and reporting type m-1-x for x: Honest and Dishonest swapped, F1 and Fk, and so on.
+    /// Utility of looking and reporting type m-1-x for x: Honest and Dishonest swapped, F1 and Fk,
+    /// and so on.
     pub adversarial: f64,
 }
 
 impl VerificationGame {
-    /// The metrics of a matrix under this game's prior, which may differ from the one it was designed for.
+    /// The metrics of a matrix under this game's prior, which may differ from the one it was
+    /// designed for.
     ///
     /// ```
     /// use muster_mechanism::verification::VerificationGame;
     /// let pol = VerificationGame::proof_of_learning();
     /// let metrics = pol.design(0.2)?.metrics;
-    /// assert!((metrics.budget - 0.95).abs() < 1e-12 && (metrics.deviation - 3.09641).abs() < 1e-5);
+    /// assert!((metrics.budget - 0.95).abs() < 1e-12);
+    /// assert!((metrics.deviation - 3.09641).abs() < 1e-5);
     /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
     /// ```
     pub fn metrics(&self, matrix: &ScoringMatrix) -> Result<Metrics, VerificationError> {

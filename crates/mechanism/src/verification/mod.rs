@@ -1,17 +1,19 @@
 //! Verification that nobody can check, paid for: peer prediction with flags.
 //!
-//! Source: Zhao, Chen and Zhou, "It Takes Two: A Peer-Prediction Solution for Blockchain Verifier's Dilemma". Numbers
-//! in brackets are theirs. A task has one of m types, `Honest, F1..Fk, Dishonest` (m = k + 2); a verifier observes one,
-//! at a cost, and reports one; it is paid `T[mine, peer's]`, on average over its peers. All money is in one unit.
+//! Source: Zhao, Chen and Zhou, "It Takes Two: A Peer-Prediction Solution for Blockchain Verifier's
+//! Dilemma". Numbers in brackets are theirs. A task has one of m types, `Honest, F1..Fk, Dishonest`
+//! (m = k + 2); a verifier observes one, at a cost, and reports one; it is paid `T[mine, peer's]`,
+//! on average over its peers. All money is in one unit.
 //!
 //! ```text
-//! q = pi O      J = O' diag(pi) O      B[x,z] = J[x,z] / q[x]      W[x,r] = B[x] . T[r]      L[r] = q . T[r]
-//! delta-incentive-aligned:  W[x,x] >= c[x] + delta   W[x,r] <= c[x] - delta (r != x)   L[r] <= -delta
+//! q = pi O   J = O' diag(pi) O   B[x,z] = J[x,z] / q[x]   W[x,r] = B[x] . T[r]   L[r] = q . T[r]
+//! delta-incentive-aligned: W[x,x] >= c[x] + delta  W[x,r] <= c[x] - delta (r != x)  L[r] <= -delta
 //! compactness alpha = delta / max |T|
 //! ```
 //!
-//! [`VerificationGame::design`] gives the aligned matrix of the smallest entries, canonical so that everybody gets the
-//! same one; [`VerificationGame::audit`] checks any matrix with one product and solves nothing.
+//! [`VerificationGame::design`] gives the aligned matrix of the smallest entries, canonical so that
+//! everybody gets the same one; [`VerificationGame::audit`] checks any matrix with one product and
+//! solves nothing.
 //!
 //! ```
 //! use muster_mechanism::verification::VerificationGame;

@@ -21,7 +21,8 @@ impl Robustness {
         if self.margin > 0.0 { self.margin / self.bound } else { 0.0 }
     }
 
-    /// The most malicious among `verifiers` that leave it aligned: `floor(alpha (n-1)/2)` (Lemma 5.6).
+    /// The most malicious among `verifiers` that leave it aligned: `floor(alpha (n-1)/2)` (Lemma
+    /// 5.6).
     pub fn malicious_max(&self, verifiers: usize) -> usize {
         (self.compactness() * verifiers.saturating_sub(1) as f64 / 2.0) as usize
     }
@@ -47,20 +48,22 @@ impl Robustness {
         Ok(self.margin - 2.0 * self.bound * malicious as f64 / (verifiers - 1) as f64)
     }
 
-    /// Whether a party of `colluders` who do not share observations gains nothing beside `malicious` others:
-    /// `k + l <= alpha (n-1)/2` (Theorem 5.10).
+    /// Whether a party of `colluders` who do not share observations gains nothing beside
+    /// `malicious` others: `k + l <= alpha (n-1)/2` (Theorem 5.10).
     pub fn resists_collusion(&self, colluders: usize, malicious: usize, verifiers: usize) -> bool {
         (colluders + malicious) as f64
             <= self.compactness() * verifiers.saturating_sub(1) as f64 / 2.0
     }
 
-    /// The total-variation distance of a belief from the assumed one that does no harm: alpha/2 (Theorem 6.2).
+    /// The total-variation distance of a belief from the assumed one that does no harm: alpha/2
+    /// (Theorem 6.2).
     pub fn belief_distance_max(&self) -> f64 {
         self.compactness() / 2.0
     }
 
-    /// The total-variation distance of the prior from the assumed one that does no harm: `alpha/4 min q[x]`
-    /// (Theorem 6.3). The exact tolerance along one direction is [`VerificationGame::prior_tolerance`].
+    /// The total-variation distance of the prior from the assumed one that does no harm:
+    /// `alpha/4 min q[x]` (Theorem 6.3). The exact tolerance along one direction is
+    /// [`VerificationGame::prior_tolerance`].
     ///
     /// ```
     /// use muster_mechanism::verification::Robustness;
@@ -90,8 +93,9 @@ impl TheoreticalBound {
         self.cost_max * self.per_cost + margin * self.per_margin
     }
 
-    /// A margin that suffices for a compactness: `alpha c_max K1 / (1 - alpha K2)` (Theorem 5.11). None if
-    /// `alpha K2 >= 1`. [`VerificationGame::margin_for_compactness`] gives the smallest one.
+    /// A margin that suffices for a compactness: `alpha c_max K1 / (1 - alpha K2)` (Theorem 5.11).
+    /// None if `alpha K2 >= 1`. [`VerificationGame::margin_for_compactness`] gives the smallest
+    /// one.
     pub fn margin_for(&self, compactness: f64) -> Option<f64> {
         let rest = 1.0 - compactness * self.per_margin;
         (rest > 0.0).then(|| compactness * self.cost_max * self.per_cost / rest)
@@ -119,15 +123,16 @@ impl VerificationGame {
         })
     }
 
-    /// The exact margin when a share `malicious` (k / (n-1), in [0, 1]) of a verifier's peers report whatever hurts
-    /// alignment most: each constraint meets its own worst reports.
+    /// The exact margin when a share `malicious` (k / (n-1), in [0, 1]) of a verifier's peers
+    /// report whatever hurts alignment most: each constraint meets its own worst reports.
     ///
     /// ```
     /// use muster_mechanism::verification::VerificationGame;
     /// let pol = VerificationGame::proof_of_learning();
     /// let design = pol.design(2.0)?;
     /// let promised = pol.robustness(&design.matrix)?;
-    /// // Two of a verifier's hundred peers are malicious: the exact margin is at least the promised one.
+    /// // Two of a verifier's hundred peers are malicious: the exact margin is at least the
+    /// // promised one.
     /// let exact = pol.worst_case(&design.matrix, 0.02)?;
     /// assert!(exact.margin >= promised.margin_left(2, 101)? - 1e-9);
     /// # Ok::<(), muster_mechanism::verification::VerificationError>(())
@@ -154,9 +159,9 @@ impl VerificationGame {
         Ok(self.tightest(matrix, pay, |r| mixed(self.pay_blind(matrix, r), most(r))))
     }
 
-    /// The largest e for which the matrix keeps `margin` under the prior `pi + e direction`. `direction` (m) sums
-    /// to 0. Every constraint, multiplied by `q[x]`, is linear in e, so the answer is a ratio and not a search. At most
-    /// the e at which a probability would fall below 0.
+    /// The largest e for which the matrix keeps `margin` under the prior `pi + e direction`.
+    /// `direction` (m) sums to 0. Every constraint, multiplied by `q[x]`, is linear in e, so the
+    /// answer is a ratio and not a search. At most the e at which a probability would fall below 0.
     ///
     /// ```
     /// use muster_mechanism::verification::VerificationGame;
@@ -181,7 +186,8 @@ impl VerificationGame {
                 limit = limit.min(pi / -d);
             }
         }
-        // A slack at + by e: its root, if it falls. What rounding leaves of a slack of 0 counts as 0.
+        // A slack at + by e: its root, if it falls. What rounding leaves of a slack of 0 counts
+        // as 0.
         let noise = 1e-12 * (matrix.bound() + self.cost_max().max(margin));
         let mut consider = |at: f64, by: f64| {
             let at = if at.abs() <= noise { 0.0 } else { at };
@@ -221,11 +227,12 @@ impl VerificationGame {
         Ok(limit)
     }
 
-    /// The largest total-variation distance of beliefs from this game's, the blind one among them, at which the
-    /// matrix keeps `margin` whatever the beliefs are: the exact form of Theorem 6.2, in [0, 1].
+    /// The largest total-variation distance of beliefs from this game's, the blind one among them,
+    /// at which the matrix keeps `margin` whatever the beliefs are: the exact form of Theorem 6.2,
+    /// in [0, 1].
     ///
-    /// Within a distance d, what hurts a constraint most is to move mass d from the peer reports that serve it best to
-    /// the one that serves it worst.
+    /// Within a distance d, what hurts a constraint most is to move mass d from the peer reports
+    /// that serve it best to the one that serves it worst.
     ///
     /// ```
     /// use muster_mechanism::verification::VerificationGame;
@@ -258,11 +265,12 @@ impl VerificationGame {
         Ok(least)
     }
 
-    /// The largest total-variation distance of the prior, in whatever direction, at which the matrix keeps `margin`: the
-    /// exact form of Theorem 6.3, in [0, 1]. Observations that the game excludes may become possible in any way.
+    /// The largest total-variation distance of the prior, in whatever direction, at which the
+    /// matrix keeps `margin`: the exact form of Theorem 6.3, in [0, 1]. Observations that the game
+    /// excludes may become possible in any way.
     ///
-    /// Every constraint, multiplied by `q[x]`, is an expectation over the prior, so the distance to lose it is found as
-    /// for beliefs.
+    /// Every constraint, multiplied by `q[x]`, is an expectation over the prior, so the distance to
+    /// lose it is found as for beliefs.
     ///
     /// ```
     /// use muster_mechanism::verification::VerificationGame;
@@ -324,7 +332,8 @@ impl VerificationGame {
         Ok(())
     }
 
-    /// The constants of Theorem 5.7. None if the beliefs are singular, where the theorem says nothing.
+    /// The constants of Theorem 5.7. None if the beliefs are singular, where the theorem says
+    /// nothing.
     ///
     /// ```
     /// use muster_mechanism::verification::VerificationGame;
@@ -352,11 +361,11 @@ impl VerificationGame {
         })
     }
 
-    /// The smallest margin whose design has at least this compactness, in (0, 1). Where looking costs nothing, every
-    /// margin has the same compactness and 1 is returned.
+    /// The smallest margin whose design has at least this compactness, in (0, 1). Where looking
+    /// costs nothing, every margin has the same compactness and 1 is returned.
     ///
-    /// With T' = T/delta and s = 1/delta, the program asks for the smallest |T'| with costs s c and margin 1: convex
-    /// in s, so two one-dimensional searches settle it.
+    /// With T' = T/delta and s = 1/delta, the program asks for the smallest |T'| with costs s c and
+    /// margin 1: convex in s, so two one-dimensional searches settle it.
     ///
     /// ```
     /// use muster_mechanism::verification::VerificationGame;
@@ -404,7 +413,8 @@ impl VerificationGame {
         Ok(1.0 / self.compactest()?.1)
     }
 
-    /// M' >= 1 + s c_max, because honest pay covers the cost: beyond this s the compactness is out of reach.
+    /// M' >= 1 + s c_max, because honest pay covers the cost: beyond this s the compactness is out
+    /// of reach.
     fn inverse_margin_max(&self, compactness: f64) -> f64 {
         (1.0 / compactness - 1.0).max(0.0) / self.cost_max()
     }
@@ -421,7 +431,8 @@ impl VerificationGame {
         Ok(if at_zero <= inner { (0.0, at_zero) } else { (s, inner) })
     }
 
-    /// Where margin 1 without costs is infeasible (singular beliefs), differing costs may still make it feasible.
+    /// Where margin 1 without costs is infeasible (singular beliefs), differing costs may still
+    /// make it feasible.
     fn feasible_start(
         &self,
         at_zero: f64,
@@ -461,8 +472,8 @@ fn lowest(
     Ok((middle, value(middle)?))
 }
 
-/// How much of a distribution must move until the expectation of `values` has fallen by more than `slack`; 1 if it
-/// cannot.
+/// How much of a distribution must move until the expectation of `values` has fallen by more than
+/// `slack`; 1 if it cannot.
 fn distance_to_lose(mut slack: f64, weights: &[f64], values: &[f64]) -> f64 {
     let low = values.iter().copied().fold(f64::INFINITY, f64::min);
     if weights.iter().zip(values).map(|(w, v)| w * (v - low)).sum::<f64>() <= slack {

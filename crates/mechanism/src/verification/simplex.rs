@@ -1,9 +1,9 @@
 //! A dense simplex method for tiny programs with lexicographic objectives.
 //!
-//! Objectives are compared lexicographically, and so are reduced costs: one run then settles every level, with no
-//! tolerance carried from one level to the next, and the first phase (no artificial variable left) is merely the first
-//! level. The basis it ends in is solved again from the original numbers, so that rounding of the tableau does not
-//! reach the result.
+//! Objectives are compared lexicographically, and so are reduced costs: one run then settles every
+//! level, with no tolerance carried from one level to the next, and the first phase (no artificial
+//! variable left) is merely the first level. The basis it ends in is solved again from the original
+//! numbers, so that rounding of the tableau does not reach the result.
 
 use super::linear::solve;
 

@@ -276,7 +276,8 @@ fn a_million_machines() {
         panic!("W* lies between");
     };
     assert!(best < maximum && solved_probability_at_max > 0.0 && solved_probability_at_max < 1.0);
-    // Both beliefs are normal up to tails of e^-20, and so is V: for normal k, E_0 W = E[W] + Var(i)/E[k].
+    // Both beliefs are normal up to tails of e^-20, and so is V: for normal k, E_0 W = E[W] +
+    // Var(i)/E[k].
     agree("zero", game.payoff_at_zero(), 2e5 + 9e8 / 5e5, 1e-9, 0.0);
     let near_zero = game.payoff_at(seconds(1e-9));
     agree("near zero", near_zero, game.payoff_at_zero(), 1e-9, 0.0);

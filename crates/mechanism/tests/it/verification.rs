@@ -110,7 +110,8 @@ fn distribution(size: usize) -> impl Strategy<Value = Vec<f64>> {
     })
 }
 
-/// A lossy channel with 1 to 4 flags and nobody cheating: Proposition 4.2 says that its beliefs are regular.
+/// A lossy channel with 1 to 4 flags and nobody cheating: Proposition 4.2 says that its beliefs are
+/// regular.
 fn lossy() -> impl Strategy<Value = VerificationGame> {
     (1usize..5).prop_flat_map(|flags| {
         let m = flags + 2;
@@ -151,8 +152,8 @@ fn noisy() -> impl Strategy<Value = VerificationGame> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Theorem 4.1: with regular beliefs every margin is feasible, the design has exactly that margin (or more, where
-    /// nothing binds), and Theorem 5.7 bounds it.
+    /// Theorem 4.1: with regular beliefs every margin is feasible, the design has exactly that
+    /// margin (or more, where nothing binds), and Theorem 5.7 bounds it.
     #[test]
     fn theorem_4_1_designs_are_aligned(game in lossy(), margin in 0.0f64..2.0) {
         let design = game.design(margin).expect("regular beliefs");
@@ -173,7 +174,8 @@ proptest! {
         }
     }
 
-    /// M* is optimal: shrinking the matrix, or moving it at random within a smaller bound, loses the margin.
+    /// M* is optimal: shrinking the matrix, or moving it at random within a smaller bound, loses
+    /// the margin.
     #[test]
     fn nothing_smaller_is_aligned(game in noisy(), margin in 0.05f64..1.0, seed: u64) {
         let Ok(design) = game.design(margin) else { return Ok(()) };
@@ -191,8 +193,9 @@ proptest! {
         }
     }
 
-    /// Theorem 4.3: with n verifiers, honest peers and linear averages, pay has the expectation of two verifiers.
-    /// Here for the whole of Lemma 5.6: the bound with k malicious holds, and the exact margin is no worse.
+    /// Theorem 4.3: with n verifiers, honest peers and linear averages, pay has the expectation of
+    /// two verifiers. Here for the whole of Lemma 5.6: the bound with k malicious holds, and the
+    /// exact margin is no worse.
     #[test]
     fn lemma_5_6_byzantine_margin(game in lossy(), margin in 0.1f64..1.0, n in 2usize..200) {
         let design = game.design(margin).expect("regular beliefs");
@@ -205,8 +208,8 @@ proptest! {
         prop_assert!(exact.margin >= -1e-9 * robustness.bound);
     }
 
-    /// Theorem 5.10 by brute force in the party's own beliefs: no change of reports by l colluders who do not share
-    /// observations raises their total when k + l <= alpha (n-1)/2.
+    /// Theorem 5.10 by brute force in the party's own beliefs: no change of reports by l colluders
+    /// who do not share observations raises their total when k + l <= alpha (n-1)/2.
     #[test]
     fn theorem_5_10_weak_collusion(game in lossy(), seed: u64) {
         let Ok(design) = game.design(1.0) else { return Ok(()) };
@@ -216,7 +219,8 @@ proptest! {
         prop_assert!(robustness.resists_collusion(2, 1, n));
         let mut stream = Stream::new(seed, 0);
         let (m, peers) = (game.types(), (n - 1) as f64);
-        // Two colluders observe x; each believes the other observes by B[x]. Both follow a common map of reports.
+        // Two colluders observe x; each believes the other observes by B[x]. Both follow a common
+        // map of reports.
         for _ in 0..20 {
             let map: Vec<usize> = (0..m).map(|_| stream.below(m as u64) as usize).collect();
             if map.iter().enumerate().all(|(x, &r)| x == r) { continue; }
@@ -233,8 +237,8 @@ proptest! {
         }
     }
 
-    /// Theorems 6.2 and 6.3: a prior within the guaranteed distance keeps alignment, and the exact tolerance along any
-    /// direction is at least that distance, and exact.
+    /// Theorems 6.2 and 6.3: a prior within the guaranteed distance keeps alignment, and the exact
+    /// tolerance along any direction is at least that distance, and exact.
     #[test]
     fn theorem_6_3_wrong_priors(game in lossy(), margin in 0.2f64..1.0, to in distribution(6)) {
         let design = game.design(margin).expect("regular beliefs");
@@ -255,7 +259,8 @@ proptest! {
         }
     }
 
-    /// Theorem 6.2 and the exact tolerances: beliefs and priors within them keep alignment, whatever they are.
+    /// Theorem 6.2 and the exact tolerances: beliefs and priors within them keep alignment,
+    /// whatever they are.
     #[test]
     fn theorem_6_2_wrong_beliefs(game in lossy(), margin in 0.2f64..1.0, to in distribution(6)) {
         let matrix = game.design(margin).expect("regular beliefs").matrix;
@@ -312,7 +317,8 @@ proptest! {
         }
     }
 
-    /// Theorem 1.1: binary reports, honest proofs that always pass, a positive cost and no cheating.
+    /// Theorem 1.1: binary reports, honest proofs that always pass, a positive cost and no
+    /// cheating.
     #[test]
     fn theorem_1_1_dilemma(caught in 0.01f64..1.0, first in 1e-3f64..10.0, second in 1e-3f64..10.0) {
         let rows = vec![vec![1.0, 0.0], vec![1.0 - caught, caught]];
@@ -321,7 +327,8 @@ proptest! {
         prop_assert!(refused);
     }
 
-    /// Probabilities down to 1e-300: an answer or a refusal, never NaN, and an answer that the audit confirms.
+    /// Probabilities down to 1e-300: an answer or a refusal, never NaN, and an answer that the
+    /// audit confirms.
     #[test]
     fn tiny_probabilities(exponents in proptest::collection::vec(0.0f64..300.0, 6), margin in 0.0f64..1.0) {
         let rare = |k: usize| 10f64.powf(-exponents[k]) / 3.0;
@@ -377,7 +384,8 @@ proptest! {
 
 #[test]
 fn singular_beliefs_are_refused_with_the_largest_margin() {
-    // Both observations say the same about the peer: only their costs differ, by 1, hence margin 1/2 at most.
+    // Both observations say the same about the peer: only their costs differ, by 1, hence margin
+    // 1/2 at most.
     let same = vec![vec![0.3, 0.7], vec![0.3, 0.7]];
     let game = VerificationGame::new(vec![0.5, 0.5], same.clone(), vec![1.0, 2.0]).expect("valid");
     let Err(VerificationError::Infeasible { largest, .. }) = game.design(0.6) else {

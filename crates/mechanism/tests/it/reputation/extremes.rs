@@ -18,8 +18,9 @@ fn simplex(stream: &mut Stream, count: usize) -> Vec<f64> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Conservation: a walk arrives somewhere at most once, restarts not counted, so rows of C sum to at most
-    /// 1 - alpha; columns of omega are shares, so they sum to 1 wherever anybody arrives.
+    /// Conservation: a walk arrives somewhere at most once, restarts not counted, so rows of C sum
+    /// to at most 1 - alpha; columns of omega are shares, so they sum to 1 wherever anybody
+    /// arrives.
     #[test]
     fn contributions_are_conserved(
         (n, m) in (1usize..20, 1usize..9),
@@ -102,7 +103,8 @@ fn games_have_the_same_bits_for_any_number_of_threads() {
     assert!(with(1) == with(5), "the bits differ");
 }
 
-/// A million nodes with a closed form: users endorse servers only, and halves know nothing of each other.
+/// A million nodes with a closed form: users endorse servers only, and halves know nothing of each
+/// other.
 #[test]
 fn a_million_nodes_in_two_halves() {
     let (users, servers) = (700_000u32, 300_000u32);

@@ -31,7 +31,8 @@ proptest! {
         }
     }
 
-    /// Lemma 2: best-response dynamics from anywhere reach N(R), which has no regret. Theorem 5.1: D_PR decodes it.
+    /// Lemma 2: best-response dynamics from anywhere reach N(R), which has no regret. Theorem 5.1:
+    /// D_PR decodes it.
     #[test]
     fn lemma_2_unique_equilibrium(trust in proptest::collection::vec(0.05f64..1.0, 2..6), n in 2usize..7, seed: u64) {
         let mut stream = Stream::new(seed, 0);
@@ -60,8 +61,8 @@ proptest! {
         }
     }
 
-    /// What a common error of belief costs: the closed form is never exceeded, and met wherever the best response
-    /// leaves out no server.
+    /// What a common error of belief costs: the closed form is never exceeded, and met wherever the
+    /// best response leaves out no server.
     #[test]
     fn regret_of_noisy_beliefs(
         pairs in proptest::collection::vec((0.0f64..1.0, prop_oneof![1 => Just(0.0), 4 => 0.0f64..1.0]), 2..9),
@@ -83,7 +84,8 @@ proptest! {
         prop_assert!(!near || n == 1 || best.strategy.iter().all(|&x| x > 0.0));
     }
 
-    /// Section 6: informed users gain nothing by leaving N(R) whatever fresh users do, and the decoding holds.
+    /// Section 6: informed users gain nothing by leaving N(R) whatever fresh users do, and the
+    /// decoding holds.
     #[test]
     fn section_6_hierarchy(trust in proptest::collection::vec(0.05f64..1.0, 2..6), informed in 2usize..6,
                            fresh in 1usize..6, seed: u64) {
@@ -107,7 +109,8 @@ proptest! {
         }
     }
 
-    /// A deviation's promise is kept: playing the best response earns what it says, and no random row earns more.
+    /// A deviation's promise is kept: playing the best response earns what it says, and no random
+    /// row earns more.
     #[test]
     fn deviations_are_exact((n, m, edges) in endorsements(), seed: u64) {
         let Ok(before) = EndorsementGraph::new(n, m, edges.iter().copied()) else { return Ok(()) };

@@ -33,7 +33,8 @@ proptest! {
                     let wanted = &ranking.reputation;
                     let error: f64 = wanted.iter().zip(ranks.reputation()).map(|(a, b)| (a - b).abs()).sum();
                     prop_assert!(error <= ranks.error_bound() + 1e-11, "{error} {}", ranks.error_bound());
-                    // Where few walks reach a server, what they say of servers is known less exactly.
+                    // Where few walks reach a server, what they say of servers is known less
+                    // exactly.
                     let arrived: f64 = ranking.pagerank[n..].iter().sum();
                     prop_assert!(ranks.error_bound() * arrived < 1e-9, "{}", ranks.error_bound());
                     let row_wanted = Contributions::new(&fresh, ContributionSettings::default())
@@ -85,7 +86,8 @@ fn hubs_and_ends_change_their_row() {
     let reputation = star.reputation();
     assert_eq!(reputation[0], 0.0, "rounding must not leave anything");
     agree("star", reputation[1], 0.5, 1e-12, 0.0);
-    // The hub falls silent: nobody endorses a server any more, which is refused and changes nothing.
+    // The hub falls silent: nobody endorses a server any more, which is refused and changes
+    // nothing.
     let refused = star.set_row(0, vec![(1, 1.0)]);
     assert_eq!(refused, Err(ReputationError::NoEndorsement));
     agree("star", star.reputation()[2], 0.5, 1e-12, 0.0);

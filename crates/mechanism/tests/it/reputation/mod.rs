@@ -27,7 +27,8 @@ fn endorsements() -> impl Strategy<Value = (usize, usize, Vec<Edge>)> {
     })
 }
 
-/// Users endorse popular users and servers: the shape of real webs of trust, with many threads at work.
+/// Users endorse popular users and servers: the shape of real webs of trust, with many threads at
+/// work.
 fn web(users: usize, servers: usize, degree: usize, seed: u64) -> Vec<Edge> {
     let mut stream = Stream::new(seed, 0);
     let mut edges = Vec::with_capacity(users * degree);

@@ -168,7 +168,8 @@ proptest! {
         for (found, wanted) in solver.payoffs(&trust).expect("converges").iter().zip(&payoffs) {
             prop_assert!((found - wanted).abs() < 1e-9, "{found} {wanted}");
         }
-        // The literal form: personalised PageRank of each server from each user, servers exiting to users.
+        // The literal form: personalised PageRank of each server from each user, servers exiting to
+        // users.
         let literal = ContributionSettings { exit: ServerExit::Restart, ..settings };
         let literal = Contributions::new(&graph, literal).expect("converges").matrix().expect("converges");
         let start = (0..n).find(|&u| rows[u].is_some()).expect("somebody is active");
@@ -240,7 +241,8 @@ fn stars_chains_and_halves() {
     // One user, one server.
     let one = graph(1, 1, &[(0, 1, 2.0)]).rank(&settings).expect("converges");
     agree("lone user", one.pagerank[0], 1.0 / 1.85, 1e-14, 0.0);
-    // A chain of users towards one server, which only the last endorses; the walk of length k survives 0.85^k.
+    // A chain of users towards one server, which only the last endorses; the walk of length k
+    // survives 0.85^k.
     let n = 100_000u32;
     let chain: Vec<Edge> = (0..n).map(|u| (u, u + 1, 1.0)).collect();
     let chain = graph(n as usize, 1, &chain);
@@ -277,7 +279,8 @@ fn stars_chains_and_halves() {
     agree("wide", wide.reputation[0], 0.625, 1e-13, 0.0);
 }
 
-/// `|pi - pi T'|` of designated ranks with restart 0.15, edge by edge, for a graph in which everybody is active.
+/// `|pi - pi T'|` of designated ranks with restart 0.15, edge by edge, for a graph in which
+/// everybody is active.
 fn residual_by_definition(users: usize, edges: &[Edge], pagerank: &[f64]) -> f64 {
     let mut given = vec![0.0; users];
     edges.iter().for_each(|e| given[e.0 as usize] += e.2);
@@ -291,7 +294,8 @@ fn residual_by_definition(users: usize, edges: &[Edge], pagerank: &[f64]) -> f64
     next.iter().zip(pagerank).map(|(a, b)| (a - b).abs()).sum()
 }
 
-/// What is reported as the residual is the residual, where users are swept one by one and where they are in blocks.
+/// What is reported as the residual is the residual, where users are swept one by one and where
+/// they are in blocks.
 #[test]
 fn certificates_are_honest() {
     for users in [5_000, 160_000] {
@@ -308,7 +312,8 @@ fn certificates_are_honest() {
     }
 }
 
-/// Walks that end in small groups who endorse each other only fade slowly: sweep by sweep by the restart alone.
+/// Walks that end in small groups who endorse each other only fade slowly: sweep by sweep by the
+/// restart alone.
 #[test]
 fn closed_groups_do_not_hold_up_the_rest() {
     let users = 4000u32;
