@@ -1,6 +1,7 @@
 /** Questions to the node that served this page. */
 
-import { type Decoder, ShapeError } from "./decode.ts";
+import { ShapeError } from "./decode.ts";
+import type { Question } from "./questions.ts";
 import * as types from "./types.ts";
 
 export type Failure =
@@ -47,13 +48,13 @@ export class Client {
     return new URL(path, this.base).href;
   }
 
-  async get<T>(path: string, decoder: Decoder<T>): Promise<T> {
+  async ask<T>({ path, decode }: Question<T>): Promise<T> {
     const response = await this.open(path, {
       headers: { accept: "application/json" },
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     try {
-      return decoder(await response.json(), "");
+      return decode(await response.json(), "");
     } catch (error) {
       if (error instanceof ShapeError || error instanceof SyntaxError) {
         throw new ApiError("misunderstood", `${path}: ${error.message}`);
@@ -76,16 +77,4 @@ export class Client {
     if (!response.ok) throw await refusal(response);
     return response;
   }
-
-  status = () => this.get("v1/status", types.status);
-  blocks = (limit: number) => this.get(`v1/blocks?limit=${limit}`, types.blocks);
-  block = (height: number) => this.get(`v1/blocks/${height}`, types.block);
-  transaction = (hash: string) =>
-    this.get(`v1/transactions/${encodeURIComponent(hash)}`, types.transaction);
-  peer = (id: number) => this.get(`v1/peers/${id}`, types.peer);
-  account = (address: string) =>
-    this.get(`v1/accounts/${encodeURIComponent(address)}`, types.account);
-  peers = () => this.get("v1/peers", types.peers);
-  market = () => this.get("v1/market", types.market);
-  history = (after: number) => this.get(`v1/history?after=${after}`, types.history);
 }

@@ -6,20 +6,15 @@
 
 import { ApiError, type Client } from "../api/client.ts";
 import { EventStream } from "../api/events.ts";
-import type { BlockSummary, HistoryEpoch, LedgerEvent, Status, Transaction } from "../api/types.ts";
+import { questions } from "../api/questions.ts";
+import type { LedgerEvent, Status } from "../api/types.ts";
 import type { LossHistory } from "./losses.ts";
-import { emptyState, type Part, type Store } from "./store.ts";
+import { allParts, type Part, type Turn } from "./parts.ts";
+import { emptyState, type PartName, type State, type Store } from "./store.ts";
 
-export const BLOCKS_SHOWN = 24;
 export const EVENTS_KEPT = 100;
-export const TRANSACTIONS_SHOWN = 40;
 /** Opening the page shows the events of this many blocks before. */
 const EVENT_BLOCKS = 20;
-/** A block with more than this is not fetched unasked: it can have a megabyte. */
-const BLOCK_TRANSACTIONS_MAX = 200;
-/** Epochs asked for at first, and kept at most. */
-const HISTORY_FIRST = 500;
-const HISTORY_MAX = 2_000;
 
 /** Pauses between questions, in milliseconds. */
 export const PACE = {
@@ -29,8 +24,6 @@ export const PACE = {
   status_live: 4_000,
   /** Status, without events. */
   status_polling: 1_500,
-  /** Peers, for their telemetry, which makes no events. */
-  peers: 3_000,
   /** Status, while the node does not answer. */
   unreachable: 3_000,
 } as const;
@@ -38,7 +31,9 @@ export const PACE = {
 export class Feed {
   readonly #stream: EventStream;
   #statusTimer: ReturnType<typeof setTimeout> | undefined;
-  #peersAsked_ms = 0;
+  #parts: Part[];
+  /** When each part was asked for last, by this device's clock. */
+  readonly #asked_ms = new Map<PartName, number>();
   #asking = false;
   #again = false;
   #running = false;
@@ -49,6 +44,7 @@ export class Feed {
     private readonly losses: LossHistory,
     private readonly now: () => number = Date.now,
   ) {
+    this.#parts = allParts(losses, now);
     this.#stream = new EventStream(client, {
       opened: () => this.store.update({ connection: { kind: "live" } }),
       events: (events) => this.#events(events),
@@ -123,7 +119,7 @@ export class Feed {
     }
     this.#asking = true;
     try {
-      const status = await this.client.status();
+      const status = await this.client.ask(questions.status());
       this.#reached();
       await this.#take(status);
     } catch (error) {
@@ -173,16 +169,19 @@ export class Feed {
       this.#chooseFirstEvent();
       if (this.#running) this.#stream.start();
     }
-    const asked: Promise<void>[] = [];
     const epochClosed = old === undefined || status.epoch !== old.epoch;
-    const epochsMissing = (this.store.state.history?.at(-1)?.epoch ?? 0) < status.epoch;
-    // What failed is asked for again at once, not only when it changes.
-    const { failures } = this.store.state;
-    if (higher || failures.blocks !== undefined) asked.push(this.#blocks());
-    if (epochClosed || epochsMissing || failures.history !== undefined) asked.push(this.#history());
-    if (epochClosed || failures.market !== undefined) asked.push(this.#market());
-    if (epochClosed || this.now() - this.#peersAsked_ms >= PACE.peers) asked.push(this.#peers());
-    await Promise.all(asked);
+    await Promise.all(
+      this.#parts
+        .filter((part) => this.#due(part, { status, higher, epochClosed }))
+        .map((part) => this.#ask(part)),
+    );
+  }
+
+  #due(part: Part, turn: Pick<Turn, "status" | "higher" | "epochClosed">): boolean {
+    const { state } = this.store;
+    const failed = state.failures[part.name] !== undefined;
+    const since_ms = this.now() - (this.#asked_ms.get(part.name) ?? Number.NEGATIVE_INFINITY);
+    return part.due({ ...turn, failed, since_ms }, state);
   }
 
   /** Another chain answers, or the same one began anew: nothing known holds any more. */
@@ -190,76 +189,23 @@ export class Feed {
     const { connection } = this.store.state;
     this.#stream.stop();
     this.#stream.goOnAfter(undefined);
-    this.#transactionsOf = new Map();
+    this.#parts = allParts(this.losses, this.now);
     this.store.update({ ...emptyState(), connection });
   }
 
-  #blocks(): Promise<void> {
-    return this.#part("blocks", async () => {
-      const { blocks } = await this.client.blocks(BLOCKS_SHOWN);
-      const newest = [...blocks].sort(newestFirst).slice(0, BLOCKS_SHOWN);
-      this.store.update({ blocks: newest });
-      await this.#transactions(newest);
-    });
-  }
-
-  #transactionsOf = new Map<number, readonly Transaction[]>();
-
-  /** The transactions of the newest blocks, each block asked for once; very full ones are not. */
-  async #transactions(blocks: readonly BlockSummary[]): Promise<void> {
-    const wanted = blocks.filter(
-      ({ transactions }) => transactions > 0 && transactions <= BLOCK_TRANSACTIONS_MAX,
-    );
-    const kept = new Map<number, readonly Transaction[]>();
-    let total = 0;
-    for (const { height } of wanted) {
-      if (total >= TRANSACTIONS_SHOWN) break;
-      const items = this.#transactionsOf.get(height) ?? (await this.client.block(height)).items;
-      kept.set(height, items);
-      total += items.length;
-    }
-    this.#transactionsOf = kept;
-    const all = [...kept.values()].flatMap((items) => [...items].reverse());
-    this.store.update({ transactions: all.slice(0, TRANSACTIONS_SHOWN) });
-  }
-
-  #history(): Promise<void> {
-    return this.#part("history", async () => {
-      const known = this.store.state.history ?? [];
-      const newest = this.store.state.status?.epoch ?? 0;
-      const after = known.at(-1)?.epoch ?? Math.max(0, newest - HISTORY_FIRST);
-      const { epochs } = await this.client.history(after);
-      this.store.update({ history: mergeHistory(known, epochs) });
-    });
-  }
-
-  #peers(): Promise<void> {
-    return this.#part("peers", async () => {
-      this.#peersAsked_ms = this.now();
-      const { peers } = await this.client.peers();
-      this.losses.record(this.now(), peers);
-      this.store.update({ peers, losses: [...this.losses.samples] });
-    });
-  }
-
-  #market(): Promise<void> {
-    return this.#part("market", async () => {
-      this.store.update({ market: await this.client.market() });
-    });
-  }
-
   /** One part may fail without the others: its pane says why, the rest goes on. */
-  async #part(part: Part, ask: () => Promise<void>): Promise<void> {
+  async #ask(part: Part): Promise<void> {
+    this.#asked_ms.set(part.name, this.now());
     try {
-      await ask();
+      await part.ask(this.client, this.store);
       const { failures } = this.store.state;
-      if (part in failures) this.store.update({ failures: without(failures, part) });
+      if (part.name in failures) this.store.update({ failures: without(failures, part.name) });
     } catch (error) {
-      this.#failed(part, error);
+      this.#failed(part.name, error);
     }
   }
 
-  #failed(part: Part, error: unknown): void {
+  #failed(part: PartName, error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
     const unreachable = error instanceof ApiError && error.failure === "unreachable";
     const { connection, failures } = this.store.state;
@@ -272,21 +218,7 @@ export class Feed {
   }
 }
 
-function newestFirst(a: BlockSummary, b: BlockSummary): number {
-  return b.height - a.height;
-}
-
-function without(failures: Partial<Record<Part, string>>, part: Part) {
+function without(failures: State["failures"], part: PartName) {
   const { [part]: _gone, ...rest } = failures;
   return rest;
-}
-
-/** Oldest first, each epoch once, the newest `HISTORY_MAX`. */
-export function mergeHistory(
-  known: readonly HistoryEpoch[],
-  fresh: readonly HistoryEpoch[],
-): HistoryEpoch[] {
-  const epochs = new Map<number, HistoryEpoch>();
-  for (const epoch of [...known, ...fresh]) epochs.set(epoch.epoch, epoch);
-  return [...epochs.values()].sort((a, b) => a.epoch - b.epoch).slice(-HISTORY_MAX);
 }

@@ -20,26 +20,30 @@ export type Connection =
   /** No answer at all; the page goes on trying. */
   | { kind: "unreachable"; reason: string; since_ms: number };
 
-export type Part = "status" | "blocks" | "peers" | "history" | "market";
-
-export interface State {
-  connection: Connection;
+/** The parts that the node is asked for, each undefined until it answered. */
+export interface Parts {
   status: Status | undefined;
-  /** When the height last rose, by this device's clock; undefined before the first answer. */
-  advanced_ms: number | undefined;
   /** Newest first. */
   blocks: readonly BlockSummary[] | undefined;
-  /** Of the newest blocks, newest first; very full blocks are left out. */
-  transactions: readonly Transaction[] | undefined;
   peers: readonly Peer[] | undefined;
   market: Market | undefined;
   /** Oldest first. */
   history: readonly HistoryEpoch[] | undefined;
+}
+
+export type PartName = keyof Parts;
+
+export interface State extends Parts {
+  connection: Connection;
+  /** When the height last rose, by this device's clock; undefined before the first answer. */
+  advanced_ms: number | undefined;
+  /** Of the newest blocks, newest first; very full blocks are left out. */
+  transactions: readonly Transaction[] | undefined;
   /** Newest first. */
   events: readonly LedgerEvent[];
   losses: readonly LossSample[];
   /** Parts that the node refused or that were not understood, with the reason in words. */
-  failures: Partial<Record<Part, string>>;
+  failures: Partial<Record<PartName, string>>;
 }
 
 export function emptyState(): State {

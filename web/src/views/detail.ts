@@ -1,6 +1,7 @@
 /** What a search or a link leads to: one block, transaction, account or peer, in a dialog. */
 
 import { ApiError, type Client } from "../api/client.ts";
+import { questions } from "../api/questions.ts";
 import type { Account, Block, Peer, Transaction } from "../api/types.ts";
 import { type Child, h } from "../dom.ts";
 import { dateAndTime, decimal, integer, label, mstExact, percent, shorten } from "../format.ts";
@@ -338,16 +339,17 @@ export class Detail {
     const { state } = this.store;
     switch (route.kind) {
       case "block":
-        return blockContent(await this.client.block(route.height), state);
+        return blockContent(await this.client.ask(questions.block(route.height)), state);
       case "transaction": {
         const block = state.blocks?.find((each) => each.hash === route.hash);
-        if (block !== undefined) return blockContent(await this.client.block(block.height), state);
-        return transactionContent(await this.client.transaction(route.hash), state);
+        if (block !== undefined)
+          return blockContent(await this.client.ask(questions.block(block.height)), state);
+        return transactionContent(await this.client.ask(questions.transaction(route.hash)), state);
       }
       case "address":
-        return accountContent(await this.client.account(route.address), state);
+        return accountContent(await this.client.ask(questions.account(route.address)), state);
       case "peer":
-        return peerContent(await this.client.peer(route.id), state);
+        return peerContent(await this.client.ask(questions.peer(route.id)), state);
     }
   }
 

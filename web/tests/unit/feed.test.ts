@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Client } from "../../src/api/client.ts";
-import { Feed, mergeHistory, PACE } from "../../src/state/feed.ts";
+import { Feed, PACE } from "../../src/state/feed.ts";
 import { LossHistory } from "../../src/state/losses.ts";
+import { mergeHistory } from "../../src/state/parts.ts";
 import { Store } from "../../src/state/store.ts";
 import { hash } from "../fixture-market.ts";
 import { type Fixture, startFixture } from "../fixture-server.ts";
