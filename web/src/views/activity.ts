@@ -4,20 +4,11 @@ import type { LedgerEvent, Transaction } from "../api/types.ts";
 import { h, keyed, pane, setAttribute, setText } from "../dom.ts";
 import { integer, label, shorten, words } from "../format.ts";
 import { actionText, eventText } from "../kinds/describe.ts";
-import { nameOf } from "../names.ts";
+import { nameOf, signerName } from "../names.ts";
 import type { State } from "../state/store.ts";
 import type { View } from "./view.ts";
 
 const EVENTS_SHOWN = 40;
-
-/** The peer whose hot or cold key signed, else the key. */
-export function signerName(address: string, peers: State["peers"]): string {
-  const hot = peers?.find((peer) => peer.address === address);
-  if (hot !== undefined) return nameOf(hot.id, peers);
-  const owned = peers?.find((peer) => peer.owner === address);
-  if (owned !== undefined) return `owner of ${nameOf(owned.id, peers)}`;
-  return shorten(address);
-}
 
 function entry(): HTMLElement {
   return h("li", {}, h("a", { class: "where" }), h("span", { class: "what" }));

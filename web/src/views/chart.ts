@@ -1,10 +1,12 @@
 /** One line per peer over time: uPlot, with a tooltip, and a table for who cannot see it. */
 
 import uPlot from "uplot";
+import type { Peer } from "../api/types.ts";
 import { h, setText } from "../dom.ts";
 import { focusedPeer, onFocusChange, pointAt } from "../focus.ts";
 import { swatch } from "../names.ts";
 import { colour, dash } from "../palette.ts";
+import type { State } from "../state/store.ts";
 import { currentTheme } from "../theme.ts";
 
 export interface Line {
@@ -30,6 +32,15 @@ export interface ChartOptions {
   range?: [number, number];
 }
 
+/** A pane with one chart, which has a line a peer. */
+export interface PeerChart {
+  element: HTMLElement;
+  /** Draws the lines of `peers`. */
+  show(state: State, peers: readonly Peer[]): void;
+  /** Draws the same in the colours of the theme as it is now. */
+  redraw(): void;
+}
+
 const INK = {
   light: { text: "#4b5563", grid: "#e3e7ec" },
   dark: { text: "#a6b0bd", grid: "#2b333d" },
@@ -39,7 +50,7 @@ const FONT = "12px system-ui, sans-serif";
 
 const at = (line: Line, index: number) => line.values[index] ?? null;
 
-/** Hidden lines have their peer's number here; shared by all charts. */
+/** Peers whose lines the reader has hidden, by id; the same in all charts. */
 export const hiddenPeers = new Set<number>();
 
 export class Chart {

@@ -1,134 +1,21 @@
 /** The peers: what the ledger knows of them, and what they say of themselves. */
 
-import type { HistoryEpoch, Peer } from "../api/types.ts";
 import { h, keyed, pane, setAttribute, setText } from "../dom.ts";
 import { focusedPeer, onFocusChange, pointsAt } from "../focus.ts";
-import { change, decimal, integer, label, mst, mstExact } from "../format.ts";
+import { integer, label } from "../format.ts";
 import { peerLink, peerName, updatePeerLink } from "../names.ts";
 import type { State } from "../state/store.ts";
+import type { Column, Row } from "./column.ts";
+import { MARKET_COLUMNS } from "./market.ts";
+import { STAKE_COLUMNS, stakeAtStart } from "./stake.ts";
+import { TELEMETRY_COLUMNS } from "./telemetry.ts";
 import type { View } from "./view.ts";
 
 /** At most this many rows; a larger network is searched rather than scrolled. */
 const ROWS_MAX = 100;
 
-interface Row {
-  peer: Peer;
-  /** Stake at the first epoch that is known of this peer; undefined before. */
-  stakeBefore: bigint | undefined;
-}
-
-interface Column {
-  name: string;
-  explain: string;
-  /** What the rows are ordered by. */
-  order(row: Row): bigint | number | string | undefined;
-  text(row: Row): string;
-  title?(row: Row): string;
-}
-
-const loss = (row: Row, kind: "alone" | "with_network" | "student") =>
-  row.peer.telemetry?.[`loss_${kind}`];
-
-/** Loss with the network minus alone: negative where the network helps. */
-export function lossDifference(peer: Peer): number | undefined {
-  const { loss_alone: alone, loss_with_network: together } = peer.telemetry ?? {};
-  return alone === undefined || together === undefined ? undefined : together - alone;
-}
-
-function differenceText({ peer }: Row): string {
-  const difference = lossDifference(peer);
-  if (difference === undefined) return "–";
-  const error = peer.telemetry?.loss_standard_error;
-  const sign = difference > 0 ? "+" : "";
-  return `${sign}${decimal(difference)}${error === undefined ? "" : ` ± ${decimal(error)}`}`;
-}
-
-const ON_LEDGER: Column[] = [
-  {
-    name: "Stake",
-    explain: "Stake of its pool, in MST",
-    order: (row) => row.peer.stake,
-    text: (row) => mst(row.peer.stake),
-    title: (row) => `${mstExact(row.peer.stake)} MST`,
-  },
-  {
-    name: "Change",
-    explain: "Change of its stake since the first epoch in the charts",
-    order: (row) =>
-      row.stakeBefore ? Number(row.peer.stake) / Number(row.stakeBefore) : undefined,
-    text: (row) => (row.stakeBefore === undefined ? "–" : change(row.stakeBefore, row.peer.stake)),
-  },
-  {
-    name: "Rank",
-    explain: "Scaled stake times the weight that it is given",
-    order: (row) => row.peer.rank,
-    text: (row) => decimal(row.peer.rank, 4),
-  },
-  {
-    name: "Trust",
-    explain: "0 to 1: above a half where most of the stake connects to it",
-    order: (row) => row.peer.trust,
-    text: (row) => decimal(row.peer.trust, 4),
-  },
-  {
-    name: "Incentive",
-    explain: "What it is paid by",
-    order: (row) => row.peer.incentive,
-    text: (row) => decimal(row.peer.incentive, 4),
-  },
-  {
-    name: "Earned",
-    explain: "Paid by the market so far, in MST",
-    order: (row) => row.peer.earned.market,
-    text: (row) => mst(row.peer.earned.market),
-    title: (row) => `${mstExact(row.peer.earned.market)} MST`,
-  },
-];
-
-const SELF_REPORTED: Column[] = [
-  {
-    name: "Steps",
-    explain: "Learning steps",
-    order: (row) => row.peer.telemetry?.steps,
-    text: ({ peer }) => (peer.telemetry === undefined ? "–" : integer(peer.telemetry.steps)),
-  },
-  {
-    name: "Loss alone",
-    explain: "Of a control without the network, on the same steps and data; nats a byte",
-    order: (row) => loss(row, "alone"),
-    text: (row) => decimal(loss(row, "alone")),
-  },
-  {
-    name: "With network",
-    explain: "Loss with the outputs of other peers; nats a byte",
-    order: (row) => loss(row, "with_network"),
-    text: (row) => decimal(loss(row, "with_network")),
-  },
-  {
-    name: "Difference",
-    explain: "With network minus alone, and its standard error: negative where the network helps",
-    order: (row) => lossDifference(row.peer),
-    text: differenceText,
-  },
-  {
-    name: "Student",
-    explain: "Loss of its distilled student, which needs no network; nats a byte",
-    order: (row) => loss(row, "student"),
-    text: (row) => decimal(loss(row, "student")),
-  },
-  {
-    name: "Answered",
-    explain: "Requests of others that it answered",
-    order: (row) => row.peer.telemetry?.answered,
-    text: ({ peer }) => (peer.telemetry === undefined ? "–" : integer(peer.telemetry.answered)),
-  },
-  {
-    name: "Asked",
-    explain: "Requests that it sent to others",
-    order: (row) => row.peer.telemetry?.asked,
-    text: ({ peer }) => (peer.telemetry === undefined ? "–" : integer(peer.telemetry.asked)),
-  },
-];
+const ON_LEDGER = [...STAKE_COLUMNS, ...MARKET_COLUMNS];
+const SELF_REPORTED = TELEMETRY_COLUMNS;
 
 const NAME: Column = {
   name: "Peer",
@@ -137,15 +24,8 @@ const NAME: Column = {
   text: (row) => peerName(row.peer),
 };
 
-const COLUMNS = [NAME, ...ON_LEDGER, ...SELF_REPORTED];
-
-export function stakeAtStart(history: readonly HistoryEpoch[] | undefined): Map<number, bigint> {
-  const first = new Map<number, bigint>();
-  for (const { peers } of history ?? []) {
-    for (const { id, stake } of peers) if (!first.has(id)) first.set(id, stake);
-  }
-  return first;
-}
+const VALUES = [...ON_LEDGER, ...SELF_REPORTED];
+export const COLUMNS = [NAME, ...VALUES];
 
 /** Rows by a column; what has no value comes last either way; ties by id. */
 export function sortRows(rows: Row[], column: Column, descending: boolean): Row[] {
@@ -161,7 +41,7 @@ export function sortRows(rows: Row[], column: Column, descending: boolean): Row[
 }
 
 function createRow(): HTMLTableRowElement {
-  const cells = [...ON_LEDGER, ...SELF_REPORTED].map((_, index) =>
+  const cells = VALUES.map((_, index) =>
     h("td", { class: index < ON_LEDGER.length ? "number" : "number reported" }),
   );
   return h("tr", {}, h("th", { scope: "row" }), ...cells);
@@ -175,18 +55,14 @@ function updateRow(element: Element, row: Row): void {
     pointsAt(element, () => row.peer.id);
   }
   updatePeerLink(head, row.peer);
-  for (const [index, column] of [...ON_LEDGER, ...SELF_REPORTED].entries()) {
+  for (const [index, column] of VALUES.entries()) {
     const cell = cells[index];
     if (cell === undefined) continue;
     setText(cell, column.text(row));
     const title = column.title?.(row);
     if (title !== undefined) setAttribute(cell, "title", title);
+    if (column.helps !== undefined) cell.classList.toggle("helps", column.helps(row));
   }
-  const difference = lossDifference(row.peer);
-  cells[ON_LEDGER.length + 3]?.classList.toggle(
-    "helps",
-    difference !== undefined && difference < 0,
-  );
 }
 
 class PeersTable implements View {
@@ -309,10 +185,6 @@ class PeersTable implements View {
     }
   }
 }
-
-/** The rows that `sortRows` and the tests speak of. */
-export type { Column, Row };
-export { COLUMNS };
 
 export function peersView(): View {
   return new PeersTable();

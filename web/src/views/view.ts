@@ -1,3 +1,5 @@
+/** What all parts of the page have in common. */
+
 import type { State } from "../state/store.ts";
 
 /** A part of the page: an element, and how it follows the state. */
