@@ -7,21 +7,21 @@
 use muster_learning::{Activations, Shape, Tokens};
 use muster_ledger::crypto::Hash;
 use muster_ledger::transaction::PeerId;
-use muster_peer::client::{Callee, Caller};
-use muster_peer::directory::{Directory, Entry};
-use muster_peer::identity::Identity;
-use muster_peer::inbox::{Answer, Received};
-use muster_peer::limits::Limits;
-use muster_peer::listen::{CONNECTION_WINDOW, FRAME, STREAM_WINDOW, serve};
-use muster_peer::payment::Till;
-use muster_peer::proto::peer_client::PeerClient;
-use muster_peer::proto::peer_server::{Peer, PeerServer};
-use muster_peer::proto::{
+use muster_peer::exchange::client::{Callee, Caller};
+use muster_peer::exchange::identity::Identity;
+use muster_peer::exchange::inbox::{Answer, Received};
+use muster_peer::exchange::limits::Limits;
+use muster_peer::exchange::listen::{CONNECTION_WINDOW, FRAME, STREAM_WINDOW, serve};
+use muster_peer::exchange::proto::peer_client::PeerClient;
+use muster_peer::exchange::proto::peer_server::{Peer, PeerServer};
+use muster_peer::exchange::proto::{
     AskRequest, AskResponse, BackwardRequest, BackwardResponse, DescribeRequest, DescribeResponse,
     ForwardRequest, ForwardResponse, Tensor,
 };
-use muster_peer::server::{Exchange, Offer};
-use muster_peer::tensor::from_tokens;
+use muster_peer::exchange::server::{Exchange, Offer};
+use muster_peer::exchange::tensor::from_tokens;
+use muster_peer::ledger::directory::{Directory, Entry};
+use muster_peer::sale::till::Till;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use std::sync::Arc;

@@ -1,15 +1,15 @@
 //! A whole peer: configuration, connections, model, and dealings with the ledger.
 
-use crate::clerk::Clerk;
 use crate::config::{ConfigError, PeerConfig, read_key};
-use crate::identity::{Identity, IdentityError};
-use crate::limits::Limits;
-use crate::listen::{ListenError, serve};
-use crate::payment::Till;
-use crate::refresh::keep_fresh;
-use crate::report::keep_reporting;
-use crate::server::{Exchange, Offer};
-use crate::worker::{Progress, Worker, WorkerError, WorkerSettings};
+use crate::duties::clerk::Clerk;
+use crate::exchange::identity::{Identity, IdentityError};
+use crate::exchange::limits::Limits;
+use crate::exchange::listen::{ListenError, serve};
+use crate::exchange::server::{Exchange, Offer};
+use crate::ledger::refresh::keep_fresh;
+use crate::ledger::report::keep_reporting;
+use crate::model::worker::{Progress, Worker, WorkerError, WorkerSettings};
+use crate::sale::till::Till;
 use muster_api::{Client, ClientError};
 use muster_learning::{Learner, LearnerError};
 use muster_ledger::crypto::hash;

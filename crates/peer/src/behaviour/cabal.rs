@@ -2,7 +2,7 @@
 //! give all their weight to each other, to draw stake that nobody else would give them.
 
 use super::{Answering, Conduct, Shares};
-use crate::directory::Directory;
+use crate::ledger::directory::Directory;
 use muster_ledger::crypto::PublicKey;
 
 /// A member of a cabal.

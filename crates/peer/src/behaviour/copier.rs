@@ -2,7 +2,7 @@
 //! sets the row that the peer of highest stake last set, to be paid like one who measured.
 
 use super::{Conduct, Shares};
-use crate::directory::Directory;
+use crate::ledger::directory::Directory;
 use muster_ledger::crypto::PublicKey;
 
 /// A copier of weights.

@@ -8,7 +8,7 @@ mod noise;
 mod poisoner;
 mod silent;
 
-use crate::directory::Directory;
+use crate::ledger::directory::Directory;
 use muster_learning::Activations;
 use muster_ledger::crypto::PublicKey;
 use muster_ledger::transaction::PeerId;
@@ -93,7 +93,7 @@ impl Behaviour {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::Entry;
+    use crate::ledger::directory::Entry;
     use muster_learning::Shape;
 
     fn key(seed: u8) -> PublicKey {

@@ -1,7 +1,7 @@
 //! Attack simulator: a peer that holds a place and never answers, so that others wait for it.
 
 use super::{Answering, Conduct, Shares};
-use crate::directory::Directory;
+use crate::ledger::directory::Directory;
 use muster_ledger::crypto::PublicKey;
 
 /// A silent peer.

@@ -3,14 +3,14 @@
 use muster_learning::{Activations, Tokens};
 use muster_ledger::crypto::{Hash, PublicKey};
 use muster_ledger::transaction::PeerId;
-use muster_peer::client::{Callee, Caller};
-use muster_peer::counters::{Reason, Refusal};
-use muster_peer::directory::{Directory, Entry};
-use muster_peer::identity::Identity;
-use muster_peer::inbox::{Answer, Received, Work};
-use muster_peer::limits::Limits;
-use muster_peer::payment::Till;
-use muster_peer::server::{Exchange, Offer};
+use muster_peer::exchange::client::{Callee, Caller};
+use muster_peer::exchange::counters::{Reason, Refusal};
+use muster_peer::exchange::identity::Identity;
+use muster_peer::exchange::inbox::{Answer, Received, Work};
+use muster_peer::exchange::limits::Limits;
+use muster_peer::exchange::server::{Exchange, Offer};
+use muster_peer::ledger::directory::{Directory, Entry};
+use muster_peer::sale::till::Till;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,7 +119,7 @@ pub async fn start(seed: u8, registered: &[u8], limits: Limits, model: bool) -> 
     let shutdown = async move {
         let _ = stopped.await;
     };
-    tokio::spawn(muster_peer::listen::serve(listener, exchange.clone(), shutdown));
+    tokio::spawn(muster_peer::exchange::listen::serve(listener, exchange.clone(), shutdown));
     if model {
         let exchange = exchange.clone();
         std::thread::spawn(move || answer(&exchange));

@@ -2,13 +2,13 @@
 
 use crate::common::{CHAIN, identity};
 use muster_learning::Tokens;
-use muster_peer::envelope::{now_ms, open_request, seal_request};
-use muster_peer::identity::key_of;
-use muster_peer::message::Message;
-use muster_peer::proto::{
+use muster_peer::exchange::envelope::{now_ms, open_request, seal_request};
+use muster_peer::exchange::identity::key_of;
+use muster_peer::exchange::message::Message;
+use muster_peer::exchange::proto::{
     AskRequest, AskResponse, BackwardRequest, DescribeResponse, ForwardRequest, ForwardResponse,
 };
-use muster_peer::tensor::{from_tokens, to_activations, to_tokens};
+use muster_peer::exchange::tensor::{from_tokens, to_activations, to_tokens};
 use proptest::prelude::*;
 use prost::Message as _;
 use std::time::Duration;

@@ -2,13 +2,13 @@
 
 use crate::common::{CHAIN, PATIENCE, WIDTH, start, table};
 use muster_learning::{Activations, Tokens};
-use muster_peer::counters::Reason;
-use muster_peer::directory::Directory;
-use muster_peer::envelope::{now_ms, seal_request};
-use muster_peer::limits::Limits;
-use muster_peer::message::Message;
-use muster_peer::proto::{DescribeRequest, ForwardRequest};
-use muster_peer::tensor::{from_activations, from_tokens};
+use muster_peer::exchange::counters::Reason;
+use muster_peer::exchange::envelope::{now_ms, seal_request};
+use muster_peer::exchange::limits::Limits;
+use muster_peer::exchange::message::Message;
+use muster_peer::exchange::proto::{DescribeRequest, ForwardRequest};
+use muster_peer::exchange::tensor::{from_activations, from_tokens};
+use muster_peer::ledger::directory::Directory;
 use std::time::Duration;
 
 fn tokens() -> Tokens {
@@ -123,7 +123,7 @@ async fn a_peer_that_is_slow_costs_only_the_timeout_and_its_queue_forgets() {
     assert_eq!(asking.exchange.counters.unanswered(), 1);
     // Whoever gave up waits no longer, so the model is not bothered with it.
     let received = asked.exchange.inbox.receive(Duration::ZERO, true);
-    assert!(matches!(received, muster_peer::inbox::Received::Nothing));
+    assert!(matches!(received, muster_peer::exchange::inbox::Received::Nothing));
     assert_eq!(asked.exchange.inbox.waiting(), 0);
 }
 

@@ -5,17 +5,17 @@ use crate::common::{CHAIN, PATIENCE, Peer, identity, start, table};
 use bytes::Bytes;
 use muster_learning::{Activations, Shape, Tokens};
 use muster_ledger::crypto::{Hash, PublicKey};
-use muster_peer::client::Callee;
-use muster_peer::counters::Reason;
-use muster_peer::envelope::{Tag, now_ms, seal_request, seal_response};
-use muster_peer::identity::Identity;
-use muster_peer::limits::Limits;
-use muster_peer::message::Message;
-use muster_peer::proto::peer_client::PeerClient;
-use muster_peer::proto::{
+use muster_peer::exchange::client::Callee;
+use muster_peer::exchange::counters::Reason;
+use muster_peer::exchange::envelope::{Tag, now_ms, seal_request, seal_response};
+use muster_peer::exchange::identity::Identity;
+use muster_peer::exchange::limits::Limits;
+use muster_peer::exchange::message::Message;
+use muster_peer::exchange::proto::peer_client::PeerClient;
+use muster_peer::exchange::proto::{
     BackwardRequest, DescribeRequest, Dtype, ForwardRequest, ForwardResponse, Tensor,
 };
-use muster_peer::tensor::{from_activations, from_tokens};
+use muster_peer::exchange::tensor::{from_activations, from_tokens};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -282,7 +282,7 @@ async fn a_peer_with_another_key_than_the_ledger_says_is_not_talked_to() {
         .forward(&callee, from_tokens(&tokens()), false, PATIENCE)
         .await
         .expect_err("the certificate is another's");
-    assert!(matches!(error, muster_peer::client::CallError::Status(_)), "{error}");
+    assert!(matches!(error, muster_peer::exchange::client::CallError::Status(_)), "{error}");
     assert_eq!(peer.exchange.counters.answered(), 0);
 }
 

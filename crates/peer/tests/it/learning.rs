@@ -5,13 +5,13 @@ use crate::common::{CHAIN, PATIENCE, identity};
 use muster_learning::{Corpus, Learner, ModelConfig, TrainingConfig};
 use muster_ledger::transaction::PeerId;
 use muster_peer::behaviour::Behaviour;
-use muster_peer::client::Callee;
-use muster_peer::directory::{Directory, Entry};
-use muster_peer::inbox::Piece;
-use muster_peer::limits::Limits;
-use muster_peer::payment::Till;
-use muster_peer::server::{Exchange, Offer};
-use muster_peer::worker::{Event, Progress, Worker, WorkerError, WorkerSettings};
+use muster_peer::exchange::client::Callee;
+use muster_peer::exchange::inbox::Piece;
+use muster_peer::exchange::limits::Limits;
+use muster_peer::exchange::server::{Exchange, Offer};
+use muster_peer::ledger::directory::{Directory, Entry};
+use muster_peer::model::worker::{Event, Progress, Worker, WorkerError, WorkerSettings};
+use muster_peer::sale::till::Till;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -74,7 +74,8 @@ async fn start(seed: u8, behaviour: Behaviour) -> Running {
         Arc::new(Exchange::new(identity(seed), Limits::default(), offer, Till::default()));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let endpoint = format!("https://{}", listener.local_addr().expect("it is bound"));
-    let serving = muster_peer::listen::serve(listener, exchange.clone(), std::future::pending());
+    let serving =
+        muster_peer::exchange::listen::serve(listener, exchange.clone(), std::future::pending());
     tokio::spawn(serving);
     let learner = Learner::new(model(), training(), corpus(seed), seed.into()).expect("a learner");
     let settings = WorkerSettings {
@@ -198,7 +199,7 @@ async fn a_continuation_is_written_with_the_help_of_the_others() {
         endpoint: peers[0].endpoint.clone(),
         chain: CHAIN,
     };
-    let request = muster_peer::proto::AskRequest {
+    let request = muster_peer::exchange::proto::AskRequest {
         text: bytes::Bytes::from_static(b"the cat"),
         bytes: 20,
         ..Default::default()
@@ -226,8 +227,11 @@ async fn a_continuation_is_written_with_the_help_of_the_others() {
     for (text, bytes, words) in
         [("", 5, "the text has 0 bytes"), ("x", 0, "0 bytes were asked"), ("x", 65, "1 to 64")]
     {
-        let request =
-            muster_peer::proto::AskRequest { text: text.into(), bytes, ..Default::default() };
+        let request = muster_peer::exchange::proto::AskRequest {
+            text: text.into(),
+            bytes,
+            ..Default::default()
+        };
         let error = caller.ask(&callee, request, PATIENCE).await.expect_err("refused").to_string();
         assert!(error.contains(words), "{error}");
     }
@@ -245,7 +249,7 @@ async fn a_flood_of_requests_does_not_stop_own_steps() {
         chain: CHAIN,
     };
     let tokens = muster_learning::Tokens::new(4, 16, vec![b'a'; 64]).expect("counts agree");
-    let input = muster_peer::tensor::from_tokens(&tokens);
+    let input = muster_peer::exchange::tensor::from_tokens(&tokens);
     let flood: Vec<_> = (0..16)
         .map(|_| {
             let (caller, callee, input) = (caller.clone(), callee.clone(), input.clone());

@@ -5,11 +5,11 @@
 //! answer cannot be passed off as the answer to something else, to somebody else, or on another
 //! ledger.
 
-use crate::counters::{Reason, Refusal};
-use crate::identity::Identity;
-use crate::message::Message;
-use crate::proto::Envelope;
-use crate::replay::RequestId;
+use crate::exchange::counters::{Reason, Refusal};
+use crate::exchange::identity::Identity;
+use crate::exchange::message::Message;
+use crate::exchange::proto::Envelope;
+use crate::exchange::replay::RequestId;
 use bytes::Bytes;
 use muster_ledger::crypto::{Hash, PublicKey, Signature, hash, verify};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

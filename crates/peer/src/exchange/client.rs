@@ -1,20 +1,20 @@
 //! Asking other peers: a bounded cache of authenticated connections, signed requests, checked
 //! answers.
 
-use crate::counters::Counters;
-use crate::envelope::{EnvelopeError, Tag, now_ms, open_response, seal_request};
-use crate::evidence::{Evidence, EvidenceRing};
-use crate::identity::{Identity, IdentityError};
-use crate::limits::Limits;
-use crate::listen::{CONNECTION_WINDOW, FRAME, STREAM_WINDOW};
-use crate::message::Message;
-use crate::proto::peer_client::PeerClient;
-use crate::proto::{
+use crate::exchange::counters::Counters;
+use crate::exchange::envelope::{EnvelopeError, Tag, now_ms, open_response, seal_request};
+use crate::exchange::evidence::{Evidence, EvidenceRing};
+use crate::exchange::identity::{Identity, IdentityError};
+use crate::exchange::limits::Limits;
+use crate::exchange::listen::{CONNECTION_WINDOW, FRAME, STREAM_WINDOW};
+use crate::exchange::message::Message;
+use crate::exchange::proto::peer_client::PeerClient;
+use crate::exchange::proto::{
     AskRequest, AskResponse, BackwardRequest, BackwardResponse, DescribeRequest, DescribeResponse,
     ForwardRequest, ForwardResponse, Tensor,
 };
-use crate::replay::RequestId;
-use crate::tensor::{WireError, to_activations};
+use crate::exchange::replay::RequestId;
+use crate::exchange::tensor::{WireError, to_activations};
 use bytes::Bytes;
 use hyper_util::rt::TokioIo;
 use muster_learning::Activations;

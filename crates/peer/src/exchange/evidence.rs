@@ -1,8 +1,8 @@
 //! Answers that are remembered: the statement of the request, of the answer, and the signature of
 //! who answered. Enough to show later, to anybody, what a peer answered to what.
 
-use crate::envelope::{Sealed, Tag};
-use crate::replay::RequestId;
+use crate::exchange::envelope::{Sealed, Tag};
+use crate::exchange::replay::RequestId;
 use muster_ledger::crypto::{Hash, PublicKey, Signature};
 use std::collections::VecDeque;
 
@@ -15,7 +15,7 @@ pub struct Evidence {
     pub asker: PublicKey,
     /// Who answered, and signed.
     pub answerer: PublicKey,
-    /// Statement of the request (see [`crate::envelope`]).
+    /// Statement of the request (see [`crate::exchange::envelope`]).
     pub request: Hash,
     /// Statement of the answer, which contains that of the request.
     pub answer: Hash,

@@ -2,9 +2,9 @@
 
 use crate::behaviour::Shares;
 use crate::config::PeerConfig;
-use crate::directory::Directory;
-use crate::server::Exchange;
-use crate::worker::Event;
+use crate::exchange::server::Exchange;
+use crate::ledger::directory::Directory;
+use crate::model::worker::Event;
 use muster_api::{Client, ClientError};
 use muster_ledger::crypto::{Hash, PublicKey, SecretKey};
 use muster_ledger::money::Grains;

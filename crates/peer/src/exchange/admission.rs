@@ -5,7 +5,7 @@
 //! everybody's budget *before* the decoder allocates room for it. The reservation lives as long as
 //! the request does, in the queue too.
 
-use crate::counters::{Counters, Reason, Refusal};
+use crate::exchange::counters::{Counters, Reason, Refusal};
 use bytes::{Buf, Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use muster_ledger::crypto::PublicKey;

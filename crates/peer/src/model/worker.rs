@@ -5,15 +5,15 @@
 //! takes, so neither side starves the other. Answers arrive as events.
 
 use crate::behaviour::{Conduct, Shares};
-use crate::client::{Callee, Caller};
-use crate::clock::{ControlCost, thread_seconds};
-use crate::directory::Directory;
-use crate::generate::Generation;
-use crate::inbox::{Job, Received};
-use crate::proto::Tensor;
-use crate::replay::RequestId;
-use crate::server::Exchange;
-use crate::tensor::{from_activations, from_tokens};
+use crate::exchange::client::{Callee, Caller};
+use crate::exchange::inbox::{Job, Received};
+use crate::exchange::proto::Tensor;
+use crate::exchange::replay::RequestId;
+use crate::exchange::server::Exchange;
+use crate::exchange::tensor::{from_activations, from_tokens};
+use crate::ledger::directory::Directory;
+use crate::model::clock::{ControlCost, thread_seconds};
+use crate::model::generate::Generation;
 use muster_learning::gate::PEERS_MAX;
 use muster_learning::{
     Activations, Evaluation, EvaluationPlan, Learner, LearnerError, PeerIndex, StepOutcome,

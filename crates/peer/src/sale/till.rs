@@ -3,7 +3,7 @@
 //!
 //! A node that takes the transaction promises no block; the price of one continuation is the risk.
 
-use crate::counters::{Reason, Refusal};
+use crate::exchange::counters::{Reason, Refusal};
 use muster_api::Client;
 use muster_ledger::crypto::{Hash, PublicKey};
 use muster_ledger::transaction::{Action, SignedTransaction};

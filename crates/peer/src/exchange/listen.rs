@@ -1,8 +1,8 @@
 //! Accepting connections: TLS 1.3 with a proven hot key, in bounded numbers.
 
-use crate::admission::Remote;
-use crate::identity::{IdentityError, key_of};
-use crate::server::{Exchange, service};
+use crate::exchange::admission::Remote;
+use crate::exchange::identity::{IdentityError, key_of};
+use crate::exchange::server::{Exchange, service};
 use muster_ledger::crypto::PublicKey;
 use std::collections::HashMap;
 use std::future::Future;

@@ -4,7 +4,7 @@
 //! SHA-256 would cost as much as the encrypted transport itself. It covers fields, not the protobuf
 //! encoding, because that is not canonical.
 
-use crate::proto::{
+use crate::exchange::proto::{
     AskRequest, AskResponse, BackwardRequest, BackwardResponse, DescribeRequest, DescribeResponse,
     Envelope, ForwardRequest, ForwardResponse, Tensor,
 };

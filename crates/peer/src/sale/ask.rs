@@ -1,12 +1,12 @@
 //! Serving a bought continuation.
 
-use crate::admission::ReservationSlot;
-use crate::counters::{Reason, Refusal};
-use crate::envelope::Tag;
-use crate::inbox::{Piece, Work};
-use crate::payment::Paid;
-use crate::proto::{AskRequest, AskResponse};
-use crate::server::Exchange;
+use crate::exchange::admission::ReservationSlot;
+use crate::exchange::counters::{Reason, Refusal};
+use crate::exchange::envelope::Tag;
+use crate::exchange::inbox::{Piece, Work};
+use crate::exchange::proto::{AskRequest, AskResponse};
+use crate::exchange::server::Exchange;
+use crate::sale::till::Paid;
 use bytes::Bytes;
 use futures::Stream;
 use muster_ledger::crypto::PublicKey;

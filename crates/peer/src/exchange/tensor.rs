@@ -4,7 +4,7 @@
 //! dimensions, that the dimensions multiply to the number of values without overflow, and that
 //! every number is finite. Whether the shape is the *right* one is the caller's question.
 
-use crate::proto::{Dtype, Tensor};
+use crate::exchange::proto::{Dtype, Tensor};
 use bytes::Bytes;
 use muster_learning::tensor::MAGNITUDE_MAX;
 use muster_learning::{Activations, Shape, TensorError, Tokens};

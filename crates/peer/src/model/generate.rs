@@ -3,11 +3,11 @@
 //!
 //! Several continuations and everything else take turns on the model's thread: a draft is a turn.
 
-use crate::admission::ReservationSlot;
-use crate::counters::{Reason, Refusal};
-use crate::inbox::{Answer, Piece};
-use crate::tensor::from_tokens;
-use crate::worker::{Event, Fetched, Question, Worker, fetch};
+use crate::exchange::admission::ReservationSlot;
+use crate::exchange::counters::{Reason, Refusal};
+use crate::exchange::inbox::{Answer, Piece};
+use crate::exchange::tensor::from_tokens;
+use crate::model::worker::{Event, Fetched, Question, Worker, fetch};
 use muster_learning::generation::DRAFT_MAX;
 use muster_learning::{AskPlan, Sampling};
 use muster_ledger::crypto::PublicKey;

@@ -1,5 +1,5 @@
 //! What the exchange needs of the ledger: who is registered, where they answer, and what weight
-//! and stake they stand with. A snapshot; [`crate::refresh`] replaces it every few seconds.
+//! and stake they stand with. A snapshot; [`crate::ledger::refresh`] replaces it every few seconds.
 //!
 //! Standing is `w_(me,sender) * stake(sender)` in the direction of the market paper's competitive
 //! convention: the weight that the sender gives *us* times its stake, so that raising weights buys

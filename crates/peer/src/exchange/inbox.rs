@@ -3,12 +3,12 @@
 //! The model lives on one thread of its own; requests arrive on others. The inbox is bounded, and
 //! whoever waits for an answer hears in words when there will be none.
 
-use crate::admission::ReservationSlot;
-use crate::counters::{Reason, Refusal};
-use crate::envelope::Tag;
-use crate::limits::Limits;
-use crate::queue::{Popped, Queue};
-use crate::replay::RequestId;
+use crate::exchange::admission::ReservationSlot;
+use crate::exchange::counters::{Reason, Refusal};
+use crate::exchange::envelope::Tag;
+use crate::exchange::limits::Limits;
+use crate::exchange::queue::{Popped, Queue};
+use crate::exchange::replay::RequestId;
 use muster_learning::{Activations, Tokens};
 use muster_ledger::crypto::PublicKey;
 use std::collections::VecDeque;
@@ -138,7 +138,7 @@ impl<E> Inbox<E> {
                 drop(inner);
                 self.arrived.notify_one();
                 if let Some(job) = displaced {
-                    let shed = crate::queue::Shed::Displaced;
+                    let shed = crate::exchange::queue::Shed::Displaced;
                     let _ = job.reply.send(Err(Refusal::new(Reason::Load, shed)));
                 }
                 Ok(())

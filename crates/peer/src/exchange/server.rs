@@ -1,24 +1,24 @@
 //! Answering other peers: authentication, checks, and the queue in front of the model.
 
-use crate::admission::{Admission, InFlight, Remote, ReservationSlot};
-use crate::client::Caller;
-use crate::counters::{Counters, Reason, Refusal};
-use crate::directory::Directory;
-use crate::envelope::{self, Tag, now_ms};
-use crate::evidence::{Evidence, EvidenceRing};
-use crate::identity::Identity;
-use crate::inbox::{Answer, Inbox, Job, Work};
-use crate::limits::Limits;
-use crate::message::Message;
-use crate::payment::Till;
-use crate::proto::peer_server::{Peer, PeerServer};
-use crate::proto::{
+use crate::exchange::admission::{Admission, InFlight, Remote, ReservationSlot};
+use crate::exchange::client::Caller;
+use crate::exchange::counters::{Counters, Reason, Refusal};
+use crate::exchange::envelope::{self, Tag, now_ms};
+use crate::exchange::evidence::{Evidence, EvidenceRing};
+use crate::exchange::identity::Identity;
+use crate::exchange::inbox::{Answer, Inbox, Job, Work};
+use crate::exchange::limits::Limits;
+use crate::exchange::message::Message;
+use crate::exchange::proto::peer_server::{Peer, PeerServer};
+use crate::exchange::proto::{
     AskRequest, BackwardRequest, BackwardResponse, DescribeRequest, DescribeResponse,
     ForwardRequest, ForwardResponse,
 };
-use crate::replay::ReplayWindow;
-use crate::tensor::{from_activations, to_activations, to_tokens};
-use crate::worker::Event;
+use crate::exchange::replay::ReplayWindow;
+use crate::exchange::tensor::{from_activations, to_activations, to_tokens};
+use crate::ledger::directory::Directory;
+use crate::model::worker::Event;
+use crate::sale::till::Till;
 use muster_ledger::crypto::{Hash, PublicKey};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -126,7 +126,7 @@ impl Exchange {
 
     /// The remembered answers to a request.
     #[must_use]
-    pub fn evidence(&self, request_id: crate::replay::RequestId) -> Vec<Evidence> {
+    pub fn evidence(&self, request_id: crate::exchange::replay::RequestId) -> Vec<Evidence> {
         lock(&self.evidence).find(request_id).cloned().collect()
     }
 
@@ -162,8 +162,8 @@ impl Exchange {
             envelope::open_request(request.get_ref(), me, caller.key, &chain, now_ms(), skew)?;
         lock(&self.replay).insert(caller.key, tag.id, Instant::now()).map_err(|error| {
             let reason = match error {
-                crate::replay::ReplayError::Seen => Reason::Replay,
-                crate::replay::ReplayError::Full { .. } => Reason::Load,
+                crate::exchange::replay::ReplayError::Seen => Reason::Replay,
+                crate::exchange::replay::ReplayError::Full { .. } => Reason::Load,
             };
             Refusal::new(reason, error)
         })?;
@@ -322,7 +322,7 @@ impl PeerService {
 
 #[tonic::async_trait]
 impl Peer for PeerService {
-    type AskStream = crate::ask::Answers;
+    type AskStream = crate::sale::ask::Answers;
 
     async fn describe(
         &self,
@@ -348,7 +348,8 @@ impl Peer for PeerService {
     async fn ask(&self, request: Request<AskRequest>) -> Result<Response<Self::AskStream>, Status> {
         let tag = self.0.open(&request, false).map_err(|refusal| self.0.refuse(refusal))?;
         let slot = slot(&request);
-        let stream = crate::ask::answer(self.0.clone(), tag, request.into_inner(), slot).await;
+        let stream =
+            crate::sale::ask::answer(self.0.clone(), tag, request.into_inner(), slot).await;
         self.finish(stream)
     }
 }

@@ -1,14 +1,14 @@
 //! Buying a continuation: choose a peer, pay it, listen.
 
-use crate::clerk::sign;
-use crate::client::{CallError, Callee, Caller};
-use crate::counters::Counters;
-use crate::directory::Directory;
-use crate::evidence::EvidenceRing;
-use crate::identity::{Identity, IdentityError};
-use crate::limits::Limits;
-use crate::proto::{AskRequest, DescribeResponse};
-use crate::refresh::view;
+use crate::duties::clerk::sign;
+use crate::exchange::client::{CallError, Callee, Caller};
+use crate::exchange::counters::Counters;
+use crate::exchange::evidence::EvidenceRing;
+use crate::exchange::identity::{Identity, IdentityError};
+use crate::exchange::limits::Limits;
+use crate::exchange::proto::{AskRequest, DescribeResponse};
+use crate::ledger::directory::Directory;
+use crate::ledger::refresh::view;
 use muster_api::{Client, ClientError};
 use muster_ledger::crypto::{Hash, PublicKey, SecretKey};
 use muster_ledger::money::Grains;
@@ -189,7 +189,7 @@ async fn hear(
 ) -> Result<(), AskError> {
     let fault = |source: CallError| AskError::Peer { peer: callee.key, source };
     let (tag, mut stream) =
-        caller.ask(callee, request, crate::ask::ASK_TIMEOUT).await.map_err(fault)?;
+        caller.ask(callee, request, crate::sale::ask::ASK_TIMEOUT).await.map_err(fault)?;
     let mut index = 0;
     loop {
         let next = tokio::time::timeout(PIECE_TIMEOUT, stream.message()).await;
@@ -245,7 +245,7 @@ fn candidates(directory: &Directory, named: Option<PublicKey>) -> Result<Vec<Cal
     peers.sort_by(|(_, a), (_, b)| {
         b.incentive.total_cmp(&a.incentive).then(b.stake.cmp(&a.stake)).then(a.id.cmp(&b.id))
     });
-    let callee = |(key, entry): (&PublicKey, &crate::directory::Entry)| Callee {
+    let callee = |(key, entry): (&PublicKey, &crate::ledger::directory::Entry)| Callee {
         key: *key,
         endpoint: entry.endpoint.clone(),
         chain,
@@ -265,7 +265,7 @@ fn anonymous_caller() -> Result<Caller, AskError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::Entry;
+    use crate::ledger::directory::Entry;
     use muster_ledger::transaction::PeerId;
 
     #[test]

@@ -1,7 +1,7 @@
 //! Keeps the view of the ledger fresh, from the HTTP interface of the nodes.
 
-use crate::directory::{Directory, Entry};
-use crate::server::Exchange;
+use crate::exchange::server::Exchange;
+use crate::ledger::directory::{Directory, Entry};
 use muster_api::{Client, ClientError, Peer, Status};
 use muster_ledger::transaction::PeerId;
 use std::sync::Arc;

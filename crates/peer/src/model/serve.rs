@@ -1,11 +1,11 @@
 //! Answering one request that came out of the queue.
 
 use crate::behaviour::Answering;
-use crate::counters::{Reason, Refusal};
-use crate::generate::Generation;
-use crate::inbox::{Answer, Job, Work};
-use crate::replay::RequestId;
-use crate::worker::{GENERATIONS_MAX, Worker};
+use crate::exchange::counters::{Reason, Refusal};
+use crate::exchange::inbox::{Answer, Job, Work};
+use crate::exchange::replay::RequestId;
+use crate::model::generate::Generation;
+use crate::model::worker::{GENERATIONS_MAX, Worker};
 use muster_learning::random::Stream;
 use muster_learning::{Activations, LearnerError, PeerIndex, RequestKey, Tokens};
 use std::time::Instant;

@@ -1,0 +1,3 @@
+//! What a peer owes the ledger.
+
+pub mod clerk;

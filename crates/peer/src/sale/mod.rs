@@ -1,0 +1,5 @@
+//! Continuations for money: selling them, buying them, and the till between.
+
+pub mod ask;
+pub mod buy;
+pub mod till;
