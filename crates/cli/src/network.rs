@@ -89,7 +89,7 @@ impl Signer {
     /// The key that signs.
     pub fn key(&self, network: &Network) -> Result<SecretKey> {
         match &self.key_file {
-            Some(path) => Ok(muster_node::read_key(path)?),
+            Some(path) => Ok(muster_keys::read_key(path)?),
             None => open_wallet(&self.wallet, network)?.key(&self.key),
         }
     }

@@ -2,13 +2,13 @@
 //! encrypted file that holds it.
 
 use std::fs;
-use std::io::{IsTerminal, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use muster_files::Readers;
+use muster_keys::{Mnemonic, WORK_FACTOR, decrypt, derive, encrypt};
 use muster_ledger::crypto::{PublicKey, SecretKey, hash};
-use muster_ledger::keys;
 use zeroize::Zeroizing;
 
 /// The variable that holds the passphrase where nobody can be asked.
@@ -21,7 +21,7 @@ const TRIAL_WORK_FACTOR: u8 = 10;
 
 /// An open wallet.
 pub struct Wallet {
-    mnemonic: keys::Mnemonic,
+    mnemonic: Mnemonic,
     seed: Zeroizing<[u8; 64]>,
     work_factor: u8,
 }
@@ -29,21 +29,21 @@ pub struct Wallet {
 impl Wallet {
     /// A wallet from the system's randomness.
     pub fn generate() -> Result<Self> {
-        Ok(Self::new(keys::Mnemonic::generate()?, keys::WORK_FACTOR))
+        Ok(Self::new(Mnemonic::generate()?, WORK_FACTOR))
     }
 
     /// The wallet of a trial market: whoever knows the seed knows its keys.
     pub fn from_seed(seed: u64) -> Self {
         let entropy = hash("muster up", &[&seed.to_le_bytes()]);
-        Self::new(keys::Mnemonic::from_entropy(&entropy.0), TRIAL_WORK_FACTOR)
+        Self::new(Mnemonic::from_entropy(&entropy.0), TRIAL_WORK_FACTOR)
     }
 
     /// The wallet of these words.
     pub fn from_words(words: &str) -> Result<Self> {
-        Ok(Self::new(words.parse()?, keys::WORK_FACTOR))
+        Ok(Self::new(words.parse()?, WORK_FACTOR))
     }
 
-    fn new(mnemonic: keys::Mnemonic, work_factor: u8) -> Self {
+    fn new(mnemonic: Mnemonic, work_factor: u8) -> Self {
         let seed = mnemonic.seed("");
         Self { mnemonic, seed, work_factor }
     }
@@ -55,7 +55,7 @@ impl Wallet {
 
     /// The key of a name, such as `user` or `cold/peer-0`.
     pub fn key(&self, name: &str) -> Result<SecretKey> {
-        Ok(keys::derive(self.seed.as_slice(), name)?)
+        Ok(derive(self.seed.as_slice(), name)?)
     }
 
     /// The address of a name.
@@ -65,10 +65,12 @@ impl Wallet {
 
     /// Writes the wallet, encrypted; never over another.
     pub fn save(&self, path: &Path, passphrase: &str) -> Result<()> {
-        ensure!(!path.exists(), "{} is there already: name another with --wallet", path.display());
-        let sealed = keys::encrypt(passphrase, self.words().as_bytes(), self.work_factor)
+        let sealed = encrypt(passphrase, self.words().as_bytes(), self.work_factor)
             .context("the wallet cannot be encrypted")?;
-        write_private(path, &sealed)
+        muster_files::create(path, &sealed, Readers::Owner).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => taken(path),
+            _ => unwritten(path, error),
+        })
     }
 
     /// Reads a wallet.
@@ -79,7 +81,7 @@ impl Wallet {
             .len();
         ensure!(length <= FILE_BYTES_MAX, "{shown} is no wallet: it has {length} bytes");
         let sealed = fs::read(path).with_context(|| format!("cannot read {shown}"))?;
-        let words = keys::decrypt(passphrase, &sealed)
+        let words = decrypt(passphrase, &sealed)
             .with_context(|| format!("cannot open the wallet {shown}"))?;
         let words = std::str::from_utf8(&words)
             .with_context(|| format!("{shown} does not hold the words of a wallet"))?;
@@ -188,39 +190,22 @@ pub fn data_folder() -> Result<PathBuf> {
     }
 }
 
+/// A wallet is never written over another.
+pub fn taken(path: &Path) -> anyhow::Error {
+    anyhow!("{} is there already: name another with --wallet", path.display())
+}
+
 /// Writes a file that only its owner may read, completely or not at all.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_with_mode(path, bytes, 0o600)
+    muster_files::replace(path, bytes, Readers::Owner).map_err(|error| unwritten(path, error))
 }
 
-/// Writes a file completely or not at all: first beside it, then renamed.
+/// Writes a file completely or not at all.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_with_mode(path, bytes, 0o644)
+    muster_files::replace(path, bytes, Readers::Everyone).map_err(|error| unwritten(path, error))
 }
 
-fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
-    let write = || -> std::io::Result<()> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder)?;
-        }
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(mode)
-            .open(&part)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&part, path)
-    };
-    let outcome = write();
-    if outcome.is_err() {
-        fs::remove_file(&part).ok();
-    }
-    outcome.with_context(|| {
-        format!("cannot write {}: make room or choose another place", path.display())
-    })
+fn unwritten(path: &Path, error: std::io::Error) -> anyhow::Error {
+    let shown = path.display();
+    anyhow!(error).context(format!("cannot write {shown}: make room or choose another place"))
 }

@@ -54,7 +54,6 @@ pub mod encoding;
 pub mod event;
 pub mod execute;
 pub mod genesis;
-pub mod keys;
 pub mod money;
 pub mod parameters;
 pub mod state;

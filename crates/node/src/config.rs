@@ -151,34 +151,8 @@ impl NodeConfig {
     /// Reads the validator's key.
     ///
     /// # Errors
-    /// [`NodeError::Key`] and [`NodeError::KeyMode`].
+    /// [`NodeError::Key`].
     pub fn read_key(&self) -> Result<SecretKey, NodeError> {
-        read_key(&self.key)
+        Ok(muster_keys::read_key(&self.key)?)
     }
-}
-
-/// Reads a secret key: 64 hexadecimal digits in a file that only its owner can read.
-///
-/// # Errors
-/// [`NodeError::Key`] and [`NodeError::KeyMode`].
-pub fn read_key(path: &Path) -> Result<SecretKey, NodeError> {
-    let fault = |reason: String| NodeError::Key { path: path.to_path_buf(), reason };
-    let metadata = fs::metadata(path).map_err(|error| fault(error.to_string()))?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = metadata.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(NodeError::KeyMode { path: path.to_path_buf(), mode });
-        }
-    }
-    if metadata.len() > 1024 {
-        return Err(fault(format!("it has {} bytes", metadata.len())));
-    }
-    let text = fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
-    let mut seed = [0u8; 32];
-    // The digits themselves must not appear in the message.
-    hex::decode_to_slice(text.trim(), &mut seed)
-        .map_err(|_| fault(format!("it holds {} characters", text.trim().len())))?;
-    Ok(SecretKey::from_seed(seed))
 }

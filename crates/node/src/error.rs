@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use muster_keys::KeyFileError;
 use muster_ledger::crypto::{Hash, PublicKey};
 use muster_ledger::genesis::GenesisError;
 use muster_ledger::state::StateError;
@@ -46,21 +47,8 @@ pub enum NodeError {
         reason: GenesisError,
     },
     /// The key file cannot be used.
-    #[error("the key {path} cannot be used: {reason}; it must hold 64 hexadecimal digits")]
-    Key {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The key file can be read by others.
-    #[error("the key {path} can be read by other users (mode {mode:o}): run chmod 600 {path}")]
-    KeyMode {
-        /// The file.
-        path: PathBuf,
-        /// Its permissions.
-        mode: u32,
-    },
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
     /// The home cannot be written.
     #[error("the home {path} cannot be used: {reason}")]
     Home {

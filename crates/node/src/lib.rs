@@ -23,7 +23,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-pub use config::{Gossip, NodeConfig, read_key};
+pub use config::{Gossip, NodeConfig};
 pub use error::NodeError;
 use muster_ledger::genesis::Genesis;
 use tokio::sync::{oneshot, watch};

@@ -2,7 +2,7 @@
 
 use crate::behaviour::Behaviour;
 use muster_learning::{Corpus, CorpusError, ModelConfig, TrainingConfig};
-use muster_ledger::crypto::{PublicKey, SecretKey};
+use muster_ledger::crypto::PublicKey;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -40,12 +40,6 @@ pub enum ConfigError {
         value: String,
         /// What it must be.
         reason: &'static str,
-    },
-    /// A key file holds something else.
-    #[error("{}: expected a key as 64 hexadecimal digits", .path.display())]
-    Key {
-        /// Which file.
-        path: PathBuf,
     },
     /// The text cannot be learned from.
     #[error("the text of {files}: {source}")]
@@ -286,20 +280,6 @@ impl PeerConfig {
         Corpus::new(bytes, self.model.context)
             .map_err(|source| ConfigError::Text { files: names.join(", "), source })
     }
-}
-
-/// Reads a key file: 64 hexadecimal digits.
-///
-/// # Errors
-/// [`ConfigError::File`] or [`ConfigError::Key`].
-pub fn read_key(path: &Path) -> Result<SecretKey, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map(zeroize::Zeroizing::new)
-        .map_err(|source| ConfigError::File { path: path.into(), source })?;
-    let mut seed = zeroize::Zeroizing::new([0; 32]);
-    hex::decode_to_slice(text.trim(), seed.as_mut_slice())
-        .map_err(|_| ConfigError::Key { path: path.into() })?;
-    Ok(SecretKey::from_seed(*seed))
 }
 
 /// Part `index` of `of` equal parts of the files, read one after the other as one text.

@@ -17,7 +17,6 @@ pub mod behaviour;
 pub mod config;
 pub mod duties;
 pub mod exchange;
-mod files;
 pub mod ledger;
 pub mod model;
 mod run;

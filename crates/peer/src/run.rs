@@ -1,6 +1,6 @@
 //! A whole peer: configuration, connections, model, and dealings with the ledger.
 
-use crate::config::{ConfigError, PeerConfig, read_key};
+use crate::config::{ConfigError, PeerConfig};
 use crate::duties::clerk::Clerk;
 use crate::exchange::identity::{Identity, IdentityError};
 use crate::exchange::limits::Limits;
@@ -11,6 +11,7 @@ use crate::ledger::report::keep_reporting;
 use crate::model::worker::{Progress, Worker, WorkerError, WorkerSettings};
 use crate::sale::till::Till;
 use muster_api::{Client, ClientError};
+use muster_keys::{KeyFileError, read_key};
 use muster_learning::{Learner, LearnerError};
 use muster_ledger::crypto::hash;
 use std::future::Future;
@@ -34,6 +35,9 @@ pub enum PeerError {
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The file of the hot key, or of the one that pays, cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
     /// The hot key cannot be used.
     #[error(transparent)]
     Identity(#[from] IdentityError),

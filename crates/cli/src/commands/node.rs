@@ -9,7 +9,7 @@ use muster_node::NodeConfig;
 
 use super::{asked_to_end, block_on_all_cores, follow_supervisor, start_log};
 use crate::output;
-use crate::wallet::{write_private, write_whole};
+use crate::wallet::write_whole;
 
 /// Arguments of `muster node`.
 #[derive(Args)]
@@ -100,12 +100,7 @@ fn initialise(init: &Init) -> Result<()> {
 
 /// Makes a key file; its address.
 pub fn new_key(path: &Path) -> Result<String> {
-    ensure!(!path.exists(), "{} is there already: a key is never overwritten", path.display());
-    let mut seed = zeroize::Zeroizing::new([0; 32]);
-    getrandom::fill(seed.as_mut()).context("the system gives no random numbers")?;
-    let key = muster_ledger::crypto::SecretKey::from_seed(*seed);
-    let mut text = zeroize::Zeroizing::new(hex::encode(*seed));
-    text.push('\n');
-    write_private(path, text.as_bytes())?;
+    let key = muster_keys::new_key()?;
+    muster_keys::write_key(path, &key)?;
     Ok(key.public().to_string())
 }

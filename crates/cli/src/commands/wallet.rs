@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
 
 use crate::output::{self, Align, Table};
-use crate::wallet::{Wallet, WalletFile, passphrase};
+use crate::wallet::{Wallet, WalletFile, passphrase, taken};
 
 /// Arguments of `muster wallet`. The passphrase comes from MUSTER_PASSPHRASE, or is asked for.
 #[derive(Args)]
@@ -48,11 +48,7 @@ pub fn run(options: &Options) -> Result<()> {
     let path = options.file.path()?;
     match &options.verb {
         Verb::New => {
-            ensure!(
-                !path.exists(),
-                "{} is there already: name another with --wallet",
-                path.display()
-            );
+            ensure!(!path.exists(), taken(&path));
             let wallet = Wallet::generate()?;
             wallet.save(&path, &passphrase(&path, true)?)?;
             output::say(&format!(
@@ -62,11 +58,7 @@ pub fn run(options: &Options) -> Result<()> {
             show(&wallet, options.json)
         }
         Verb::Import { words } => {
-            ensure!(
-                !path.exists(),
-                "{} is there already: name another with --wallet",
-                path.display()
-            );
+            ensure!(!path.exists(), taken(&path));
             let words = match words.as_str() {
                 "-" => zeroize::Zeroizing::new(
                     std::io::read_to_string(std::io::stdin()).context("cannot read stdin")?,

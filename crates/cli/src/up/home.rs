@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
+use muster_keys::write_key;
 use muster_ledger::crypto::PublicKey;
 use muster_ledger::genesis::{Genesis, GenesisPeer, Validator};
 use muster_ledger::money::Grains;
@@ -207,8 +208,9 @@ fn create(path: &Path, wanted: &Scenario) -> Result<()> {
     let parent = path.parent().unwrap_or(Path::new("/"));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let part = parent.join(format!(".{name}.{}.part", std::process::id()));
-    let outcome = write_home(&part, path, wanted)
-        .and_then(|()| fs::rename(&part, path).with_context(|| format!("cannot make {shown}")));
+    let outcome = write_home(&part, path, wanted).and_then(|()| {
+        muster_files::rename(&part, path).with_context(|| format!("cannot make {shown}"))
+    });
     if outcome.is_err() {
         fs::remove_dir_all(&part).ok();
     }
@@ -233,10 +235,11 @@ fn write_home(part: &Path, path: &Path, wanted: &Scenario) -> Result<()> {
     let wallet = Wallet::from_seed(seed);
     let genesis = genesis(&scenario, &wallet, seed)?;
     for validator in &genesis.validators {
-        write_key(&part.join(&validator.name).join("key"), &wallet, &validator.name)?;
+        write_key(&part.join(&validator.name).join("key"), &wallet.key(&validator.name)?)?;
     }
     for peer in scenario.peers()? {
-        write_key(&part.join(&peer.name).join("hot.key"), &wallet, &format!("hot/{}", peer.name))?;
+        let key = wallet.key(&format!("hot/{}", peer.name))?;
+        write_key(&part.join(&peer.name).join("hot.key"), &key)?;
     }
     write_whole(&part.join("text").join(documents::NAME), documents::TEXT.as_bytes())?;
     write_wallet(part, &wallet)?;
@@ -252,13 +255,6 @@ fn random_seed() -> Result<u64> {
     getrandom::fill(&mut bytes).context("the system gives no random numbers")?;
     // 32 bits are enough to tell markets apart, and can be typed.
     Ok(u64::from(u32::from_le_bytes(bytes)))
-}
-
-fn write_key(path: &Path, wallet: &Wallet, name: &str) -> Result<()> {
-    let seed = wallet.key(name)?.seed();
-    let mut text = zeroize::Zeroizing::new(hex::encode(*seed));
-    text.push('\n');
-    write_private(path, text.as_bytes())
 }
 
 fn genesis(scenario: &Scenario, wallet: &Wallet, seed: u64) -> Result<Genesis> {

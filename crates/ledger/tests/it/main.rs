@@ -1,9 +1,9 @@
 //! Tests of the ledger through its public interface.
 
 mod blocks;
+mod crypto;
 mod encodings;
 mod governance;
-mod keys;
 mod market;
 mod money;
 mod parameters;

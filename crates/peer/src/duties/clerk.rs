@@ -6,6 +6,7 @@ use crate::exchange::server::Exchange;
 use crate::ledger::directory::Directory;
 use crate::model::worker::Event;
 use muster_api::{Client, ClientError};
+use muster_files::Readers;
 use muster_ledger::crypto::{Hash, PublicKey, SecretKey};
 use muster_ledger::money::Grains;
 use muster_ledger::transaction::{
@@ -294,7 +295,7 @@ impl Clerk {
         let kept = match &commitment {
             Some(commitment) => {
                 let bytes = serde_json::to_vec(commitment).expect("numbers serialise");
-                crate::files::replace(path, &bytes)
+                muster_files::replace(path, &bytes, Readers::Owner)
             }
             None => match std::fs::remove_file(path) {
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),

@@ -14,6 +14,7 @@ use crate::exchange::tensor::{from_activations, from_tokens};
 use crate::ledger::directory::Directory;
 use crate::model::clock::{ControlCost, thread_seconds};
 use crate::model::generate::Generation;
+use muster_files::Readers;
 use muster_learning::gate::PEERS_MAX;
 use muster_learning::{
     Activations, Evaluation, EvaluationPlan, Learner, LearnerError, PeerIndex, StepOutcome,
@@ -452,7 +453,7 @@ impl Worker {
     /// Replaces the checkpoint as a whole: a crash leaves the old one or the new one.
     fn write_checkpoint(&self) -> Result<(), WorkerError> {
         let path = &self.settings.checkpoint;
-        crate::files::replace(path, &self.learner.checkpoint())
+        muster_files::replace(path, &self.learner.checkpoint(), Readers::Everyone)
             .map_err(|source| WorkerError::Checkpoint { path: path.clone(), source })
     }
 

@@ -1,32 +1,18 @@
-//! Keys at rest and in people's hands: mnemonics, derivation by name, encryption with a passphrase.
-//!
-//! - Mnemonics are BIP-39, English, 24 words (256 bits); the seed is PBKDF2 as BIP-39 says.
-//! - Derivation is SLIP-0010 for Ed25519 (hardened steps only). A path is either numbers, such as
-//!   `m/44'/0'`, or a name, such as `cold/peer-0`, of which each part becomes two steps.
-//! - Encryption is the age format (version 1) with a scrypt recipient.
-//!
-//! [`Mnemonic::generate`] and [`encrypt`] are the only functions of this crate that draw
-//! randomness, from the operating system; nothing that the ledger executes calls them.
+//! Mnemonics (BIP-39, English, 24 words) and the keys derived from them by path or name
+//! (SLIP-0010 for Ed25519).
 
 use std::str::FromStr;
 
-use age::secrecy::SecretString;
 use hmac::{Hmac, Mac};
+use muster_ledger::crypto::{SecretKey, hash};
 use sha2::Sha512;
 use zeroize::Zeroizing;
 
-use crate::crypto::{SecretKey, hash};
+use crate::random::{RandomError, entropy};
 
-/// Longest ciphertext that [`decrypt`] looks at, in bytes.
-pub const CIPHERTEXT_BYTES_MAX: usize = 1 << 20;
-/// Scrypt work (log2 of its cost) of [`encrypt`]: about a quarter of a second and 256 MiB.
-pub const WORK_FACTOR: u8 = 18;
-/// The most scrypt work that [`decrypt`] is willing to do: about a second and 1 GiB.
-pub const WORK_FACTOR_MAX: u8 = 20;
-
-/// Why a key could not be made or read.
+/// Why words or a path give no key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
+pub enum MnemonicError {
     /// Not so many words.
     #[error("a mnemonic has 24 words, this one has {0}")]
     WordCount(usize),
@@ -42,21 +28,12 @@ pub enum KeyError {
     /// Neither a name nor a path.
     #[error("\"{0}\" is not a path: write m/44'/0' with hardened steps below 2^31, or a name")]
     Path(String),
-    /// Another passphrase was used.
-    #[error("the passphrase is wrong")]
-    Passphrase,
-    /// Not what [`encrypt`] writes, or damaged.
-    #[error("the encrypted file is damaged or of another kind: {0}")]
-    Ciphertext(String),
-    /// The operating system gave no randomness, or memory was short.
-    #[error("encryption failed: {0}")]
-    Encrypt(String),
 }
 
 /// Twenty-four words from which all keys of a wallet follow; wiped from memory when dropped.
 ///
 /// ```
-/// use muster_ledger::keys::Mnemonic;
+/// use muster_keys::Mnemonic;
 /// let mnemonic = Mnemonic::from_entropy(&[0; 32]);
 /// assert!(mnemonic.words().ends_with("abandon art"));
 /// let key = mnemonic.key("cold/peer-0").unwrap();
@@ -69,11 +46,11 @@ pub struct Mnemonic {
 
 impl Mnemonic {
     /// A new one, from the operating system's randomness.
-    pub fn generate() -> Result<Self, KeyError> {
-        let mut entropy = Zeroizing::new([0; 32]);
-        getrandom::fill(entropy.as_mut_slice())
-            .map_err(|error| KeyError::Encrypt(error.to_string()))?;
-        Ok(Self::from_entropy(&entropy))
+    ///
+    /// # Errors
+    /// Where the system gives no random numbers.
+    pub fn generate() -> Result<Self, RandomError> {
+        Ok(Self::from_entropy(&*entropy()?))
     }
 
     /// The mnemonic of 256 bits.
@@ -93,25 +70,28 @@ impl Mnemonic {
     }
 
     /// The key at a path or name, from the seed without a passphrase.
-    pub fn key(&self, path: &str) -> Result<SecretKey, KeyError> {
+    ///
+    /// # Errors
+    /// [`MnemonicError::Path`].
+    pub fn key(&self, path: &str) -> Result<SecretKey, MnemonicError> {
         derive(self.seed("").as_slice(), path)
     }
 }
 
 impl FromStr for Mnemonic {
-    type Err = KeyError;
+    type Err = MnemonicError;
 
-    fn from_str(text: &str) -> Result<Self, KeyError> {
+    fn from_str(text: &str) -> Result<Self, MnemonicError> {
         // Twenty-four of the longest words (8 letters) with their spaces are 215 bytes.
         let words: Vec<&str> = text.split_whitespace().take(25).collect();
         if words.len() != 24 {
-            return Err(KeyError::WordCount(text.split_whitespace().count()));
+            return Err(MnemonicError::WordCount(text.split_whitespace().count()));
         }
         let joined = Zeroizing::new(words.join(" ").to_lowercase());
         let inner = bip39::Mnemonic::parse_in_normalized(bip39::Language::English, &joined)
             .map_err(|error| match error {
-                bip39::Error::UnknownWord(index) => KeyError::Word { position: index + 1 },
-                _ => KeyError::Checksum,
+                bip39::Error::UnknownWord(index) => MnemonicError::Word { position: index + 1 },
+                _ => MnemonicError::Checksum,
             })?;
         Ok(Self { inner })
     }
@@ -124,8 +104,11 @@ impl std::fmt::Debug for Mnemonic {
 }
 
 /// The key at a path (`m/44'/0'`) or name (`cold/peer-0`) of a seed, by SLIP-0010.
-pub fn derive(seed: &[u8], path: &str) -> Result<SecretKey, KeyError> {
-    let shown = || KeyError::Path(path.chars().take(80).collect());
+///
+/// # Errors
+/// [`MnemonicError::Path`].
+pub fn derive(seed: &[u8], path: &str) -> Result<SecretKey, MnemonicError> {
+    let shown = || MnemonicError::Path(path.chars().take(80).collect());
     let steps = match path.strip_prefix('m') {
         Some("") => Vec::new(),
         Some(rest) if rest.starts_with('/') => rest[1..]
@@ -166,28 +149,4 @@ fn extend(key: &[u8], parts: &[&[u8]]) -> Zeroizing<[u8; 64]> {
         mac.update(part);
     }
     Zeroizing::new(mac.finalize().into_bytes().into())
-}
-
-/// Encrypts bytes with a passphrase into an age file; see [`WORK_FACTOR`].
-pub fn encrypt(passphrase: &str, bytes: &[u8], work_factor: u8) -> Result<Vec<u8>, KeyError> {
-    let mut recipient = age::scrypt::Recipient::new(SecretString::from(passphrase.to_owned()));
-    recipient.set_work_factor(work_factor.clamp(1, WORK_FACTOR_MAX));
-    age::encrypt(&recipient, bytes).map_err(|error| KeyError::Encrypt(error.to_string()))
-}
-
-/// Decrypts what [`encrypt`] made; refuses long input and excessive work.
-pub fn decrypt(passphrase: &str, bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    if bytes.len() > CIPHERTEXT_BYTES_MAX {
-        let reason = format!("{} bytes, at most {CIPHERTEXT_BYTES_MAX} are read", bytes.len());
-        return Err(KeyError::Ciphertext(reason));
-    }
-    let mut identity = age::scrypt::Identity::new(SecretString::from(passphrase.to_owned()));
-    identity.set_max_work_factor(WORK_FACTOR_MAX);
-    let plain = age::decrypt(&identity, bytes).map_err(|error| match error {
-        age::DecryptError::DecryptionFailed | age::DecryptError::KeyDecryptionFailed => {
-            KeyError::Passphrase
-        }
-        other => KeyError::Ciphertext(other.to_string()),
-    })?;
-    Ok(Zeroizing::new(plain))
 }
