@@ -2,9 +2,7 @@
 
 use muster_ledger::money::Grains;
 use muster_ledger::transaction::Rejection;
-use muster_ledger::transaction::{
-    self as ledger, Modality, Payment, PeerId, Share, SignedTransaction,
-};
+use muster_ledger::transaction::{self as ledger, PeerId, Share, SignedTransaction};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -46,7 +44,7 @@ pub enum Action {
         /// Where it serves.
         endpoint: Endpoint,
         /// How the place is paid for: "work" or "burn".
-        payment: String,
+        payment: Payment,
     },
     /// Says where a peer serves.
     SetEndpoint {
@@ -84,25 +82,25 @@ pub enum Action {
     },
 }
 
+/// How a registration is paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Payment {
+    /// By proof of work.
+    Work,
+    /// By burning the price.
+    Burn,
+}
+
 /// A row of the ledger as (peer, share of 1).
 #[must_use]
 pub fn row_to_json(row: &[(PeerId, Share)]) -> Vec<(u32, f64)> {
     row.iter().map(|(peer, share)| (peer.0, share.to_f64())).collect()
 }
 
-/// The name of a modality.
-#[must_use]
-pub fn modality_name(modality: Modality) -> &'static str {
-    match modality {
-        Modality::Text => "text",
-        Modality::Image => "image",
-        Modality::Tensor => "tensor",
-    }
-}
-
 impl From<&ledger::Endpoint> for Endpoint {
     fn from(endpoint: &ledger::Endpoint) -> Self {
-        Self { url: endpoint.url.clone(), modality: modality_name(endpoint.modality).to_string() }
+        Self { url: endpoint.url.clone(), modality: endpoint.modality }
     }
 }
 
@@ -123,10 +121,9 @@ impl From<&ledger::Action> for Action {
                 cold: registration.cold.into(),
                 endpoint: (&registration.endpoint).into(),
                 payment: match registration.payment {
-                    Payment::Work { .. } => "work",
-                    Payment::Burn { .. } => "burn",
-                }
-                .to_string(),
+                    ledger::Payment::Work { .. } => Payment::Work,
+                    ledger::Payment::Burn { .. } => Payment::Burn,
+                },
             },
             ledger::Action::SetEndpoint { endpoint } => {
                 Self::SetEndpoint { endpoint: endpoint.into() }

@@ -14,8 +14,9 @@ use crate::chain::{
     Accepted, Account, BatchAccepted, Block, Blocks, Proof, Receipt, Transaction, TransactionState,
 };
 use crate::event::Event;
-use crate::governance::{Parameters, Proposals};
+use crate::governance::Proposals;
 use crate::market::{History, Market, Peer, Peers, Weights};
+use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::scalar::Digest;
 use crate::sse;

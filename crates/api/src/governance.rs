@@ -1,19 +1,9 @@
-//! Parameters of the chain and the votes that change them.
+//! Proposals to change parameters of the chain, and the votes on them.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::scalar::{Address, Amount};
-
-/// `GET /v1/parameters`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Parameters {
-    /// Height of the state.
-    pub height: u64,
-    /// All parameters by name, as genesis spells them.
-    #[schema(value_type = Object)]
-    pub parameters: serde_json::Value,
-}
 
 /// `GET /v1/proposals`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

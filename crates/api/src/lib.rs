@@ -19,6 +19,7 @@ mod client;
 mod event;
 mod governance;
 mod market;
+mod parameters;
 mod problem;
 mod scalar;
 mod sse;
@@ -27,20 +28,20 @@ mod telemetry;
 mod views;
 mod vote;
 
-pub use action::{Action, modality_name, row_to_json};
+pub use action::{Action, Payment, row_to_json};
 pub use chain::{
     Accepted, Account, BatchAccepted, Block, BlockSummary, Blocks, Certificate, CommitSignature,
     Delegation, Proof, Receipt, Transaction, TransactionState, Unbonding,
 };
 pub use client::{Client, ClientError};
 pub use event::{Event, EventBody};
-pub use governance::{CastVote, Parameters, Proposal, Proposals};
+pub use governance::{CastVote, Proposal, Proposals};
 pub use market::{
     Earned, Endpoint, History, HistoryEpoch, HistoryPeer, Market, Peer, Peers, Weights,
 };
+pub use parameters::Parameters;
 pub use problem::{PROBLEM_JSON, Problem};
 pub use scalar::{Address, Amount, Digest, HexBytes, ScalarError, SignatureHex};
 pub use status::{Committee, Equivocation, MempoolStatus, Status, Supply, ValidatorStatus};
 pub use telemetry::{NAME_BYTES_MAX, Telemetry, TelemetryError, TelemetryReport};
-pub use views::rule_name;
 pub use vote::{CertificateError, VOTE_DOMAIN, VoteKind, vote_bytes};

@@ -1,5 +1,7 @@
 //! Peers, what they think of each other, and what the market made of it.
 
+use muster_ledger::parameters::MarketRule;
+use muster_ledger::transaction::Modality;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -59,7 +61,8 @@ pub struct Endpoint {
     /// `https://host:port`.
     pub url: String,
     /// "text", "image" or "tensor".
-    pub modality: String,
+    #[schema(value_type = String, example = "text")]
+    pub modality: Modality,
 }
 
 /// `GET /v1/peers`.
@@ -88,7 +91,8 @@ pub struct Market {
     /// Height at which the last one closed; 0 before the first.
     pub height: u64,
     /// "paper", "median", "connected-median" or "credible-median".
-    pub rule: String,
+    #[schema(value_type = String, example = "connected-median")]
+    pub rule: MarketRule,
     /// The market's loss L = -R . (T - 1/2); absent before the first epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss: Option<f64>,

@@ -2,27 +2,15 @@
 
 use muster_ledger::block::Header;
 use muster_ledger::crypto::PublicKey;
-use muster_ledger::parameters::MarketRule;
 use muster_ledger::state::State;
 use muster_ledger::transaction::PeerId;
 
 use crate::action::row_to_json;
 use crate::chain::{Account, Delegation, Unbonding};
-use crate::governance::{CastVote, Parameters, Proposal, Proposals};
+use crate::governance::{CastVote, Proposal, Proposals};
 use crate::market::{Earned, HistoryEpoch, HistoryPeer, Market, Peer, Weights};
 use crate::status::Supply;
 use crate::telemetry::Telemetry;
-
-/// The name of a market rule, as genesis and the calculators spell it.
-#[must_use]
-pub fn rule_name(rule: MarketRule) -> &'static str {
-    match rule {
-        MarketRule::Paper => "paper",
-        MarketRule::Median => "median",
-        MarketRule::ConnectedMedian => "connected-median",
-        MarketRule::CredibleMedian => "credible-median",
-    }
-}
 
 impl Supply {
     /// The supply of a state.
@@ -110,7 +98,7 @@ impl Market {
         Self {
             epoch: clock.epoch,
             height: report.height.0,
-            rule: rule_name(report.rule).to_string(),
+            rule: report.rule,
             loss: (clock.epoch > 0).then_some(report.loss.to_f64()),
             minting: report.minting,
             staked: report.staked.into(),
@@ -173,15 +161,5 @@ impl Proposals {
             }
         });
         Self { proposals: proposals.collect() }
-    }
-}
-
-impl Parameters {
-    /// The parameters of a state.
-    #[must_use]
-    pub fn of(state: &State) -> Self {
-        let parameters =
-            serde_json::to_value(state.parameters()).expect("numbers and names serialise");
-        Self { height: state.height().0, parameters }
     }
 }

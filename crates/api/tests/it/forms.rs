@@ -2,11 +2,12 @@
 
 use muster_api::{
     Address, Amount, Certificate, CertificateError, CommitSignature, Digest, Event, EventBody,
-    HexBytes, SignatureHex, Telemetry, TelemetryError, TelemetryReport, VOTE_DOMAIN, VoteKind,
-    vote_bytes,
+    HexBytes, Parameters, SignatureHex, Telemetry, TelemetryError, TelemetryReport, VOTE_DOMAIN,
+    VoteKind, vote_bytes,
 };
 use muster_ledger::crypto::{Hash, PublicKey, SecretKey};
 use muster_ledger::money::Grains;
+use muster_ledger::parameters as ledger;
 
 fn key(index: u8) -> SecretKey {
     SecretKey::from_seed([index; 32])
@@ -54,6 +55,39 @@ fn events_carry_their_kind_beside_their_fields() {
     for id in ["", "12", "12.", ".4", "12.4.1", "a.b"] {
         assert_eq!(Event::parse_id(id), None, "{id}");
     }
+}
+
+#[test]
+fn parameters_are_told_in_full_or_refused_by_name() {
+    let changed = ledger::Parameters { weights_commit_required: true, ..Default::default() };
+    let told = Parameters { height: 7, parameters: changed, unknown: Vec::new() };
+    let json = serde_json::to_value(&told).expect("serialises");
+    assert_eq!(json["parameters"]["weights_commit_required"], true);
+    assert_eq!(json["parameters"]["fee_flat"], "100000");
+    assert_eq!(json["parameters"]["market_rule"], "connected-median");
+    assert_eq!(json.as_object().expect("an object").len(), 2);
+    assert_eq!(serde_json::from_value::<Parameters>(json.clone()).expect("parses"), told);
+
+    let mut newer = json.clone();
+    newer["parameters"]["zeal"] = 3.into();
+    newer["parameters"]["audits_min"] = 1.into();
+    let read: Parameters = serde_json::from_value(newer).expect("what is known is there");
+    assert_eq!(read.parameters, told.parameters);
+    assert_eq!(read.unknown, ["audits_min", "zeal"]);
+
+    for field in ledger::FIELDS {
+        let mut older = json.clone();
+        older["parameters"].as_object_mut().expect("an object").remove(field.name);
+        let error = serde_json::from_value::<Parameters>(older).expect_err(field.name).to_string();
+        assert!(
+            error.contains(&format!("does not tell the parameter `{}`", field.name)),
+            "{error}"
+        );
+    }
+    let mut wrong = json;
+    wrong["parameters"]["weights_commit_required"] = 1.into();
+    let error = serde_json::from_value::<Parameters>(wrong).expect_err("no switch").to_string();
+    assert!(error.contains("expected a boolean"), "{error}");
 }
 
 fn telemetry() -> Telemetry {

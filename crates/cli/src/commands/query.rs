@@ -241,12 +241,18 @@ async fn parameters(client: &Client, json: bool) -> Result<()> {
         ("value", Align::Right),
         ("what it is", Align::Left),
     ]);
+    // As the genesis spells them; fields and names come from one declaration.
+    let values = serde_json::to_value(&found.parameters)?;
     for field in muster_ledger::parameters::FIELDS {
-        let value = match &found.parameters[field.name] {
+        let value = match &values[field.name] {
             serde_json::Value::String(text) => text.clone(),
             other => other.to_string(),
         };
         table.row(vec![field.name.into(), value, field.about.trim().into()]);
+    }
+    if !found.unknown.is_empty() {
+        let names = found.unknown.join(", ");
+        output::say(&format!("this node has parameters that this program does not know: {names}"));
     }
     table.print()
 }

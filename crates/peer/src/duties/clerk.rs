@@ -284,9 +284,7 @@ impl Clerk {
     }
 
     async fn commitment_required(&self) -> Result<bool, ClerkError> {
-        let parameters = self.ledger.parameters().await?.parameters;
-        let value = parameters.get("weights_commit_required");
-        Ok(value.is_some_and(|value| value.as_bool() == Some(true) || value.as_u64() == Some(1)))
+        Ok(self.ledger.parameters().await?.parameters.weights_commit_required)
     }
 
     /// On disk, because a peer that restarts must still be able to reveal.

@@ -3,7 +3,7 @@
 use crate::exchange::server::Exchange;
 use crate::ledger::directory::{Directory, Entry};
 use muster_api::{Client, ClientError, Peer, Status};
-use muster_ledger::transaction::PeerId;
+use muster_ledger::transaction::{Modality, PeerId};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ fn directory(status: &Status, height: u64, peers: &[Peer]) -> Directory {
 
 fn entry(peer: &Peer) -> Entry {
     // Only text is spoken here; peers of other modalities are listed, but not asked.
-    let endpoint = Some(&peer.endpoint).filter(|endpoint| endpoint.modality == "text");
+    let endpoint = Some(&peer.endpoint).filter(|endpoint| endpoint.modality == Modality::Text);
     Entry {
         id: PeerId(peer.id),
         cold: peer.owner.0,
