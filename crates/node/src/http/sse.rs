@@ -10,11 +10,18 @@ use axum::response::sse::{self, KeepAlive, Sse};
 use futures::Stream;
 use muster_api::{Event, EventBody};
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::Api;
 use super::problems::HttpProblem;
 use crate::chain::Tip;
 use crate::store::{Store, StoreError};
+
+/// The routes of this file.
+pub fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().routes(routes!(events))
+}
 
 /// `GET /v1/events`: server-sent events. Each has an id "height.index", its kind as the event's
 /// name and JSON as data. With `Last-Event-ID` the stream goes on after that event; without, it

@@ -1,23 +1,34 @@
-//! The endpoints that take something: transactions and telemetry.
+//! The endpoints that take transactions.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use muster_api::{Accepted, BatchAccepted, Problem, TelemetryReport};
-use muster_ledger::transaction::SignedTransaction;
+use muster_api::{Accepted, BatchAccepted, Problem};
+use muster_ledger::transaction::{SignedTransaction, TRANSACTION_BYTES_MAX};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::Api;
 use super::problems::HttpProblem;
-use crate::chain::now_ms;
 use crate::gossip::HOPS_HEADER;
 use crate::mempool::Refusal;
 
 /// Most transactions of one batch.
 const BATCH_MAX: usize = 10_000;
+/// Longest batch of transactions, bytes.
+const BATCH_BYTES_MAX: usize = 4 << 20;
+
+/// The routes of this file; each takes a body as long as what it is for.
+pub fn routes() -> OpenApiRouter<Arc<Api>> {
+    let one = OpenApiRouter::new().routes(routes!(transactions));
+    let batch = OpenApiRouter::new().routes(routes!(mempool));
+    one.layer(DefaultBodyLimit::max(TRANSACTION_BYTES_MAX))
+        .merge(batch.layer(DefaultBodyLimit::max(BATCH_BYTES_MAX)))
+}
 
 fn require_octets(headers: &HeaderMap) -> Result<(), HttpProblem> {
     let found = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes());
@@ -137,20 +148,4 @@ fn decode_batch(body: &[u8]) -> Result<Vec<SignedTransaction>, HttpProblem> {
     }
     muster_ledger::encoding::decode("batch of transactions", body, body.len())
         .map_err(|error| HttpProblem::bad_request(error.to_string()))
-}
-
-/// Takes what a peer reports of itself, signed by its hot key.
-#[utoipa::path(post, path = "/v1/telemetry", tag = "market", request_body = TelemetryReport,
-               responses((status = 202, description = "Kept until a newer one comes"),
-                         (status = 422, body = Problem)))]
-pub async fn telemetry(
-    State(api): State<Arc<Api>>,
-    report: Result<Json<TelemetryReport>, axum::extract::rejection::JsonRejection>,
-) -> Result<StatusCode, HttpProblem> {
-    let Json(report) = report?;
-    let state = api.tip.borrow().state.clone();
-    api.reports
-        .keep(&state, report, now_ms())
-        .map_err(|refusal| HttpProblem::refused(refusal.to_string()))?;
-    Ok(StatusCode::ACCEPTED)
 }
