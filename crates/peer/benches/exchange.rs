@@ -11,14 +11,15 @@ use muster_peer::exchange::client::{Callee, Caller};
 use muster_peer::exchange::identity::Identity;
 use muster_peer::exchange::inbox::{Answer, Received};
 use muster_peer::exchange::limits::Limits;
-use muster_peer::exchange::listen::{CONNECTION_WINDOW, FRAME, STREAM_WINDOW, serve};
+use muster_peer::exchange::limits::{CONNECTION_WINDOW, FRAME, STREAM_WINDOW};
+use muster_peer::exchange::listen::serve;
 use muster_peer::exchange::proto::peer_client::PeerClient;
 use muster_peer::exchange::proto::peer_server::{Peer, PeerServer};
 use muster_peer::exchange::proto::{
     AskRequest, AskResponse, BackwardRequest, BackwardResponse, DescribeRequest, DescribeResponse,
     ForwardRequest, ForwardResponse, Tensor,
 };
-use muster_peer::exchange::server::{Exchange, Offer};
+use muster_peer::exchange::shared::{Exchange, Offer};
 use muster_peer::exchange::tensor::from_tokens;
 use muster_peer::ledger::directory::{Directory, Entry};
 use muster_peer::sale::till::Till;

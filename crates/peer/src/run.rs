@@ -5,10 +5,12 @@ use crate::duties::clerk::Clerk;
 use crate::exchange::identity::{Identity, IdentityError};
 use crate::exchange::limits::Limits;
 use crate::exchange::listen::{ListenError, serve};
-use crate::exchange::server::{Exchange, Offer};
+use crate::exchange::shared::{Exchange, Offer};
 use crate::ledger::refresh::keep_fresh;
 use crate::ledger::report::keep_reporting;
-use crate::model::worker::{Progress, Worker, WorkerError, WorkerSettings};
+use crate::model::own::{WorkerError, WorkerSettings};
+use crate::model::progress::Progress;
+use crate::model::worker::work;
 use crate::sale::till::Till;
 use muster_api::{Client, ClientError};
 use muster_keys::{KeyFileError, read_key};
@@ -219,8 +221,7 @@ fn model_thread(
     std::thread::Builder::new()
         .name("model".into())
         .spawn(move || {
-            let worker = Worker::new(exchange, runtime, learner, conduct, settings, progress);
-            let _ = ended.send(worker.run());
+            let _ = ended.send(work(exchange, runtime, learner, conduct, settings, progress));
         })
         .map_err(|error| PeerError::Thread(error.to_string()))?;
     Ok(end)

@@ -1,8 +1,8 @@
 //! Attack simulator: peers that stand together. They spend nothing on learning, answer noise, and
 //! give all their weight to each other, to draw stake that nobody else would give them.
 
-use super::{Answering, Conduct, Shares};
-use crate::ledger::directory::Directory;
+use crate::behaviour::conduct::{Answering, Conduct};
+use crate::ledger::directory::{Directory, Weights};
 use muster_ledger::crypto::PublicKey;
 
 /// A member of a cabal.
@@ -21,7 +21,7 @@ impl Conduct for Cabal {
     }
 
     /// Evenly to the other members, or all to itself where it stands alone.
-    fn weights(&mut self, _honest: Shares, me: &PublicKey, directory: &Directory) -> Shares {
+    fn weights(&mut self, _honest: Weights, me: &PublicKey, directory: &Directory) -> Weights {
         let others = self.fellows.iter().filter(|fellow| *fellow != me);
         let mut ids: Vec<_> =
             others.filter_map(|fellow| directory.get(fellow)).map(|entry| entry.id).collect();
@@ -30,7 +30,7 @@ impl Conduct for Cabal {
         }
         ids.sort_unstable();
         ids.dedup();
-        let share = 1.0 / ids.len().max(1) as f64;
-        ids.into_iter().map(|id| (id, share)).collect()
+        let weight = 1.0 / ids.len().max(1) as f64;
+        ids.into_iter().map(|id| (id, weight)).collect()
     }
 }

@@ -1,8 +1,8 @@
 //! Attack simulator: a copier of weights. It learns nothing, answers with an untrained model, and
 //! sets the row that the peer of highest stake last set, to be paid like one who measured.
 
-use super::{Conduct, Shares};
-use crate::ledger::directory::Directory;
+use crate::behaviour::conduct::Conduct;
+use crate::ledger::directory::{Directory, Weights};
 use muster_ledger::crypto::PublicKey;
 
 /// A copier of weights.
@@ -13,7 +13,7 @@ impl Conduct for Copier {
         false
     }
 
-    fn weights(&mut self, _honest: Shares, me: &PublicKey, directory: &Directory) -> Shares {
+    fn weights(&mut self, _honest: Weights, me: &PublicKey, directory: &Directory) -> Weights {
         let others = directory.by_id().into_iter().filter(|(hot, _)| *hot != me);
         let richest = others
             .filter(|(_, entry)| !entry.weights.is_empty())

@@ -3,84 +3,59 @@
 //! code, keys and connections as honest peers and differ only in what [`Conduct`] lets them.
 
 mod cabal;
+pub mod conduct;
 mod copier;
 mod noise;
 mod poisoner;
 mod silent;
 
-use crate::ledger::directory::Directory;
-use muster_learning::Activations;
+use conduct::Conduct;
 use muster_ledger::crypto::PublicKey;
-use muster_ledger::transaction::PeerId;
 use serde::{Deserialize, Serialize};
 
 /// The ways to behave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Behaviour {
     /// Learns, answers, and gives weights by what it measured.
     #[default]
     Honest,
-    /// Answers noise, learns nothing, and gives weight only to its fellows.
+    /// Learns nothing, answers noise, and gives all its weight to its fellows.
     Cabal,
-    /// Learns from others but answers noise that looks like an answer.
+    /// Learns from the others' answers and gives honest weights, but answers noise itself.
     Noise,
-    /// Learns nothing and sets the weights that the peer of highest stake last set.
+    /// Learns nothing, answers with an untrained model, and sets the weights that the peer of
+    /// highest stake last set.
     Copier,
-    /// Is registered and reachable, but never answers.
+    /// Is registered and reachable, but learns nothing, never answers, and sets no weights.
     Silent,
-    /// Learns and answers, but sends gradients that make others worse.
+    /// Learns, answers and gives honest weights, but sends gradients that make others worse.
     Poisoner,
 }
 
-/// What a peer does with requests for its answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answering {
-    /// Its model answers.
-    Model,
-    /// Noise answers.
-    Noise,
-    /// Nothing answers; the caller waits until its deadline.
-    Never,
-}
-
-/// A row of weights: peers and shares of one, itself included.
-pub type Shares = Vec<(PeerId, f64)>;
-
-/// The choices in which behaviours differ. The defaults are honest.
-pub trait Conduct: Send {
-    /// Whether it makes training steps of its own.
-    fn learns(&self) -> bool {
-        true
-    }
-
-    /// What it answers.
-    fn answering(&self) -> Answering {
-        Answering::Model
-    }
-
-    /// The gradient that it sends back for an answer, given the true one.
-    fn gradient(&mut self, honest: Activations) -> Activations {
-        honest
-    }
-
-    /// The weights that it sets, given what it measured.
-    fn weights(&mut self, honest: Shares, _me: &PublicKey, _directory: &Directory) -> Shares {
-        honest
-    }
-}
-
-/// Learns, answers, and gives weights by what it measured.
-struct Honest;
-
-impl Conduct for Honest {}
-
 impl Behaviour {
+    /// All of them, the honest one first.
+    pub const ALL: [Self; 6] =
+        [Self::Honest, Self::Cabal, Self::Noise, Self::Copier, Self::Silent, Self::Poisoner];
+
+    /// The word for it in `peer.toml` and in scenario files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Behaviour::Honest => "honest",
+            Behaviour::Cabal => "cabal",
+            Behaviour::Noise => "noise",
+            Behaviour::Copier => "copier",
+            Behaviour::Silent => "silent",
+            Behaviour::Poisoner => "poisoner",
+        }
+    }
+
     /// The conduct that goes with it; `fellows` are the hot keys of a cabal.
     #[must_use]
     pub fn conduct(self, fellows: &[PublicKey]) -> Box<dyn Conduct> {
         match self {
-            Behaviour::Honest => Box::new(Honest),
+            Behaviour::Honest => Box::new(conduct::Honest),
             Behaviour::Cabal => Box::new(cabal::Cabal { fellows: fellows.to_vec() }),
             Behaviour::Noise => Box::new(noise::Noise),
             Behaviour::Copier => Box::new(copier::Copier),
@@ -93,8 +68,9 @@ impl Behaviour {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::directory::Entry;
-    use muster_learning::Shape;
+    use crate::ledger::directory::{Directory, Entry};
+    use muster_learning::{Activations, Shape};
+    use muster_ledger::transaction::PeerId;
 
     fn key(seed: u8) -> PublicKey {
         PublicKey([seed; 32])
@@ -115,6 +91,16 @@ mod tests {
             (key(seed), entry)
         };
         Directory { peers: (1..=4).map(entry).collect(), ..Directory::default() }
+    }
+
+    #[test]
+    fn the_name_of_a_behaviour_is_the_word_in_files() {
+        for behaviour in Behaviour::ALL {
+            let word = serde_json::to_value(behaviour).expect("a word");
+            assert_eq!(word, behaviour.name());
+        }
+        // Each is there once: they are in order.
+        assert!(Behaviour::ALL.is_sorted_by(|a, b| a < b));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Attack simulator: a free rider. It learns from the others' answers and scores them honestly,
 //! but answers noise with the size and shape of a real answer.
 
-use super::{Answering, Conduct};
+use crate::behaviour::conduct::{Answering, Conduct};
 
 /// A free rider.
 pub(super) struct Noise;

@@ -1,7 +1,7 @@
 //! Attack simulator: a poisoner. It behaves well in everything that is scored, and sends gradients
 //! that lead the models of those it asks uphill, as large as a receiver accepts.
 
-use super::Conduct;
+use crate::behaviour::conduct::Conduct;
 use muster_learning::Activations;
 
 /// Factor from the true gradient of a mean loss (about 1e-4 for each value) to the poisoned one.

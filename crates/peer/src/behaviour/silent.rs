@@ -1,7 +1,7 @@
 //! Attack simulator: a peer that holds a place and never answers, so that others wait for it.
 
-use super::{Answering, Conduct, Shares};
-use crate::ledger::directory::Directory;
+use crate::behaviour::conduct::{Answering, Conduct};
+use crate::ledger::directory::{Directory, Weights};
 use muster_ledger::crypto::PublicKey;
 
 /// A silent peer.
@@ -16,7 +16,7 @@ impl Conduct for Silent {
         Answering::Never
     }
 
-    fn weights(&mut self, _honest: Shares, _me: &PublicKey, _directory: &Directory) -> Shares {
+    fn weights(&mut self, _honest: Weights, _me: &PublicKey, _directory: &Directory) -> Weights {
         Vec::new()
     }
 }

@@ -1,10 +1,9 @@
 //! A peer's dealings with the ledger: registering, saying where it answers, setting weights.
 
-use crate::behaviour::Shares;
 use crate::config::PeerConfig;
-use crate::exchange::server::Exchange;
-use crate::ledger::directory::Directory;
-use crate::model::worker::Event;
+use crate::exchange::notice::Notice;
+use crate::exchange::shared::Exchange;
+use crate::ledger::directory::{Directory, Weights};
 use muster_api::{Client, ClientError};
 use muster_files::Readers;
 use muster_ledger::crypto::{Hash, PublicKey, SecretKey};
@@ -100,7 +99,7 @@ pub struct Clerk {
 /// The row as the ledger takes it: whole parts per billion in order of the peers, at most one in
 /// all. Shares that are no numbers between 0 and 1 are left out.
 #[must_use]
-pub fn row(shares: &Shares) -> Row {
+pub fn row(shares: &Weights) -> Row {
     let mut row: Row = shares
         .iter()
         .filter_map(|(id, share)| Some((*id, Share::from_f64(*share)?)))
@@ -229,7 +228,7 @@ impl Clerk {
         epoch: u64,
     ) -> Result<(), ClerkError> {
         let (reply, weights) = oneshot::channel();
-        self.exchange.inbox.notify(Event::Weights(reply));
+        self.exchange.inbox.notify(Notice::Weights(reply));
         let shares = tokio::time::timeout(DECISION_TIMEOUT, weights)
             .await
             .map_err(|_| ClerkError::Weights)?
@@ -429,7 +428,7 @@ mod tests {
             let total: f64 =
                 shares.iter().map(|(_, s)| *s).filter(|s| (0.0..=1.0).contains(s)).sum();
             let factor = if scale && total > 0.0 { 1.0 / total } else { 1.0 / 12.0 };
-            let shares: Shares =
+            let shares: Weights =
                 shares.into_iter().map(|(id, s)| (PeerId(id), s * factor)).collect();
             let row = row(&shares);
             prop_assert!(row.windows(2).all(|pair| pair[0].0 < pair[1].0));

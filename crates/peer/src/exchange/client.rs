@@ -5,8 +5,7 @@ use crate::exchange::counters::Counters;
 use crate::exchange::envelope::{EnvelopeError, Tag, now_ms, open_response, seal_request};
 use crate::exchange::evidence::{Evidence, EvidenceRing};
 use crate::exchange::identity::{Identity, IdentityError};
-use crate::exchange::limits::Limits;
-use crate::exchange::listen::{CONNECTION_WINDOW, FRAME, STREAM_WINDOW};
+use crate::exchange::limits::{CONNECTION_WINDOW, FRAME, Limits, STREAM_WINDOW};
 use crate::exchange::message::Message;
 use crate::exchange::proto::peer_client::PeerClient;
 use crate::exchange::proto::{

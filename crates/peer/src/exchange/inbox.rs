@@ -1,4 +1,4 @@
-//! The door between the network and the model: requests in order of standing, and events.
+//! The door between the network and the model: requests in order of standing, and notices.
 //!
 //! The model lives on one thread of its own; requests arrive on others. The inbox is bounded, and
 //! whoever waits for an answer hears in words when there will be none.
@@ -7,7 +7,8 @@ use crate::exchange::admission::ReservationSlot;
 use crate::exchange::counters::{Reason, Refusal};
 use crate::exchange::envelope::Tag;
 use crate::exchange::limits::Limits;
-use crate::exchange::queue::{Popped, Queue};
+use crate::exchange::notice::Notice;
+use crate::exchange::queue::{Popped, Queue, Shed};
 use crate::exchange::replay::RequestId;
 use muster_learning::{Activations, Tokens};
 use muster_ledger::crypto::PublicKey;
@@ -84,43 +85,42 @@ pub struct Job {
     pub reservation: ReservationSlot,
 }
 
-/// What else the model's thread waits for: `E`, such as answers of other peers.
-struct Inner<E> {
+struct Inner {
     queue: Queue<PublicKey, Job>,
-    events: VecDeque<E>,
+    notices: VecDeque<Notice>,
     closed: bool,
 }
 
-/// Requests and events for the model's thread.
-pub struct Inbox<E> {
-    inner: Mutex<Inner<E>>,
+/// Requests and notices for the model's thread.
+pub struct Inbox {
+    inner: Mutex<Inner>,
     arrived: Condvar,
 }
 
 /// What comes out of the inbox.
-pub enum Received<E> {
+pub enum Received {
     /// A request to answer.
     Job(Box<Job>),
-    /// An event.
-    Event(E),
+    /// A notice.
+    Notice(Notice),
     /// Nothing within the time.
     Nothing,
     /// The peer is stopping.
     Closed,
 }
 
-impl<E> Inbox<E> {
+impl Inbox {
     /// An empty inbox.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         let queue = Queue::new(limits.queue_max, limits.sender_queue_max, limits.floor_every);
         Self {
-            inner: Mutex::new(Inner { queue, events: VecDeque::new(), closed: false }),
+            inner: Mutex::new(Inner { queue, notices: VecDeque::new(), closed: false }),
             arrived: Condvar::new(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner<E>> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -138,7 +138,7 @@ impl<E> Inbox<E> {
                 drop(inner);
                 self.arrived.notify_one();
                 if let Some(job) = displaced {
-                    let shed = crate::exchange::queue::Shed::Displaced;
+                    let shed = Shed::Displaced;
                     let _ = job.reply.send(Err(Refusal::new(Reason::Load, shed)));
                 }
                 Ok(())
@@ -147,9 +147,9 @@ impl<E> Inbox<E> {
         }
     }
 
-    /// Delivers an event. Events are our own and few; they are never shed.
-    pub fn notify(&self, event: E) {
-        self.lock().events.push_back(event);
+    /// Delivers a notice. Notices are our own and few; they are never shed.
+    pub fn notify(&self, notice: Notice) {
+        self.lock().notices.push_back(notice);
         self.arrived.notify_one();
     }
 
@@ -159,16 +159,16 @@ impl<E> Inbox<E> {
         self.arrived.notify_all();
     }
 
-    /// Waits up to `timeout` for an event or, if `jobs`, a request; events come first.
-    pub fn receive(&self, timeout: Duration, jobs: bool) -> Received<E> {
+    /// Waits up to `timeout` for a notice or, if `jobs`, a request; notices come first.
+    pub fn receive(&self, timeout: Duration, jobs: bool) -> Received {
         let until = Instant::now() + timeout;
         let mut inner = self.lock();
         loop {
             if inner.closed {
                 return Received::Closed;
             }
-            if let Some(event) = inner.events.pop_front() {
-                return Received::Event(event);
+            if let Some(notice) = inner.notices.pop_front() {
+                return Received::Notice(notice);
             }
             let now = Instant::now();
             while jobs && let Some(popped) = inner.queue.pop(now) {

@@ -2,6 +2,13 @@
 
 use std::time::Duration;
 
+/// HTTP/2 window of one request: a mebibyte travels without waiting for the other side.
+pub const STREAM_WINDOW: u32 = 2 << 20;
+/// HTTP/2 window of a connection.
+pub const CONNECTION_WINDOW: u32 = 4 << 20;
+/// HTTP/2 frame size; larger frames mean fewer passes through TLS and the scheduler.
+pub const FRAME: u32 = 256 << 10;
+
 /// Bounds of the exchange. The defaults keep a peer far below 300 MB.
 #[derive(Debug, Clone)]
 pub struct Limits {

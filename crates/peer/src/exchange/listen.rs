@@ -2,7 +2,9 @@
 
 use crate::exchange::admission::Remote;
 use crate::exchange::identity::{IdentityError, key_of};
-use crate::exchange::server::{Exchange, service};
+use crate::exchange::limits::{CONNECTION_WINDOW, FRAME, STREAM_WINDOW};
+use crate::exchange::server::service;
+use crate::exchange::shared::Exchange;
 use muster_ledger::crypto::PublicKey;
 use std::collections::HashMap;
 use std::future::Future;
@@ -19,13 +21,6 @@ use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
-
-/// HTTP/2 window of one request: a mebibyte travels without waiting for the other side.
-pub const STREAM_WINDOW: u32 = 2 << 20;
-/// HTTP/2 window of a connection.
-pub const CONNECTION_WINDOW: u32 = 4 << 20;
-/// HTTP/2 frame size; larger frames mean fewer passes through TLS and the scheduler.
-pub const FRAME: u32 = 256 << 10;
 
 /// Why serving ended or could not begin.
 #[derive(Debug, thiserror::Error)]

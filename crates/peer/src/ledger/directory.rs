@@ -1,5 +1,5 @@
 //! What the exchange needs of the ledger: who is registered, where they answer, and what weight
-//! and stake they stand with. A snapshot; [`crate::ledger::refresh`] replaces it every few seconds.
+//! and stake they stand with. A snapshot, replaced every few seconds.
 //!
 //! Standing is `w_(me,sender) * stake(sender)` in the direction of the market paper's competitive
 //! convention: the weight that the sender gives *us* times its stake, so that raising weights buys
@@ -13,6 +13,9 @@ use std::collections::HashMap;
 pub const UNDECIDED_PART: f64 = 0.5;
 /// What the gradients of a peer of the highest stake count that gives its weight to others only.
 pub const FLOOR_PART: f64 = 0.1;
+
+/// A row of weights: peers and their parts of one.
+pub type Weights = Vec<(PeerId, f64)>;
 
 /// One registered peer as the exchange sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,8 +32,8 @@ pub struct Entry {
     pub incentive: f64,
     /// Trust in the last epoch.
     pub trust: f64,
-    /// Last row of weights that it set: peer and share of one.
-    pub weights: Vec<(PeerId, f64)>,
+    /// Last row of weights that it set.
+    pub weights: Weights,
 }
 
 /// The registered peers at some height.

@@ -1,6 +1,6 @@
 //! Keeps the view of the ledger fresh, from the HTTP interface of the nodes.
 
-use crate::exchange::server::Exchange;
+use crate::exchange::shared::Exchange;
 use crate::ledger::directory::{Directory, Entry};
 use muster_api::{Client, ClientError, Peer, Status};
 use muster_ledger::transaction::{Modality, PeerId};

@@ -1,8 +1,8 @@
 //! Telling the nodes how it goes: numbers that nobody checks, signed by the hot key.
 
 use crate::exchange::envelope::now_ms;
-use crate::exchange::server::Exchange;
-use crate::model::worker::Progress;
+use crate::exchange::shared::Exchange;
+use crate::model::progress::Progress;
 use muster_api::{Client, Telemetry, TelemetryReport};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

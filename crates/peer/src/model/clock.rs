@@ -1,6 +1,6 @@
 //! Processor time, for the comparison with the control.
 
-use muster_learning::{Corpus, Learner, LearnerError, TrainingConfig};
+use crate::model::seam::{Model, ModelError};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
@@ -19,51 +19,84 @@ pub(crate) fn thread_seconds() -> f64 {
     })
 }
 
+/// What learning and serving cost on this thread, compared with what the control costs.
+pub(crate) struct Meter<M> {
+    /// Processor time that does not count, in seconds.
+    left_out: f64,
+    /// Own steps when it was set up.
+    steps_before: u64,
+    control: Option<ControlCost<M>>,
+}
+
+impl<M: Model> Meter<M> {
+    /// Counts from now, on this thread.
+    pub fn new(model: &M) -> Self {
+        Self { left_out: thread_seconds(), steps_before: model.steps(), control: None }
+    }
+
+    /// Does `work`, and leaves out what it costs: it is no part of learning.
+    pub fn leave_out<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let began = thread_seconds();
+        let result = work();
+        self.left_out += thread_seconds() - began;
+        result
+    }
+
+    /// Processor time of learning and serving since the start, for each step, relative to that of
+    /// a step of the control; what the control itself takes is left out. None without a control,
+    /// and until its cost is known.
+    ///
+    /// # Errors
+    /// None but our own mistakes.
+    pub fn relative_to_control(&mut self, model: &M) -> Result<Option<f64>, ModelError> {
+        let began = thread_seconds();
+        let cost = match &mut self.control {
+            Some(cost) => cost,
+            None => {
+                let Some(control) = model.control()? else { return Ok(None) };
+                self.control.insert(ControlCost::new(control)?)
+            }
+        };
+        let control = cost.measure(model.steps())?;
+        self.left_out += thread_seconds() - began;
+        let Some(control) = control else { return Ok(None) };
+        let steps = (model.steps() - self.steps_before) as f64;
+        let spent = thread_seconds() - self.left_out - steps * control;
+        Ok((control > 0.0 && steps > 0.0).then(|| spent / (steps * control)))
+    }
+}
+
 /// What a step of the control costs, measured now and then beside the own steps, so that a busy
-/// machine slows both alike: a learner of the same sizes that asks nobody takes the same step.
-pub(crate) struct ControlCost {
-    learner: Learner,
+/// machine slows both alike.
+struct ControlCost<M> {
+    control: M,
     /// Seconds of the latest measurements.
     seconds: Vec<f64>,
     measured: usize,
 }
 
-impl ControlCost {
-    /// Ready to measure what the control of `learner` costs.
-    ///
-    /// # Errors
-    /// None but our own mistakes: the sizes are those of `learner`.
-    pub fn new(learner: &Learner) -> Result<Self, LearnerError> {
-        let model = *learner.model();
-        let training = TrainingConfig { control: false, ..*learner.training() };
-        let text: Vec<u8> = (0..model.context * 40).map(|i| (i * 31 % 251) as u8).collect();
-        let corpus = Corpus::new(text, model.context)
-            .expect("forty contexts of text are more than the ten and one byte that are needed");
-        let learner = Learner::new(model, training, corpus, 0)?;
-        let mut cost = Self { learner, seconds: Vec::new(), measured: 0 };
-        // The first step of any learner meets cold caches.
+impl<M: Model> ControlCost<M> {
+    fn new(control: M) -> Result<Self, ModelError> {
+        let mut cost = Self { control, seconds: Vec::new(), measured: 0 };
+        // The first step of any model meets cold caches.
         cost.step()?;
         Ok(cost)
     }
 
-    fn step(&mut self) -> Result<(), LearnerError> {
-        let plan = self.learner.begin_step(&[])?;
-        self.learner.finish_step(plan, Vec::new())?;
+    fn step(&mut self) -> Result<(), ModelError> {
+        let step = self.control.begin_step(&[])?.work;
+        self.control.finish_step(step, Vec::new())?;
         Ok(())
     }
 
     /// Measures again if it is time; gives the median in seconds, once there are enough
-    /// measurements, and what this one cost.
-    ///
-    /// # Errors
-    /// None but our own mistakes.
-    pub fn measure(&mut self, own_steps: u64) -> Result<(Option<f64>, f64), LearnerError> {
+    /// measurements.
+    fn measure(&mut self, own_steps: u64) -> Result<Option<f64>, ModelError> {
         let every = if self.measured < FIRST { EVERY_AT_FIRST } else { EVERY };
-        let mut spent = 0.0;
         if own_steps.is_multiple_of(every) {
-            let cpu = thread_seconds();
+            let began = thread_seconds();
             self.step()?;
-            spent = thread_seconds() - cpu;
+            let spent = thread_seconds() - began;
             if self.seconds.len() < COUNTED {
                 self.seconds.push(spent);
             } else {
@@ -74,6 +107,6 @@ impl ControlCost {
         let mut sorted = self.seconds.clone();
         sorted.sort_by(f64::total_cmp);
         let enough = sorted.len() >= FIRST;
-        Ok((enough.then(|| sorted[sorted.len() / 2]), spent))
+        Ok(enough.then(|| sorted[sorted.len() / 2]))
     }
 }

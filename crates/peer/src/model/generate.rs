@@ -6,14 +6,18 @@
 use crate::exchange::admission::ReservationSlot;
 use crate::exchange::counters::{Reason, Refusal};
 use crate::exchange::inbox::{Answer, Piece};
-use crate::exchange::tensor::from_tokens;
-use crate::model::worker::{Event, Fetched, Question, Worker, fetch};
+use crate::exchange::notice::{Fetched, Notice};
+use crate::model::contacts::Contacts;
+use crate::model::seam::{Model, Pending};
+use muster_learning::Sampling;
 use muster_learning::generation::DRAFT_MAX;
-use muster_learning::{AskPlan, Sampling};
 use muster_ledger::crypto::PublicKey;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
+/// Continuations written at once.
+const GENERATIONS_MAX: usize = 4;
 /// Bytes in one piece of the answer.
 const PIECE_BYTES: usize = 8;
 /// How long a peer's answer about one draft is waited for.
@@ -24,7 +28,7 @@ const DRAFT_START: usize = 4;
 const TEMPERATURE: f64 = 0.8;
 
 /// A continuation being written.
-pub(crate) struct Generation {
+pub(crate) struct Generation<D> {
     text: Vec<u8>,
     bytes: usize,
     sampling: Sampling,
@@ -34,14 +38,14 @@ pub(crate) struct Generation {
     generated: usize,
     /// Bytes to draft for the next question.
     draft: usize,
-    plan: Option<AskPlan>,
+    pending: Option<D>,
     asked: Vec<PublicKey>,
     pieces: mpsc::Sender<Result<Piece, Refusal>>,
     reply: oneshot::Sender<Result<Answer, Refusal>>,
     _reservation: ReservationSlot,
 }
 
-impl Generation {
+impl<D> Generation<D> {
     pub(crate) fn new(
         text: Vec<u8>,
         bytes: usize,
@@ -59,7 +63,7 @@ impl Generation {
             piece: Piece::default(),
             generated: 0,
             draft: DRAFT_START,
-            plan: None,
+            pending: None,
             asked: Vec::new(),
             pieces,
             reply,
@@ -72,53 +76,74 @@ impl Generation {
     }
 }
 
-impl Worker {
-    /// Begins a continuation: the student's at once, the network's draft by draft.
-    pub(crate) fn generate(&mut self, mut generation: Generation) {
-        let student =
-            self.learner.generate_offline(&generation.text, generation.bytes, generation.sampling);
-        match student {
-            Ok(student) => generation.student = student,
-            Err(error) => return generation.end(Err(Refusal::new(Reason::Tensor, error))),
-        }
-        self.generations_begun += 1;
-        self.next_draft(self.generations_begun, generation);
+/// The continuations being written.
+pub(crate) struct Generations<M: Model> {
+    running: BTreeMap<u64, Generation<M::Draft>>,
+    begun: u64,
+}
+
+impl<M: Model> Generations<M> {
+    /// None.
+    pub fn new() -> Self {
+        Self { running: BTreeMap::new(), begun: 0 }
     }
 
-    /// Asks the peers that the gate chooses about the next draft.
-    fn next_draft(&mut self, number: u64, mut generation: Generation) {
-        let peers = self.reachable();
+    /// Whether no further one may begin.
+    pub fn is_full(&self) -> bool {
+        self.running.len() >= GENERATIONS_MAX
+    }
+
+    /// Begins a continuation: the student's at once, the network's draft by draft.
+    pub fn begin(
+        &mut self,
+        mut generation: Generation<M::Draft>,
+        model: &mut M,
+        contacts: &Contacts,
+    ) {
+        let student = model.write_alone(&generation.text, generation.bytes, generation.sampling);
+        match student {
+            Ok(student) => generation.student = student,
+            Err(refusal) => return generation.end(Err(refusal)),
+        }
+        self.begun += 1;
+        self.next_draft(self.begun, generation, model, contacts);
+    }
+
+    /// Asks the peers that the model chooses about the next draft.
+    fn next_draft(
+        &mut self,
+        number: u64,
+        mut generation: Generation<M::Draft>,
+        model: &mut M,
+        contacts: &Contacts,
+    ) {
+        let peers = contacts.reachable();
         let available: Vec<_> = peers.keys().copied().collect();
         let position = generation.generated;
         let draft = generation.draft.min(generation.bytes - position - 1);
         let (text, sampling) = (&generation.text, generation.sampling);
-        let plan = self.learner.begin_ask(text, draft, sampling, position as u64, &available);
-        let plan = match plan {
-            Ok(plan) => plan,
-            Err(error) => return generation.end(Err(Refusal::new(Reason::Tensor, error))),
-        };
-        let questions: Vec<Question> = plan
-            .requests
-            .iter()
-            .filter_map(|(peer, tokens)| {
-                let callee = peers.get(peer)?.clone();
-                Some(Question { peer: *peer, callee, input: from_tokens(tokens) })
-            })
-            .collect();
-        generation.asked = questions.iter().map(|question| question.callee.key).collect();
-        generation.piece.requests += questions.len() as u32;
-        generation.plan = Some(plan);
-        let (caller, exchange) = (self.caller.clone(), self.exchange.clone());
-        self.runtime.spawn(async move {
-            let answers = fetch(&caller, questions, false, ANSWER_TIMEOUT).await;
-            exchange.inbox.notify(Event::Generation { number, answers });
-        });
-        self.generations.insert(number, generation);
+        let Pending { questions, work } =
+            match model.begin_draft(text, draft, sampling, position as u64, &available) {
+                Ok(pending) => pending,
+                Err(refusal) => return generation.end(Err(refusal)),
+            };
+        let notice = move |answers| Notice::Continuation { number, answers };
+        let asked = contacts.ask(&peers, &questions, false, ANSWER_TIMEOUT, notice);
+        generation.piece.requests += asked.len() as u32;
+        generation.asked = asked.into_iter().map(|(_, callee)| callee.key).collect();
+        generation.pending = Some(work);
+        self.running.insert(number, generation);
     }
 
     /// Draws the next bytes from the answers, and goes on to those after.
-    pub(crate) fn go_on(&mut self, number: u64, answers: Vec<Fetched>) {
-        let Some(mut generation) = self.generations.remove(&number) else {
+    pub fn go_on(
+        &mut self,
+        number: u64,
+        answers: Vec<Fetched>,
+        model: &mut M,
+        contacts: &mut Contacts,
+    ) {
+        let Some(mut generation) = self.running.remove(&number) else {
             return;
         };
         if generation.reply.is_closed() {
@@ -129,14 +154,14 @@ impl Worker {
                 generation.piece.asked.push(*key);
             }
         }
-        let answers = self.note(answers);
-        let Some(plan) = generation.plan.take() else {
+        let answers = contacts.note(answers);
+        let Some(draft) = generation.pending.take() else {
             return;
         };
         let position = generation.generated as u64;
-        let bytes = match self.learner.finish_ask(&plan, answers, generation.sampling, position) {
+        let bytes = match model.finish_draft(draft, answers, generation.sampling, position) {
             Ok(bytes) => bytes,
-            Err(error) => return generation.end(Err(Refusal::new(Reason::Unavailable, error))),
+            Err(refusal) => return generation.end(Err(refusal)),
         };
         // All of the draft and one byte more, or as much as was right and one.
         let right = bytes.len() - 1;
@@ -158,7 +183,7 @@ impl Worker {
         if done {
             generation.end(Ok(()));
         } else {
-            self.next_draft(number, generation);
+            self.next_draft(number, generation, model, contacts);
         }
     }
 }

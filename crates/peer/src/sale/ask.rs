@@ -5,7 +5,7 @@ use crate::exchange::counters::{Reason, Refusal};
 use crate::exchange::envelope::Tag;
 use crate::exchange::inbox::{Piece, Work};
 use crate::exchange::proto::{AskRequest, AskResponse};
-use crate::exchange::server::Exchange;
+use crate::exchange::shared::Exchange;
 use crate::sale::till::Paid;
 use bytes::Bytes;
 use futures::Stream;

@@ -8,7 +8,7 @@ use muster_peer::exchange::counters::{Reason, Refusal};
 use muster_peer::exchange::identity::Identity;
 use muster_peer::exchange::inbox::{Answer, Received, Work};
 use muster_peer::exchange::limits::Limits;
-use muster_peer::exchange::server::{Exchange, Offer};
+use muster_peer::exchange::shared::{Exchange, Offer};
 use muster_peer::ledger::directory::{Directory, Entry};
 use muster_peer::sale::till::Till;
 use std::collections::HashSet;

@@ -8,9 +8,12 @@ use muster_peer::behaviour::Behaviour;
 use muster_peer::exchange::client::Callee;
 use muster_peer::exchange::inbox::Piece;
 use muster_peer::exchange::limits::Limits;
-use muster_peer::exchange::server::{Exchange, Offer};
+use muster_peer::exchange::notice::Notice;
+use muster_peer::exchange::shared::{Exchange, Offer};
 use muster_peer::ledger::directory::{Directory, Entry};
-use muster_peer::model::worker::{Event, Progress, Worker, WorkerError, WorkerSettings};
+use muster_peer::model::own::{WorkerError, WorkerSettings};
+use muster_peer::model::progress::Progress;
+use muster_peer::model::worker::work;
 use muster_peer::sale::till::Till;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -85,15 +88,10 @@ async fn start(seed: u8, behaviour: Behaviour) -> Running {
         self_loop: 0.05,
     };
     let progress = Arc::new(Mutex::new(Progress::default()));
-    let worker = Worker::new(
-        exchange.clone(),
-        tokio::runtime::Handle::current(),
-        learner,
-        behaviour.conduct(&[]),
-        settings,
-        progress.clone(),
-    );
-    let thread = std::thread::spawn(move || worker.run());
+    let (shared, runtime) = (exchange.clone(), tokio::runtime::Handle::current());
+    let (conduct, told) = (behaviour.conduct(&[]), progress.clone());
+    let thread =
+        std::thread::spawn(move || work(shared, runtime, learner, conduct, settings, told));
     Running { exchange, progress, endpoint, checkpoint, thread, _folder: folder }
 }
 
@@ -165,7 +163,7 @@ async fn peers_learn_from_each_other_and_survive_a_silent_one() {
     .await;
 
     let (reply, weights) = tokio::sync::oneshot::channel();
-    peers[0].exchange.inbox.notify(Event::Weights(reply));
+    peers[0].exchange.inbox.notify(Notice::Weights(reply));
     let weights = weights.await.expect("the worker answers");
     let total: f64 = weights.iter().map(|(_, share)| share).sum();
     assert!(weights.contains(&(PeerId(0), 0.05)) && total <= 1.0, "{weights:?}");
