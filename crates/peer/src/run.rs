@@ -1,7 +1,7 @@
 //! A whole peer: configuration, connections, model, and dealings with the ledger.
 
 use crate::config::{ConfigError, PeerConfig};
-use crate::duties::clerk::Clerk;
+use crate::duties::Clerk;
 use crate::exchange::identity::{Identity, IdentityError};
 use crate::exchange::limits::Limits;
 use crate::exchange::listen::{ListenError, serve};

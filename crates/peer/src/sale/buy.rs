@@ -1,12 +1,12 @@
 //! Buying a continuation: choose a peer, pay it, listen.
 
-use crate::duties::clerk::sign;
 use crate::exchange::client::{CallError, Callee, Caller};
 use crate::exchange::counters::Counters;
 use crate::exchange::evidence::EvidenceRing;
 use crate::exchange::identity::{Identity, IdentityError};
 use crate::exchange::limits::Limits;
 use crate::exchange::proto::{AskRequest, DescribeResponse};
+use crate::ledger::desk::sign;
 use crate::ledger::directory::Directory;
 use crate::ledger::refresh::view;
 use muster_api::{Client, ClientError};
