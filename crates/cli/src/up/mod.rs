@@ -16,8 +16,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use muster_peer::Behaviour;
 
-use scenario::{Behaviour, PEERS_MAX, Scenario, VALIDATORS_MAX, group};
+use scenario::{PEERS_MAX, Scenario, VALIDATORS_MAX, group};
 
 /// Arguments of `muster up`.
 #[derive(Args, Debug)]

@@ -9,12 +9,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
+use muster_peer::Behaviour;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::scenario::{
-    Behaviour, Fault, FaultAction, PEERS_MAX, PeerGroup, Scenario, VALIDATORS_MAX, group,
-};
+use super::scenario::{Fault, FaultAction, PEERS_MAX, PeerGroup, Scenario, VALIDATORS_MAX, group};
 use crate::output::nearest;
 
 /// Behaviours of parts that this version does not have, and those parts.

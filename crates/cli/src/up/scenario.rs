@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
+use muster_peer::Behaviour;
 
 use super::reader;
 use crate::output::nearest;
@@ -20,46 +21,6 @@ pub const VALIDATORS_MAX: usize = 32;
 pub const PEERS_MAX: usize = 256;
 /// Grains that stand behind each peer at the start, unless a scenario says otherwise.
 const STAKE: Grains = Grains(1_000 * 1_000_000_000);
-
-/// How a peer behaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Behaviour {
-    /// Learns, answers, scores by what it measured.
-    Honest,
-    /// Answers noise to others and gives its weights to the cabal.
-    Cabal,
-    /// Answers noise and scores at random.
-    Noise,
-    /// Copies the weights that others set.
-    Copier,
-    /// Does not answer.
-    Silent,
-    /// Answers well and sends harmful gradients.
-    Poisoner,
-}
-
-impl Behaviour {
-    /// All that this version has.
-    pub const ALL: [Self; 6] =
-        [Self::Honest, Self::Cabal, Self::Noise, Self::Copier, Self::Silent, Self::Poisoner];
-
-    /// The word in scenario files and in the summary.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Honest => "honest",
-            Self::Cabal => "cabal",
-            Self::Noise => "noise",
-            Self::Copier => "copier",
-            Self::Silent => "silent",
-            Self::Poisoner => "poisoner",
-        }
-    }
-
-    /// What peers of this behaviour are called: `peer-0`, `cabal-0`, ...
-    fn family(self) -> &'static str {
-        if self == Self::Honest { "peer" } else { self.name() }
-    }
-}
 
 /// Peers of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,6 +104,11 @@ pub fn group(count: usize, behaviour: Behaviour) -> PeerGroup {
     PeerGroup { count, name: None, behaviour, stake: STAKE, text: Vec::new() }
 }
 
+/// What peers of a behaviour are called: `peer-0`, `cabal-0`, ...
+fn family(behaviour: Behaviour) -> &'static str {
+    if behaviour == Behaviour::Honest { "peer" } else { behaviour.name() }
+}
+
 /// One peer of a resolved scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedPeer {
@@ -179,7 +145,7 @@ impl Scenario {
         let mut counters = BTreeMap::<String, usize>::new();
         let mut peers = Vec::<NamedPeer>::new();
         for group in &self.groups {
-            let family = group.name.clone().unwrap_or_else(|| group.behaviour.family().into());
+            let family = group.name.clone().unwrap_or_else(|| family(group.behaviour).into());
             for _ in 0..group.count {
                 let counter = counters.entry(family.clone()).or_default();
                 let name = if group.name.is_some() && group.count == 1 {

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Stderr};
 
 use anyhow::{Context, Result};
 use crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
+use muster_peer::Behaviour;
 use ratatui::Frame;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -13,7 +14,6 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Gauge, Paragraph, Row, Table, Wrap};
 use tokio::sync::mpsc;
 
-use super::scenario::Behaviour;
 use super::supervisor::{Report, State};
 use super::view::{PeerView, View};
 use crate::output::{colours_wanted, mst, number};

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use muster_api::{Client, Peer, Status};
+use muster_peer::Behaviour;
 
-use super::scenario::Behaviour;
 use super::supervisor::{Report, State};
 
 /// How long a node may take to answer a question of the supervisor.
