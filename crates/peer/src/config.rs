@@ -117,8 +117,8 @@ pub struct PeerConfig {
     /// Files to learn from, read as one text.
     pub text: Vec<PathBuf>,
     /// Which contiguous part of the text is this peer's: `[index, of]`.
-    #[serde(default = "whole")]
-    pub share: [u64; 2],
+    #[serde(default = "whole", rename = "share")]
+    pub part: [u64; 2],
     /// Seed of everything random in learning; peers of one market may share it.
     #[serde(default)]
     pub seed: i64,
@@ -141,7 +141,7 @@ pub struct PeerConfig {
     /// does not ask for it.
     #[serde(default)]
     pub commit_weights: bool,
-    /// Share of its weights that the peer keeps for fees, in [0, 1].
+    /// Part of its weights that the peer keeps for fees, in [0, 1].
     #[serde(default = "self_loop")]
     pub self_loop: f64,
     /// Sizes of the model.
@@ -225,7 +225,7 @@ impl PeerConfig {
         let setting = |field, value: &dyn ToString, reason| {
             Err(ConfigError::Setting { field, value: value.to_string(), reason })
         };
-        let [index, of] = self.share;
+        let [index, of] = self.part;
         if index >= of {
             let value = format!("[{index}, {of}]");
             return setting("share", &value, "the index must be below the number of parts");
@@ -275,7 +275,7 @@ impl PeerConfig {
     /// # Errors
     /// [`ConfigError::File`] or [`ConfigError::Text`].
     pub fn read_corpus(&self) -> Result<Corpus, ConfigError> {
-        let bytes = read_part(&self.text, self.share)?;
+        let bytes = read_part(&self.text, self.part)?;
         let names: Vec<String> = self.text.iter().map(|path| path.display().to_string()).collect();
         Corpus::new(bytes, self.model.context)
             .map_err(|source| ConfigError::Text { files: names.join(", "), source })

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::Result;
+use muster_peer::Behaviour;
 
-use super::home::{Home, PEER_PORT, Share};
+use super::home::{Home, PEER_PORT, Part};
 use super::ports::Ports;
-use super::scenario::Behaviour;
 use crate::wallet::write_whole;
 
 /// The port of the first validator's HTTP interface.
@@ -52,14 +52,14 @@ impl Addresses {
 }
 
 /// Writes the configuration of every process.
-pub fn write(home: &Home, addresses: &Addresses, shares: &[Share]) -> Result<()> {
+pub fn write(home: &Home, addresses: &Addresses, parts: &[Part]) -> Result<()> {
     for (index, name) in home.validators().iter().enumerate() {
         let table = node(home, addresses, index);
         let file = home.folder(name).join("node.toml");
         write_whole(&file, toml::to_string(&table)?.as_bytes())?;
     }
     for (index, peer) in home.peers.iter().enumerate() {
-        let table = peer_table(home, addresses, index, &shares[index])?;
+        let table = peer_table(home, addresses, index, &parts[index])?;
         let file = home.folder(&peer.name).join("peer.toml");
         write_whole(&file, toml::to_string(&table)?.as_bytes())?;
     }
@@ -99,14 +99,13 @@ fn peer_table(
     home: &Home,
     addresses: &Addresses,
     index: usize,
-    share: &Share,
+    part: &Part,
 ) -> Result<toml::Table> {
     let peer = &home.peers[index];
     let folder = home.folder(&peer.name);
     let address = addresses.peers[index];
-    let part =
-        [share.index, share.of].map(|number| i64::try_from(number).map(toml::Value::Integer));
-    let part = part.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let place = [part.index, part.of].map(|number| i64::try_from(number).map(toml::Value::Integer));
+    let place = place.into_iter().collect::<Result<Vec<_>, _>>()?;
     // Each peer asks another node first.
     let mut urls = addresses.urls();
     let first = index % urls.len();
@@ -126,8 +125,8 @@ fn peer_table(
         ("node_urls".into(), list(urls)),
         ("behaviour".into(), toml::Value::String(peer.behaviour.name().into())),
         ("fellows".into(), fellows),
-        ("text".into(), toml::Value::Array(vec![path(&share.path)])),
-        ("share".into(), toml::Value::Array(part)),
+        ("text".into(), toml::Value::Array(vec![path(&part.path)])),
+        ("share".into(), toml::Value::Array(place)),
         ("seed".into(), toml::Value::Integer(home.seed().cast_signed())),
         ("control".into(), toml::Value::Boolean(home.scenario.control)),
     ]))

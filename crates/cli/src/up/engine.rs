@@ -74,7 +74,7 @@ impl Market {
     fn start(home: Home, wanted: &Scenario) -> Result<Self> {
         let mut ports = Ports::default();
         let addresses = Addresses::find(&home, &mut ports)?;
-        configuration::write(&home, &addresses, &home.shares()?)?;
+        configuration::write(&home, &addresses, &home.parts()?)?;
         let urls = addresses.urls();
         let (sender, notes) = mpsc::unbounded_channel();
         let mut words = ports.words();

@@ -27,11 +27,11 @@ const COLD_BALANCE: Grains = Grains(100 * 1_000_000_000);
 /// The port of the first peer.
 pub const PEER_PORT: u16 = 8700;
 /// Least text that a peer can learn from, bytes.
-const SHARE_BYTES_MIN: u64 = 1_024;
+const PART_BYTES_MIN: u64 = 1_024;
 
 /// The part of a text that a peer learns from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Share {
+pub struct Part {
     /// The text.
     pub path: PathBuf,
     /// Which part, from 0.
@@ -91,16 +91,16 @@ impl Home {
     }
 
     /// What each peer learns from: texts in turn, each text cut among those who read it.
-    pub fn shares(&self) -> Result<Vec<Share>> {
+    pub fn parts(&self) -> Result<Vec<Part>> {
         let default = self.path.join("text").join(documents::NAME);
-        let mut shares = assign(&self.peers, &default);
-        for share in &mut shares {
-            let length = fs::metadata(&share.path)
-                .with_context(|| format!("cannot read the text {}", share.path.display()))?
+        let mut parts = assign(&self.peers, &default);
+        for part in &mut parts {
+            let length = fs::metadata(&part.path)
+                .with_context(|| format!("cannot read the text {}", part.path.display()))?
                 .len();
-            check_share(&share.path, length, share.of)?;
+            check_part(&part.path, length, part.of)?;
         }
-        Ok(shares)
+        Ok(parts)
     }
 
     /// The genesis must be of the keys that the seed gives: else it is another market's.
@@ -142,10 +142,10 @@ fn lock(path: &Path) -> Result<File> {
 
 /// Which text, and which part of it, each peer reads. Peers of one list of texts take them in
 /// turn; a text is cut into as many parts as peers have taken it.
-fn assign(peers: &[NamedPeer], default: &Path) -> Vec<Share> {
+fn assign(peers: &[NamedPeer], default: &Path) -> Vec<Part> {
     let mut taken = std::collections::BTreeMap::<&[PathBuf], usize>::new();
     let mut readers = std::collections::BTreeMap::<PathBuf, usize>::new();
-    let mut shares = Vec::new();
+    let mut parts = Vec::new();
     for peer in peers {
         let turn = taken.entry(&peer.text).or_default();
         let path = match peer.text.len() {
@@ -154,19 +154,19 @@ fn assign(peers: &[NamedPeer], default: &Path) -> Vec<Share> {
         };
         *turn += 1;
         let index = readers.entry(path.clone()).or_default();
-        shares.push(Share { path, index: *index, of: 0 });
+        parts.push(Part { path, index: *index, of: 0 });
         *index += 1;
     }
-    for share in &mut shares {
-        share.of = readers[&share.path];
+    for part in &mut parts {
+        part.of = readers[&part.path];
     }
-    shares
+    parts
 }
 
-fn check_share(path: &Path, length: u64, readers: usize) -> Result<()> {
+fn check_part(path: &Path, length: u64, readers: usize) -> Result<()> {
     let shown = path.display();
     ensure!(length > 0, "the text {shown} is empty: give a file with something to learn from");
-    let needed = SHARE_BYTES_MIN * readers as u64;
+    let needed = PART_BYTES_MIN * readers as u64;
     ensure!(
         length >= needed,
         "the text {shown} has {length} bytes, and {readers} peers need at least {needed}: give a \
@@ -179,17 +179,17 @@ fn check_share(path: &Path, length: u64, readers: usize) -> Result<()> {
 pub fn check_texts(scenario: &Scenario) -> Result<()> {
     let peers = scenario.peers()?;
     let default = Path::new(documents::NAME);
-    for share in assign(&peers, default) {
-        if share.path == default {
+    for part in assign(&peers, default) {
+        if part.path == default {
             continue;
         }
-        let shown = share.path.display();
-        let metadata = fs::metadata(&share.path)
+        let shown = part.path.display();
+        let metadata = fs::metadata(&part.path)
             .with_context(|| format!("cannot read the text {shown}: name a file that is there"))?;
         ensure!(metadata.is_file(), "the text {shown} is no file: name a file");
-        File::open(&share.path)
+        File::open(&part.path)
             .with_context(|| format!("cannot read the text {shown}: you may not open it"))?;
-        check_share(&share.path, metadata.len(), share.of)?;
+        check_part(&part.path, metadata.len(), part.of)?;
     }
     Ok(())
 }
@@ -361,8 +361,9 @@ fn groups(scenario: &Scenario) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scenario::{Behaviour, group};
+    use super::super::scenario::group;
     use super::*;
+    use muster_peer::Behaviour;
 
     #[test]
     fn texts_go_round_and_are_cut_among_their_readers() {
@@ -372,15 +373,15 @@ mod tests {
             ..Scenario::default()
         };
         let peers = scenario.peers().expect("names differ");
-        let shares = assign(&peers, Path::new("default"));
-        let found = shares
+        let parts = assign(&peers, Path::new("default"));
+        let found = parts
             .iter()
-            .map(|share| (share.path.to_str().unwrap_or_default(), share.index, share.of))
+            .map(|part| (part.path.to_str().unwrap_or_default(), part.index, part.of))
             .collect::<Vec<_>>();
         assert_eq!(found, [("a", 0, 3), ("b", 0, 2), ("a", 1, 3), ("b", 1, 2), ("a", 2, 3)]);
         let none = Scenario { text: Vec::new(), ..scenario };
-        let shares = assign(&none.peers().expect("names differ"), Path::new("default"));
-        assert!(shares.iter().all(|share| share.path == Path::new("default") && share.of == 5));
+        let parts = assign(&none.peers().expect("names differ"), Path::new("default"));
+        assert!(parts.iter().all(|part| part.path == Path::new("default") && part.of == 5));
     }
 
     #[test]

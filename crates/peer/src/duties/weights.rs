@@ -54,7 +54,9 @@ impl SetWeights {
         if row.is_empty() {
             return Ok(());
         }
-        if !self.commit_always && !commitment_required(view).await? {
+        let commits = self.commit_always
+            || desk.ledger.parameters().await?.parameters.weights_commit_required;
+        if !commits {
             let peers = row.len();
             let receipt = desk.send(Action::SetWeights { weights: row }, chain, height).await?;
             tracing::debug!(epoch, peers, height = receipt, "set weights");
@@ -103,10 +105,6 @@ impl Duty for SetWeights {
     fn tend<'a>(&'a mut self, view: &'a View<'_>) -> BoxFuture<'a, Result<Next, DutyError>> {
         Box::pin(self.reveal_and_set(view))
     }
-}
-
-async fn commitment_required(view: &View<'_>) -> Result<bool, DutyError> {
-    Ok(view.desk.ledger.parameters().await?.parameters.weights_commit_required)
 }
 
 /// The row as the ledger takes it: whole parts per billion in order of the peers, at most one in
