@@ -1,8 +1,9 @@
 //! What a transaction does, as JSON.
 
 use muster_ledger::money::Grains;
-use muster_ledger::transaction::Rejection;
-use muster_ledger::transaction::{self as ledger, PeerId, Share, SignedTransaction};
+use muster_ledger::rejection::Rejection;
+use muster_ledger::transaction::{self as ledger, SignedTransaction};
+use muster_ledger::types::{PeerId, Share};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -98,8 +99,8 @@ pub fn row_to_json(row: &[(PeerId, Share)]) -> Vec<(u32, f64)> {
     row.iter().map(|(peer, share)| (peer.0, share.to_f64())).collect()
 }
 
-impl From<&ledger::Endpoint> for Endpoint {
-    fn from(endpoint: &ledger::Endpoint) -> Self {
+impl From<&muster_ledger::types::Endpoint> for Endpoint {
+    fn from(endpoint: &muster_ledger::types::Endpoint) -> Self {
         Self { url: endpoint.url.clone(), modality: endpoint.modality }
     }
 }

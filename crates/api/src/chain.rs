@@ -1,5 +1,7 @@
 //! Blocks, transactions and accounts.
 
+use muster_ledger::types::Height;
+use muster_ledger::vote;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -69,12 +71,21 @@ pub struct Certificate {
     pub signatures: Vec<CommitSignature>,
 }
 
+impl From<&Certificate> for vote::Certificate {
+    fn from(certificate: &Certificate) -> Self {
+        let Certificate { height, round, block, signatures } = certificate;
+        let pair = |one: &CommitSignature| (one.validator.0, one.signature.0);
+        let signatures = signatures.iter().map(pair).collect();
+        Self { height: Height(*height), round: *round, block: block.0, signatures }
+    }
+}
+
 /// One validator's precommit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CommitSignature {
     /// The validator.
     pub validator: Address,
-    /// Signature over [`crate::vote_bytes`].
+    /// Signature over [`muster_ledger::vote::vote_bytes`].
     pub signature: SignatureHex,
 }
 

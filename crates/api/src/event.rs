@@ -156,7 +156,7 @@ impl From<&ledger::Event> for EventBody {
                 Self::ParameterChanged { proposal: *proposal, change: change.to_string() }
             }
             E::EpochClosed { epoch, accrued, minting } => {
-                Self::EpochClosed { epoch: *epoch, accrued: (*accrued).into(), minting: *minting }
+                Self::EpochClosed { epoch: epoch.0, accrued: (*accrued).into(), minting: *minting }
             }
             E::CommitteeChanged { committee } => {
                 Self::CommitteeChanged { committee: (*committee).into() }

@@ -26,7 +26,6 @@ mod sse;
 mod status;
 mod telemetry;
 mod views;
-mod vote;
 
 pub use action::{Action, Payment, row_to_json};
 pub use chain::{
@@ -44,4 +43,3 @@ pub use problem::{PROBLEM_JSON, Problem};
 pub use scalar::{Address, Amount, Digest, HexBytes, ScalarError, SignatureHex};
 pub use status::{Committee, Equivocation, MempoolStatus, Status, Supply, ValidatorStatus};
 pub use telemetry::{NAME_BYTES_MAX, Telemetry, TelemetryError, TelemetryReport};
-pub use vote::{CertificateError, VOTE_DOMAIN, VoteKind, vote_bytes};

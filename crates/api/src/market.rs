@@ -1,7 +1,7 @@
 //! Peers, what they think of each other, and what the market made of it.
 
 use muster_ledger::parameters::MarketRule;
-use muster_ledger::transaction::Modality;
+use muster_ledger::types::Modality;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

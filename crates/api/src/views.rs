@@ -3,7 +3,7 @@
 use muster_ledger::block::Header;
 use muster_ledger::crypto::PublicKey;
 use muster_ledger::state::State;
-use muster_ledger::transaction::PeerId;
+use muster_ledger::types::PeerId;
 
 use crate::action::row_to_json;
 use crate::chain::{Account, Delegation, Unbonding};
@@ -96,10 +96,10 @@ impl Market {
     pub fn of(state: &State) -> Self {
         let (report, clock, registration) = (state.market(), state.clock(), state.registration());
         Self {
-            epoch: clock.epoch,
+            epoch: clock.epoch.0,
             height: report.height.0,
             rule: report.rule,
-            loss: (clock.epoch > 0).then_some(report.loss.to_f64()),
+            loss: (clock.epoch.0 > 0).then_some(report.loss.to_f64()),
             minting: report.minting,
             staked: report.staked.into(),
             accrued: report.accrued.into(),
@@ -124,7 +124,7 @@ impl HistoryEpoch {
             rank: peer.rank.to_f64(),
         });
         Self {
-            epoch: state.clock().epoch,
+            epoch: state.clock().epoch.0,
             height: header.height.0,
             time_ms: header.time_ms,
             loss: state.market().loss.to_f64(),
@@ -154,8 +154,8 @@ impl Proposals {
                 id,
                 proposer: proposal.proposer.into(),
                 change: proposal.change.to_string(),
-                epoch: proposal.epoch,
-                expires_epoch: proposal.expires_epoch,
+                epoch: proposal.epoch.0,
+                expires_epoch: proposal.expires_epoch.0,
                 approve: cast(true),
                 reject: cast(false),
             }

@@ -8,7 +8,8 @@ use clap::Args;
 use muster_api::{Client, Receipt};
 use muster_ledger::crypto::{PublicKey, SecretKey};
 use muster_ledger::money::Grains;
-use muster_ledger::transaction::{Action, Height, SignedTransaction, Transaction};
+use muster_ledger::transaction::{Action, SignedTransaction, Transaction};
+use muster_ledger::types::Height;
 
 use crate::output;
 use crate::wallet::{Wallet, WalletFile, data_folder};

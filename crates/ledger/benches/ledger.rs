@@ -2,16 +2,16 @@
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use muster_ledger::block::{Block, Header};
+use muster_ledger::committee::Validator;
 use muster_ledger::crypto::{PublicKey, SecretKey, hash};
 use muster_ledger::execute::{execute_verified, propose};
-use muster_ledger::genesis::{Genesis, GenesisPeer, Validator};
+use muster_ledger::genesis::{Genesis, GenesisPeer};
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::{MarketRule, Parameters};
 use muster_ledger::state::State;
-use muster_ledger::transaction::{
-    Action, Endpoint, Height, Modality, PeerId, Share, SignedTransaction, Transaction,
-};
+use muster_ledger::transaction::{Action, SignedTransaction, Transaction};
 use muster_ledger::tree;
+use muster_ledger::types::{Endpoint, Height, Modality, PeerId, Row, Share};
 use std::hint::black_box;
 
 #[path = "../tests/it/support.rs"]
@@ -120,6 +120,7 @@ fn epoch(c: &mut Criterion) {
             targets.dedup();
             let share = Share(1_000_000_000 / targets.len() as u32);
             let weights = targets.into_iter().map(|peer| (PeerId(peer), share)).collect();
+            let weights = Row::new(weights).unwrap();
             sign(&state, &keys[peer as usize], Action::SetWeights { weights })
         })
         .collect();

@@ -1,5 +1,8 @@
 //! Addresses: a public key as text in SS58 with prefix 42.
 
+use std::fmt;
+use std::str::FromStr;
+
 use blake2::{Blake2b512, Digest};
 
 use crate::crypto::PublicKey;
@@ -57,4 +60,18 @@ pub fn from_ss58(text: &str) -> Result<PublicKey, AddressError> {
     let mut key = [0; 32];
     key.copy_from_slice(&body[1..33]);
     Ok(PublicKey(key))
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&to_ss58(self))
+    }
+}
+
+impl FromStr for PublicKey {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        from_ss58(text)
+    }
 }

@@ -5,8 +5,8 @@ use rayon::prelude::*;
 
 use crate::crypto::{Claim, Hash, PublicKey, hash, verify_batch};
 use crate::encoding::{DecodeError, decode, encode};
-use crate::genesis::Validator;
-use crate::transaction::{Height, Limits, SignedTransaction};
+use crate::transaction::{Limits, SignedTransaction};
+use crate::types::Height;
 
 /// What the committee agrees on.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -23,7 +23,7 @@ pub struct Header {
     pub state_root: Hash,
     /// Root over the block's transactions ([`transactions_root`]).
     pub transactions_root: Hash,
-    /// Hash of the committee that decides the next block ([`committee_hash`]).
+    /// Hash of the committee that decides the next block ([`crate::committee::committee_hash`]).
     pub next_committee: Hash,
     /// Who proposed the block; receives its tips.
     pub proposer: PublicKey,
@@ -54,6 +54,23 @@ impl Block {
     /// The canonical encoding.
     pub fn encode(&self) -> Vec<u8> {
         encode(self)
+    }
+
+    /// The length of the encoding of a block without transactions, in bytes.
+    pub(crate) fn empty_len() -> u64 {
+        let (zero, proposer) = (Hash([0; 32]), PublicKey([0; 32]));
+        let header = Header {
+            chain: zero,
+            height: Height(0),
+            time_ms: 0,
+            previous: zero,
+            state_root: zero,
+            transactions_root: zero,
+            next_committee: zero,
+            proposer,
+        };
+        let empty = Self { header, transactions: Vec::new() };
+        borsh::object_length(&empty).expect("no length exceeds u32") as u64
     }
 
     /// Reads a block of at most `limits.block_bytes_max` bytes.
@@ -98,9 +115,4 @@ fn merkle_root(leaves: &[Hash]) -> Hash {
             hash("transactions node", &[&left.0, &right.0])
         }
     }
-}
-
-/// The hash of a committee, in its canonical order (rising by key).
-pub fn committee_hash(committee: &[Validator]) -> Hash {
-    hash("committee", &[&encode(committee)])
 }

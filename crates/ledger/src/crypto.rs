@@ -13,8 +13,6 @@ use rayon::prelude::*;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use crate::address;
-
 /// Signatures checked together; larger batches gain little and spread worse over cores.
 const BATCH: usize = 64;
 
@@ -124,23 +122,9 @@ impl PublicKey {
     }
 }
 
-impl fmt::Display for PublicKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&address::to_ss58(self))
-    }
-}
-
 impl fmt::Debug for PublicKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "PublicKey({self})")
-    }
-}
-
-impl FromStr for PublicKey {
-    type Err = address::AddressError;
-
-    fn from_str(text: &str) -> Result<Self, address::AddressError> {
-        address::from_ss58(text)
     }
 }
 

@@ -5,7 +5,8 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use crate::crypto::{Hash, PublicKey};
 use crate::money::Grains;
 use crate::parameters::ParameterChange;
-use crate::transaction::{Height, PeerId, Rejection};
+use crate::rejection::Rejection;
+use crate::types::{Epoch, Height, PeerId};
 
 /// What became of one transaction of a block.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -53,7 +54,7 @@ pub enum Event {
     /// A proposal was accepted and its parameter changed.
     ParameterChanged { proposal: u64, change: ParameterChange },
     /// An epoch ended; the market's report stands in the state.
-    EpochClosed { epoch: u64, accrued: Grains, minting: bool },
+    EpochClosed { epoch: Epoch, accrued: Grains, minting: bool },
     /// The committee changed; the hash of the new one.
     CommitteeChanged { committee: Hash },
 }

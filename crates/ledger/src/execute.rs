@@ -9,17 +9,19 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use crate::block::{Block, Header, committee_hash, transactions_root};
+use crate::block::{Block, Header, transactions_root};
+use crate::committee::committee_hash;
 use crate::crypto::{Hash, PublicKey};
+use crate::deeds;
+use crate::deeds::market::payout;
 use crate::event::{Event, Receipt};
 use crate::money::Grains;
+use crate::rejection::Rejection;
+use crate::schedule;
 use crate::state::{Clock, Key, Read, State, Supply, Value};
-use crate::transaction::{Action, Height, Payment, Rejection, SignedTransaction, Transaction};
+use crate::transaction::{Payer, SignedTransaction, Transaction};
 use crate::transition::Transition;
-use crate::{actions, epoch, payout, pools};
-
-/// Cost units of a block without transactions in an encoding: header and length of the list.
-const HEADER_BYTES: u64 = 32 + 8 + 8 + 32 * 5 + 4;
+use crate::types::Height;
 
 /// What including a transaction takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,21 +238,11 @@ pub fn check_after(
     if available < needed {
         return Err(Rejection::CannotPay { needed, available });
     }
-    if is_free(&transaction.transaction) {
+    if transaction.transaction.action.payer() == Payer::Work {
         // Its work is all it pays with, so that it is done before anything is stored for it.
-        actions::act(&mut Transition::new(state), &transaction.transaction)?;
+        deeds::act(&mut Transition::new(state), &transaction.transaction)?;
     }
     Ok(cost)
-}
-
-/// Whether a transaction is a registration by work, which alone pays no fee.
-fn is_free(transaction: &Transaction) -> bool {
-    match &transaction.action {
-        Action::Register { registration } => {
-            matches!(registration.payment, Payment::Work { .. })
-        }
-        _ => false,
-    }
 }
 
 /// Expiry and nonce.
@@ -281,22 +273,16 @@ fn cost(state: &impl Read, transaction: &SignedTransaction) -> Result<Cost, Reje
     let parameters = state.parameters();
     let bytes = transaction.encoded_len() as u64;
     let action = &transaction.transaction.action;
-    let weights = match action {
-        Action::SetWeights { weights } | Action::RevealWeights { weights, .. } => {
-            weights.len() as u64
-        }
-        _ => 0,
-    };
-    let fee = if is_free(&transaction.transaction) {
+    let fee = if action.payer() == Payer::Work {
         Some(Grains::ZERO)
     } else {
         let by_bytes = parameters.fee_per_byte.checked_mul(bytes);
-        let by_weights = parameters.fee_per_weight.checked_mul(weights);
+        let by_weights = parameters.fee_per_weight.checked_mul(action.weights());
         [Some(parameters.fee_flat), by_bytes, by_weights]
             .into_iter()
             .try_fold(Grains::ZERO, |sum, part| sum.checked_add(part?))
     };
-    let units = actions::units(state, &transaction.transaction).saturating_add(bytes / 64);
+    let units = deeds::units(state, &transaction.transaction).saturating_add(bytes / 64);
     let fee = fee.ok_or(Rejection::Overflow)?;
     let cost_max = parameters.block_cost_max;
     if units > cost_max {
@@ -367,14 +353,14 @@ impl Executor {
             outcomes: Vec::new(),
             fees: Grains::ZERO,
             cost: 0,
-            bytes: HEADER_BYTES,
+            bytes: Block::empty_len(),
             cost_max: parameters.block_cost_max,
             bytes_max: parameters.block_bytes_max,
             count_max: parameters.block_transactions_max,
         };
         let clock = Clock { height, time_ms, ..*state.clock() };
         executor.transition.put(Key::Clock, Value::Clock(clock));
-        let arrived = pools::arrivals(&mut executor.transition, height);
+        let arrived = schedule::begin_block(&mut executor.transition, height);
         arrived.map_err(|rejection| BlockError::Fault { reason: rejection.to_string() })?;
         executor.transition.commit();
         Ok(executor)
@@ -392,12 +378,12 @@ impl Executor {
             return Err(Refusal::Full);
         }
         self.pay(transaction, &cost)?;
-        let free = is_free(transaction);
+        let free = transaction.action.payer() == Payer::Work;
         if !free {
             self.transition.commit();
         }
         let fees = self.fees.checked_add(cost.fee).ok_or(Rejection::Overflow)?;
-        let result = actions::act(&mut self.transition, transaction);
+        let result = deeds::act(&mut self.transition, transaction);
         match &result {
             Ok(()) => self.transition.commit(),
             // Work is the only price of a free transaction: without it there is none to include.
@@ -443,7 +429,7 @@ impl Executor {
         self.transition.commit();
         let epoch_ends = self.height >= self.transition.clock().epoch_end;
         if epoch_ends {
-            epoch::end(&mut self.transition, self.previous).map_err(fault)?;
+            schedule::end_epoch(&mut self.transition, self.previous).map_err(fault)?;
         }
         let supply_before = self.transition.origin().supply();
         let (moved, state, changes, events) = self.transition.finish();

@@ -5,31 +5,13 @@ use std::collections::BTreeSet;
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
-use crate::block::{Header, committee_hash, transactions_root};
+use crate::block::{Header, transactions_root};
+use crate::committee::{NAME_BYTES_MAX, Validator, committee_hash};
 use crate::crypto::{Hash, PublicKey, hash};
-use crate::encoding::{encode, read_text};
+use crate::encoding::encode;
 use crate::money::Grains;
 use crate::parameters::{ParameterError, Parameters};
-use crate::transaction::{Endpoint, Height, Rejection};
-
-/// Longest name of a chain or validator, in bytes.
-pub const NAME_BYTES_MAX: usize = 64;
-
-/// A member of the committee; all votes are equal.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, BorshSerialize, Serialize, Deserialize)]
-pub struct Validator {
-    /// A name for people.
-    pub name: String,
-    /// The key that votes.
-    pub key: PublicKey,
-}
-
-impl BorshDeserialize for Validator {
-    fn deserialize_reader<R: std::io::Read>(reader: &mut R) -> std::io::Result<Self> {
-        let name = read_text(reader, NAME_BYTES_MAX)?;
-        Ok(Self { name, key: PublicKey::deserialize_reader(reader)? })
-    }
-}
+use crate::types::{Endpoint, EndpointError, Height};
 
 /// A peer that is there from the start; it has the number of its place in the list.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -98,13 +80,23 @@ pub enum GenesisError {
         /// The list.
         list: &'static str,
     },
-    /// A peer's endpoint or stake is not possible.
+    /// A peer's endpoint is not possible.
     #[error("peer {index}: {reason}")]
-    Peer {
+    Endpoint {
         /// Its place in the list.
         index: usize,
         /// What is wrong.
-        reason: Rejection,
+        reason: EndpointError,
+    },
+    /// A peer's stake is neither nothing nor enough.
+    #[error("peer {index}: the stake of {stake} is below the least stake, {minimum}")]
+    Stake {
+        /// Its place in the list.
+        index: usize,
+        /// Its stake.
+        stake: Grains,
+        /// The parameter `stake_min`.
+        minimum: Grains,
     },
     /// More peers than places.
     #[error("there are {count} peers, peers_max is {count_max}")]
@@ -154,10 +146,9 @@ impl Genesis {
             if !peer.cold.is_valid() {
                 return Err(GenesisError::Key { key: peer.cold, list: "cold keys" });
             }
-            peer.endpoint.check().map_err(|reason| GenesisError::Peer { index, reason })?;
+            peer.endpoint.check().map_err(|reason| GenesisError::Endpoint { index, reason })?;
             if !peer.stake.is_zero() && peer.stake < minimum {
-                let reason = Rejection::StakeTooSmall { amount: peer.stake, minimum };
-                return Err(GenesisError::Peer { index, reason });
+                return Err(GenesisError::Stake { index, stake: peer.stake, minimum });
             }
         }
         Ok(())

@@ -7,11 +7,13 @@
 //! ```
 //! use muster_ledger::crypto::{Hash, SecretKey};
 //! use muster_ledger::execute::propose;
-//! use muster_ledger::genesis::{Genesis, Validator};
+//! use muster_ledger::committee::Validator;
+//! use muster_ledger::genesis::Genesis;
 //! use muster_ledger::money::Grains;
 //! use muster_ledger::parameters::Parameters;
 //! use muster_ledger::state::State;
-//! use muster_ledger::transaction::{Action, Height, SignedTransaction, Transaction};
+//! use muster_ledger::transaction::{Action, SignedTransaction, Transaction};
+//! use muster_ledger::types::Height;
 //!
 //! let [alice, bob, validator] = [1, 2, 3].map(|seed| SecretKey::from_seed([seed; 32]));
 //! let genesis = Genesis {
@@ -49,23 +51,22 @@
 
 pub mod address;
 pub mod block;
+pub mod committee;
 pub mod crypto;
 pub mod encoding;
 pub mod event;
 pub mod execute;
 pub mod genesis;
+pub mod light;
 pub mod money;
 pub mod parameters;
+pub mod rejection;
 pub mod state;
 pub mod transaction;
 pub mod tree;
+pub mod types;
+pub mod vote;
 
-mod actions;
-mod epoch;
-mod governance;
-mod payout;
-mod pools;
-mod registration;
-mod rejection;
+mod deeds;
+mod schedule;
 mod transition;
-mod weights;

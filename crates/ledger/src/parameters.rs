@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::encoding::read_text;
 use crate::money::{BILLION, Grains};
-use crate::transaction::Rejection;
 
 /// Longest name of a parameter, in bytes.
 const NAME_BYTES_MAX: usize = 64;
@@ -309,10 +308,7 @@ impl Parameters {
     /// assert_eq!(error.to_string(), "epoch_blocks is 0, it must be from 1 to 1000000");
     /// ```
     pub fn changed(&self, change: &ParameterChange) -> Result<Self, ParameterError> {
-        let field = FIELDS
-            .iter()
-            .find(|field| field.name == change.name)
-            .ok_or_else(|| ParameterError::Unknown(change.name.clone()))?;
+        let field = change.field()?;
         let Field { name, min, max, .. } = *field;
         let range = ParameterError::Range { name, value: change.value, min, max };
         let mut changed = self.clone();
@@ -340,16 +336,21 @@ impl BorshDeserialize for ParameterChange {
 
 impl ParameterChange {
     /// Whether it is possible on its own, before the other parameters are looked at.
-    pub fn check_form(&self) -> Result<(), Rejection> {
-        let rejected = |error: ParameterError| Rejection::Parameter { reason: error.to_string() };
-        let field = FIELDS.iter().find(|field| field.name == self.name).ok_or_else(|| {
-            rejected(ParameterError::Unknown(self.name.chars().take(NAME_BYTES_MAX).collect()))
-        })?;
-        if self.value < field.min || self.value > field.max {
-            let Field { name, min, max, .. } = *field;
-            return Err(rejected(ParameterError::Range { name, value: self.value, min, max }));
+    ///
+    /// # Errors
+    /// No such parameter, or a value outside its range.
+    pub fn check_form(&self) -> Result<(), ParameterError> {
+        let Field { name, min, max, .. } = *self.field()?;
+        let value = self.value;
+        if value < min || value > max {
+            return Err(ParameterError::Range { name, value, min, max });
         }
         Ok(())
+    }
+
+    fn field(&self) -> Result<&'static Field, ParameterError> {
+        let unknown = || ParameterError::Unknown(self.name.chars().take(NAME_BYTES_MAX).collect());
+        FIELDS.iter().find(|field| field.name == self.name).ok_or_else(unknown)
     }
 }
 

@@ -4,7 +4,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::crypto::{Hash, PublicKey};
 use crate::money::Grains;
-use crate::transaction::{Height, PeerId};
+use crate::types::{Epoch, Height, PeerId};
 
 /// Why a transaction is refused, or was included without effect.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, thiserror::Error)]
@@ -26,12 +26,6 @@ pub enum Rejection {
     WorkSigner,
     #[error("the row has {length} weights, at most {length_max} are allowed")]
     RowTooLong { length: u64, length_max: u64 },
-    #[error("the row is not sorted by peer without duplicates (at peer {peer})")]
-    RowOrder { peer: PeerId },
-    #[error("the row names peer {peer} with weight zero: leave it out")]
-    RowZero { peer: PeerId },
-    #[error("the row sums to {sum} parts per billion, at most 1000000000 are allowed")]
-    RowSum { sum: u64 },
     #[error("the parameter change is not possible: {reason}")]
     Parameter { reason: String },
     #[error("the transaction expired at height {expires}, the next block is {height}")]
@@ -75,7 +69,7 @@ pub enum Rejection {
     #[error(
         "the commitment was made in epoch {committed}, it is revealed in the next, this is {epoch}"
     )]
-    RevealWindow { committed: u64, epoch: u64 },
+    RevealWindow { committed: Epoch, epoch: Epoch },
     #[error("the weights and salt are not those committed to")]
     RevealMismatch,
     #[error("weights must be committed, then revealed, on this chain")]

@@ -1,19 +1,15 @@
 //! What people and peers may ask of the ledger: transactions, and what can be said about one
 //! without any state.
 
-use std::fmt;
-
 use borsh::{BorshDeserialize, BorshSerialize};
-use serde::{Deserialize, Serialize};
 
 use crate::crypto::{Claim, Hash, PublicKey, SecretKey, Signature, hash};
-use crate::encoding::{DecodeError, decode, encode, read_text};
-use crate::money::{BILLION, Grains};
+use crate::encoding::{DecodeError, decode, encode};
+use crate::money::Grains;
 use crate::parameters::{ParameterChange, Parameters};
-pub use crate::rejection::Rejection;
+use crate::rejection::Rejection;
+use crate::types::{Endpoint, Height, PeerId, Row};
 
-/// Longest address of an endpoint, in bytes.
-pub const URL_BYTES_MAX: usize = 128;
 /// Longest encoding of a signed transaction that any decoder accepts, whatever the parameters.
 pub const TRANSACTION_BYTES_MAX: usize = 1 << 20;
 
@@ -23,165 +19,6 @@ const DOMAIN: &str = "transaction";
 const REGISTRATION_DOMAIN: &str = "registration";
 /// The domain of registration work.
 const WORK_DOMAIN: &str = "registration work";
-
-/// A block's position; the genesis has height 0, the first block 1.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    BorshSerialize,
-    BorshDeserialize,
-    Serialize,
-    Deserialize,
-)]
-pub struct Height(pub u64);
-
-impl Height {
-    /// The height after this one.
-    pub fn next(self) -> Self {
-        Self(self.0.checked_add(1).expect("heights do not reach 2^64"))
-    }
-
-    /// This height moved on by a number of blocks, at most the largest height.
-    pub fn after(self, blocks: u64) -> Self {
-        Self(self.0.saturating_add(blocks))
-    }
-}
-
-impl fmt::Display for Height {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
-
-/// A peer's number, given at registration and never used again for another.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    BorshSerialize,
-    BorshDeserialize,
-    Serialize,
-    Deserialize,
-)]
-pub struct PeerId(pub u32);
-
-impl fmt::Display for PeerId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
-
-/// A part of a whole in parts per billion, at most 10^9.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    BorshSerialize,
-    BorshDeserialize,
-    Serialize,
-    Deserialize,
-)]
-pub struct Share(pub u32);
-
-impl Share {
-    /// The whole.
-    pub const ONE: Self = Self(1_000_000_000);
-
-    /// The nearest share to a number between 0 and 1; `None` outside and for NaN.
-    pub fn from_f64(value: f64) -> Option<Self> {
-        // The comparison is false for NaN; the product is at most 10^9, so the conversion is exact.
-        (0.0..=1.0).contains(&value).then(|| Self((value * BILLION as f64).round() as u32))
-    }
-
-    /// As a number between 0 and 1.
-    pub fn to_f64(self) -> f64 {
-        f64::from(self.0) / BILLION as f64
-    }
-}
-
-/// A row of weights: peers in rising order, each once, shares that sum to at most the whole.
-pub type Row = Vec<(PeerId, Share)>;
-
-/// What a peer's model takes in.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    BorshSerialize,
-    BorshDeserialize,
-    Serialize,
-    Deserialize,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Modality {
-    /// Token ids, `[batch, sequence]`.
-    Text,
-    /// Pixels, `[batch, sequence, channels, rows, columns]`.
-    Image,
-    /// Vectors, `[batch, sequence, dimension]`.
-    Tensor,
-}
-
-/// Where a peer answers, and to what.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, BorshSerialize, Serialize, Deserialize)]
-pub struct Endpoint {
-    /// `https://host:port`, at most [`URL_BYTES_MAX`] bytes.
-    pub url: String,
-    /// What the peer's model takes in.
-    pub modality: Modality,
-}
-
-impl BorshDeserialize for Endpoint {
-    fn deserialize_reader<R: std::io::Read>(reader: &mut R) -> std::io::Result<Self> {
-        let url = read_text(reader, URL_BYTES_MAX)?;
-        Ok(Self { url, modality: Modality::deserialize_reader(reader)? })
-    }
-}
-
-impl Endpoint {
-    /// Checks the address: `https://`, a host of letters, digits, points and hyphens (or an IPv6
-    /// address in brackets), a port, nothing else.
-    pub fn check(&self) -> Result<(), Rejection> {
-        let error = || Rejection::Endpoint;
-        if self.url.len() > URL_BYTES_MAX {
-            return Err(error());
-        }
-        let rest = self.url.strip_prefix("https://").ok_or_else(error)?;
-        let (host, port) = rest.rsplit_once(':').ok_or_else(error)?;
-        let named = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-';
-        let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        let host_good = match bracketed {
-            Some(inner) => inner.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => !host.is_empty() && host.bytes().all(named),
-        };
-        let port_good = port.bytes().all(|byte| byte.is_ascii_digit())
-            && !port.starts_with('0')
-            && port.parse::<u16>().is_ok();
-        if host_good && port_good { Ok(()) } else { Err(error()) }
-    }
-}
 
 /// How a registration is paid for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -336,6 +173,59 @@ pub enum Action {
     },
 }
 
+/// What pays for a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payer {
+    /// The signer's account.
+    Account,
+    /// The signer's account and, before it, what the emission of the peer that the signer is the
+    /// hot key of gives to that peer itself.
+    Peer,
+    /// The work that it carries: no fee is taken, and without the work it may not stand in a
+    /// block.
+    Work,
+}
+
+impl Action {
+    /// What pays for it.
+    pub fn payer(&self) -> Payer {
+        match self {
+            Self::Register { registration } => match registration.payment {
+                Payment::Work { .. } => Payer::Work,
+                Payment::Burn { .. } => Payer::Account,
+            },
+            Self::SetEndpoint { .. }
+            | Self::CommitWeights { .. }
+            | Self::RevealWeights { .. }
+            | Self::SetWeights { .. }
+            | Self::Emit => Payer::Peer,
+            Self::Transfer { .. }
+            | Self::Stake { .. }
+            | Self::Unstake { .. }
+            | Self::Propose { .. }
+            | Self::Vote { .. } => Payer::Account,
+        }
+    }
+
+    /// Entries of the row that it carries, for which a fee is taken.
+    pub fn weights(&self) -> u64 {
+        match self {
+            Self::SetWeights { weights } | Self::RevealWeights { weights, .. } => {
+                weights.len() as u64
+            }
+            Self::Transfer { .. }
+            | Self::Stake { .. }
+            | Self::Unstake { .. }
+            | Self::Register { .. }
+            | Self::SetEndpoint { .. }
+            | Self::CommitWeights { .. }
+            | Self::Emit
+            | Self::Propose { .. }
+            | Self::Vote { .. } => 0,
+        }
+    }
+}
+
 /// The commitment to a row: bound to the chain, the peer and a salt, so that nobody can copy
 /// another's commitment.
 pub fn weights_commitment(chain: &Hash, hot: &PublicKey, weights: &Row, salt: &[u8; 32]) -> Hash {
@@ -482,37 +372,24 @@ fn check_action(action: &Action, signer: &PublicKey, limits: &Limits) -> Result<
                     return Err(Rejection::Key { key });
                 }
             }
-            registration.endpoint.check()?;
+            registration.endpoint.check().map_err(|_| Rejection::Endpoint)?;
             let own = *signer == registration.cold || *signer == registration.hot;
             match registration.payment {
                 Payment::Work { .. } if !own => Err(Rejection::WorkSigner),
                 _ => Ok(()),
             }
         }
-        Action::SetEndpoint { endpoint } => endpoint.check(),
+        Action::SetEndpoint { endpoint } => endpoint.check().map_err(|_| Rejection::Endpoint),
         Action::RevealWeights { weights, .. } | Action::SetWeights { weights } => {
-            check_row(weights, limits.row_length_max)
+            let (length, length_max) = (weights.len() as u64, limits.row_length_max as u64);
+            if length > length_max {
+                return Err(Rejection::RowTooLong { length, length_max });
+            }
+            Ok(())
         }
-        Action::Propose { change } => change.check_form(),
+        Action::Propose { change } => {
+            change.check_form().map_err(|error| Rejection::Parameter { reason: error.to_string() })
+        }
         Action::CommitWeights { .. } | Action::Emit | Action::Vote { .. } => Ok(()),
     }
-}
-
-/// A row must be sorted by peer without duplicates, have no zero entries (leave them out: one
-/// row, one encoding), and sum to at most the whole.
-fn check_row(weights: &Row, row_length_max: usize) -> Result<(), Rejection> {
-    if weights.len() > row_length_max {
-        let (length, length_max) = (weights.len() as u64, row_length_max as u64);
-        return Err(Rejection::RowTooLong { length, length_max });
-    }
-    for pair in weights.windows(2) {
-        if pair[0].0 >= pair[1].0 {
-            return Err(Rejection::RowOrder { peer: pair[1].0 });
-        }
-    }
-    if let Some((peer, _)) = weights.iter().find(|(_, share)| share.0 == 0) {
-        return Err(Rejection::RowZero { peer: *peer });
-    }
-    let sum: u64 = weights.iter().map(|(_, share)| u64::from(share.0)).sum();
-    if sum > BILLION { Err(Rejection::RowSum { sum }) } else { Ok(()) }
 }

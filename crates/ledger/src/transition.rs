@@ -8,8 +8,9 @@ use crate::crypto::PublicKey;
 use crate::event::Event;
 use crate::money::Grains;
 use crate::parameters::Parameters;
+use crate::rejection::Rejection;
 use crate::state::{Account, Counters, Key, Read, State, Supply, Value};
-use crate::transaction::{PeerId, Rejection};
+use crate::types::PeerId;
 
 pub(crate) type Changes = BTreeMap<Key, Option<Value>>;
 

@@ -15,7 +15,7 @@ use sha2::Sha256;
 use crate::crypto::{Hash, hash};
 use crate::encoding::{DecodeError, decode, encode};
 use crate::state::{Key, State, Value};
-use crate::transaction::Height;
+use crate::types::Height;
 
 /// Longest encoding of a proof that is accepted, in bytes; 256 siblings fit.
 pub const PROOF_BYTES_MAX: usize = 32 << 10;

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use muster_ledger::block::Header;
+use muster_ledger::committee::Validator;
 use muster_ledger::crypto::{Hash, PublicKey, SecretKey, hash};
-use muster_ledger::genesis::{Genesis, GenesisPeer, Validator};
+use muster_ledger::genesis::{Genesis, GenesisPeer};
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
-use muster_ledger::transaction::{
-    Action, Endpoint, Height, Modality, PeerId, Share, SignedTransaction, Transaction,
-};
+use muster_ledger::transaction::{Action, SignedTransaction, Transaction};
+use muster_ledger::types::{Endpoint, Height, Modality, PeerId, Row, Share};
 use muster_node::chain::{Candidate, Chain};
 use muster_node::consensus::StoredCertificate;
 use muster_node::mempool::{Mempool, MempoolLimits};
@@ -216,6 +216,7 @@ fn main() {
         let first = (index as u32 + block as u32) % (PEERS as u32 - WEIGHTS);
         let share = Share(1_000_000_000 / WEIGHTS);
         let weights = (first..first + WEIGHTS).map(|peer| (PeerId(peer), share)).collect();
+        let weights = Row::new(weights).expect("a row");
         Action::SetWeights { weights }
     };
     for known in [true, false] {

@@ -1,8 +1,10 @@
+use muster_ledger::committee::Validator;
 use muster_ledger::crypto::SecretKey;
-use muster_ledger::genesis::{Genesis, Validator};
+use muster_ledger::genesis::Genesis;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
-use muster_ledger::transaction::{Action, Height, Transaction};
+use muster_ledger::transaction::{Action, Transaction};
+use muster_ledger::types::Height;
 
 use super::*;
 

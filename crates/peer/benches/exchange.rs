@@ -6,7 +6,7 @@
 
 use muster_learning::{Activations, Shape, Tokens};
 use muster_ledger::crypto::Hash;
-use muster_ledger::transaction::PeerId;
+use muster_ledger::types::PeerId;
 use muster_peer::exchange::client::{Callee, Caller};
 use muster_peer::exchange::identity::Identity;
 use muster_peer::exchange::inbox::{Answer, Received};

@@ -1,11 +1,10 @@
 //! How things look as JSON, and what is signed.
 
 use muster_api::{
-    Address, Amount, Certificate, CertificateError, CommitSignature, Digest, Event, EventBody,
-    HexBytes, Parameters, SignatureHex, Telemetry, TelemetryError, TelemetryReport, VOTE_DOMAIN,
-    VoteKind, vote_bytes,
+    Address, Amount, Digest, Event, EventBody, HexBytes, Parameters, SignatureHex, Telemetry,
+    TelemetryError, TelemetryReport,
 };
-use muster_ledger::crypto::{Hash, PublicKey, SecretKey};
+use muster_ledger::crypto::{Hash, SecretKey};
 use muster_ledger::money::Grains;
 use muster_ledger::parameters as ledger;
 
@@ -128,53 +127,4 @@ fn telemetry_out_of_range_is_refused() {
     check(&|t| t.name = "<script>".to_string(), TelemetryError::NameCharacters);
     check(&|t| t.step_ms = Some(f64::NAN), TelemetryError::NotFinite("step_ms"));
     check(&|t| t.loss_student = Some(f64::INFINITY), TelemetryError::NotFinite("loss_student"));
-}
-
-#[test]
-fn a_certificate_needs_more_than_two_thirds() {
-    let (chain, block) = (Hash([1; 32]), Hash([2; 32]));
-    let committee: Vec<PublicKey> = (1..=4).map(|index| key(index).public()).collect();
-    let sign = |index: u8, round: u32| {
-        let bytes = vote_bytes(&chain, VoteKind::Precommit, 9, round, Some(&block));
-        CommitSignature {
-            validator: key(index).public().into(),
-            signature: SignatureHex(key(index).sign(VOTE_DOMAIN, &bytes)),
-        }
-    };
-    let with = |signatures: Vec<CommitSignature>| Certificate {
-        height: 9,
-        round: 1,
-        block: block.into(),
-        signatures,
-    };
-    let three = with(vec![sign(1, 1), sign(2, 1), sign(3, 1)]);
-    assert_eq!(three.check(&chain, &committee), Ok(()));
-    let two = with(vec![sign(1, 1), sign(2, 1)]);
-    assert_eq!(
-        two.check(&chain, &committee),
-        Err(CertificateError::TooFew { signed: 2, committee: 4 })
-    );
-    let twice = with(vec![sign(1, 1), sign(1, 1), sign(2, 1)]);
-    let stranger = key(1).public();
-    assert_eq!(twice.check(&chain, &committee), Err(CertificateError::Stranger(stranger)));
-    let other_round = with(vec![sign(1, 1), sign(2, 0), sign(3, 1)]);
-    let wrong = key(2).public();
-    assert_eq!(other_round.check(&chain, &committee), Err(CertificateError::Signature(wrong)));
-    assert!(three.check(&Hash([3; 32]), &committee).is_err());
-}
-
-#[test]
-fn votes_of_different_meaning_differ() {
-    let (chain, block) = (Hash([1; 32]), Hash([2; 32]));
-    let all = [
-        vote_bytes(&chain, VoteKind::Precommit, 1, 0, Some(&block)),
-        vote_bytes(&chain, VoteKind::Prevote, 1, 0, Some(&block)),
-        vote_bytes(&chain, VoteKind::Precommit, 2, 0, Some(&block)),
-        vote_bytes(&chain, VoteKind::Precommit, 1, 1, Some(&block)),
-        vote_bytes(&chain, VoteKind::Precommit, 1, 0, None),
-        vote_bytes(&block, VoteKind::Precommit, 1, 0, Some(&block)),
-    ];
-    for (index, one) in all.iter().enumerate() {
-        assert!(all[index + 1..].iter().all(|other| other != one));
-    }
 }

@@ -5,8 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
+use muster_ledger::committee::Validator;
 use muster_ledger::crypto::PublicKey;
-use muster_ledger::genesis::{Genesis, Validator};
+use muster_ledger::genesis::Genesis;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::{FIELDS, ParameterChange, Parameters};
 

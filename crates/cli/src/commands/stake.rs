@@ -3,7 +3,8 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use muster_ledger::money::Grains;
-use muster_ledger::transaction::{Action, PeerId};
+use muster_ledger::transaction::Action;
+use muster_ledger::types::PeerId;
 
 use crate::network::{Network, Signer, account, perform};
 use crate::output::{self, Align, Table, mst};

@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
-use muster_ledger::transaction::{Action, PeerId, Share};
+use muster_ledger::transaction::Action;
+use muster_ledger::types::{PeerId, Row, Share};
 
 use crate::network::{Network, Signer, perform, share};
 use crate::output::{self, Align, Table};
@@ -60,7 +61,7 @@ async fn show(network: &Network, peer: Option<u32>) -> Result<()> {
     table.print()
 }
 
-fn row(items: &[String]) -> Result<Vec<(PeerId, Share)>> {
+fn row(items: &[String]) -> Result<Row> {
     let mut row = Vec::new();
     let mut sum = 0_u64;
     for item in items {
@@ -82,7 +83,7 @@ fn row(items: &[String]) -> Result<Vec<(PeerId, Share)>> {
         "the shares sum to {}: at most 1 may be given away",
         sum as f64 / f64::from(Share::ONE.0)
     );
-    Ok(row)
+    Ok(Row::new(row)?)
 }
 
 #[cfg(test)]
@@ -95,10 +96,11 @@ mod tests {
             |items: &[&str]| row(&items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>());
         let found = read(&["4=0.25", "3=0.5"]).expect("it is right");
         let expected = vec![(PeerId(3), Share(500_000_000)), (PeerId(4), Share(250_000_000))];
-        assert_eq!(found, expected);
+        assert_eq!(found, Row::new(expected).expect("it is a row"));
         for (items, complaint) in [
             (&["3"][..], "write PEER=SHARE"),
             (&["x=1"], "not a peer's number"),
+            (&["3=0"], "leave it out"),
             (&["3=2"], "not a number from 0 to 1"),
             (&["3=NaN"], "not a number from 0 to 1"),
             (&["3=0.6", "4=0.6"], "sum to 1.2"),

@@ -9,10 +9,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 use muster_keys::write_key;
+use muster_ledger::committee::Validator;
 use muster_ledger::crypto::PublicKey;
-use muster_ledger::genesis::{Genesis, GenesisPeer, Validator};
+use muster_ledger::genesis::{Genesis, GenesisPeer};
 use muster_ledger::money::Grains;
-use muster_ledger::transaction::{Endpoint, Modality};
+use muster_ledger::types::{Endpoint, Modality};
 
 use super::scenario::{NamedPeer, Scenario};
 use crate::documents;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
+use crate::committee::Validator;
 use crate::crypto::{Hash, PublicKey};
-use crate::genesis::Validator;
-use crate::money::{BILLION, Grains, mul_div, mul_div_ceil};
+use crate::money::{Grains, mul_div, mul_div_ceil};
 use crate::parameters::{MarketRule, ParameterChange, Parameters};
-use crate::transaction::{Endpoint, Height, PeerId, Row};
+use crate::types::{Endpoint, Epoch, Height, PeerId, Row, Score};
 
 /// Where an entry stands. The order of the variants and of their fields is the order of scans.
 #[derive(
@@ -136,8 +136,8 @@ pub struct Clock {
     pub height: Height,
     /// Its time, in milliseconds since 1970.
     pub time_ms: u64,
-    /// Number of epochs ended.
-    pub epoch: u64,
+    /// Epochs that ended.
+    pub epoch: Epoch,
     /// The block that ends the current epoch.
     pub epoch_end: Height,
 }
@@ -225,38 +225,6 @@ impl Pool {
     }
 }
 
-/// A number on the grid of 10^-9 on which scores enter the state.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    BorshSerialize,
-    BorshDeserialize,
-)]
-pub struct Score(pub i64);
-
-impl Score {
-    /// One.
-    pub const ONE: Self = Self(1_000_000_000);
-
-    /// The nearest number of the grid, halves away from zero; `None` for NaN and beyond a billion.
-    pub fn from_f64(value: f64) -> Option<Self> {
-        let scaled = value * BILLION as f64;
-        (scaled.abs() <= 1e18).then(|| Self(scaled.round() as i64))
-    }
-
-    /// As a floating-point number.
-    pub fn to_f64(self) -> f64 {
-        self.0 as f64 / BILLION as f64
-    }
-}
-
 /// A place in the market.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Peer {
@@ -269,7 +237,7 @@ pub struct Peer {
     /// When it came.
     pub registered: Height,
     /// In which epoch it came.
-    pub registered_epoch: u64,
+    pub registered_epoch: Epoch,
     /// The stake behind it.
     pub pool: Pool,
     /// How much of its stake counts (the paper's a_i), 0 to 1.
@@ -296,7 +264,7 @@ pub struct Commitment {
     /// Of the row and its salt.
     pub hash: Hash,
     /// The epoch in which it was made.
-    pub epoch: u64,
+    pub epoch: Epoch,
 }
 
 /// Stake on its way back.
@@ -314,7 +282,7 @@ pub struct Unbonding {
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct MarketReport {
     /// The epoch that ended, counted from 1; 0 before any has.
-    pub epoch: u64,
+    pub epoch: Epoch,
     /// The block that ended it.
     pub height: Height,
     /// The rule used.
@@ -360,9 +328,9 @@ pub struct Proposal {
     /// Who proposed it.
     pub proposer: PublicKey,
     /// In which epoch.
-    pub epoch: u64,
+    pub epoch: Epoch,
     /// The last epoch at whose end it can be decided.
-    pub expires_epoch: u64,
+    pub expires_epoch: Epoch,
     /// Votes cast.
     pub votes: u32,
 }
@@ -374,7 +342,7 @@ impl Peer {
         cold: PublicKey,
         endpoint: Endpoint,
         registered: Height,
-        registered_epoch: u64,
+        registered_epoch: Epoch,
         pool: Pool,
     ) -> Self {
         Self {

@@ -14,14 +14,16 @@ use imbl::OrdMap;
 
 pub use entry::{
     Account, Clock, Commitment, Counters, Key, MarketReport, Peer, Pool, Proposal,
-    RegistrationState, Score, Supply, Unbonding, Value,
+    RegistrationState, Supply, Unbonding, Value,
 };
 
+use crate::committee::Validator;
 use crate::crypto::{Hash, PublicKey};
-use crate::genesis::{Genesis, GenesisError, Validator};
+use crate::genesis::{Genesis, GenesisError};
 use crate::money::Grains;
 use crate::parameters::Parameters;
-use crate::transaction::{Height, Limits, PeerId, Row, Share};
+use crate::transaction::Limits;
+use crate::types::{Epoch, Height, PeerId, Row, Score, Share};
 
 /// Why entries are not a state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -166,7 +168,8 @@ impl State {
             let empty = Pool::default();
             let shares = empty.shares_for(peer.stake).ok_or(GenesisError::Supply)?;
             let pool = Pool { grains: peer.stake, shares };
-            let place = Peer::new(peer.hot, peer.cold, peer.endpoint.clone(), Height(0), 0, pool);
+            let place =
+                Peer::new(peer.hot, peer.cold, peer.endpoint.clone(), Height(0), Epoch(0), pool);
             entries.insert(Key::Peer(id), Value::Peer(Arc::new(place)));
             entries.insert(Key::PeerByHot(peer.hot), Value::PeerId(id));
             if shares > 0 {
@@ -336,12 +339,12 @@ impl State {
     /// The weights that a peer gives, rising by peer; may name peers that are gone, which count
     /// for nothing and are cleared at the end of the epoch.
     pub fn weights(&self, id: PeerId) -> &[(PeerId, Share)] {
-        self.row(&Key::Weights(id)).map_or(&[], |row| row.as_slice())
+        self.row(&Key::Weights(id)).map_or(&[], |row| row)
     }
 
     /// Where a peer's emission goes: parts of what it accrued, fixed at the end of the last epoch.
     pub fn payout(&self, id: PeerId) -> &[(PeerId, Share)] {
-        self.row(&Key::Payout(id)).map_or(&[], |row| row.as_slice())
+        self.row(&Key::Payout(id)).map_or(&[], |row| row)
     }
 
     /// A peer's commitment to weights that it has yet to reveal.
@@ -466,13 +469,13 @@ fn singletons(genesis: &Genesis) -> Result<[(Key, Value); 9], StateError> {
         chain,
         height: Height(0),
         time_ms: genesis.time_ms,
-        epoch: 0,
+        epoch: Epoch(0),
         epoch_end: Height(parameters.epoch_blocks),
     };
     let supply = Supply { genesis: genesis.supply()?, ..Supply::default() };
     let counters = Counters { next_peer: peers, peers, ..Counters::default() };
     let market = MarketReport {
-        epoch: 0,
+        epoch: Epoch(0),
         height: Height(0),
         rule: parameters.market_rule,
         loss: Score(0),

@@ -1,10 +1,13 @@
 use muster_ledger::block::Block;
 use muster_ledger::crypto::{Hash, Signature};
+use muster_ledger::encoding::{decode, encode};
 use muster_ledger::event::Event;
 use muster_ledger::execute::{BlockError, check, check_after, execute, propose};
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
-use muster_ledger::transaction::{Action, Height, PeerId, Rejection, Share, SignedTransaction};
+use muster_ledger::rejection::Rejection;
+use muster_ledger::transaction::{Action, SignedTransaction};
+use muster_ledger::types::{Height, PeerId, Row, RowError, Share};
 
 use crate::support::{Chain, address, endpoint, key, mst};
 
@@ -195,25 +198,35 @@ fn blocks_end_at_their_limits() {
 }
 
 #[test]
+fn a_row_that_breaks_a_rule_can_neither_be_made_nor_read() {
+    let check = |pairs: &[(u32, u32)], expected: Result<(), RowError>| {
+        let pairs = pairs.iter().map(|(peer, share)| (PeerId(*peer), Share(*share)));
+        let pairs: Vec<(PeerId, Share)> = pairs.collect();
+        let bytes = encode(&pairs);
+        assert_eq!(Row::new(pairs).map(|_| ()), expected);
+        let read = decode::<Row>("row", &bytes, 1_024);
+        match expected {
+            Ok(()) => assert_eq!(encode(&read.unwrap()), bytes),
+            Err(error) => assert!(read.unwrap_err().to_string().contains(&error.to_string())),
+        }
+    };
+    check(&[], Ok(()));
+    check(&[(0, 1), (5, 999_999_999)], Ok(()));
+    check(&[(1, 5), (0, 5)], Err(RowError::Order(PeerId(0))));
+    check(&[(1, 5), (1, 5)], Err(RowError::Order(PeerId(1))));
+    check(&[(1, 0)], Err(RowError::Zero(PeerId(1))));
+    check(&[(0, 1_000_000_000), (1, 1)], Err(RowError::Sum(1_000_000_001)));
+}
+
+#[test]
 fn forms_are_checked_before_any_state() {
     let chain = Chain::with(2, Parameters::default());
     let limits = chain.state.limits();
     let form = |action: Action| chain.sign("alice", 0, action).check_stateless(&limits);
-    let weights = |row: &[(u32, u32)]| {
-        let weights = row.iter().map(|(peer, share)| (PeerId(*peer), Share(*share))).collect();
-        form(Action::SetWeights { weights })
-    };
-    assert_eq!(weights(&[(0, 1), (5, 999_999_999)]), Ok(()));
-    assert_eq!(weights(&[]), Ok(()));
-    assert_eq!(weights(&[(1, 5), (0, 5)]), Err(Rejection::RowOrder { peer: PeerId(0) }));
-    assert_eq!(weights(&[(1, 5), (1, 5)]), Err(Rejection::RowOrder { peer: PeerId(1) }));
-    assert_eq!(weights(&[(1, 0)]), Err(Rejection::RowZero { peer: PeerId(1) }));
-    assert_eq!(
-        weights(&[(0, 1_000_000_000), (1, 1)]),
-        Err(Rejection::RowSum { sum: 1_000_000_001 })
-    );
-    let long: Vec<(u32, u32)> = (0..1_025).map(|peer| (peer, 1)).collect();
-    assert!(matches!(weights(&long), Err(Rejection::RowTooLong { .. })));
+    let weights = |row: Row| form(Action::SetWeights { weights: row });
+    assert_eq!(weights(Row::default()), Ok(()));
+    let long: Vec<(PeerId, Share)> = (0..1_025).map(|peer| (PeerId(peer), Share(1))).collect();
+    assert!(matches!(weights(Row::new(long).unwrap()), Err(Rejection::RowTooLong { .. })));
     assert_eq!(form(transfer("bob", Grains(0))), Err(Rejection::Nothing));
     let mut other = chain.sign("alice", 0, transfer("bob", mst(1))).transaction;
     other.chain = Hash([1; 32]);

@@ -9,11 +9,11 @@ use muster_ledger::event::{Event, Receipt};
 use muster_ledger::genesis::Genesis;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::{ParameterChange, Parameters};
+use muster_ledger::rejection::Rejection;
 use muster_ledger::state::{Key, Pool, Value};
-use muster_ledger::transaction::{
-    Action, Payment, PeerId, Registration, Rejection, SignedTransaction,
-};
+use muster_ledger::transaction::{Action, Payment, Registration, SignedTransaction};
 use muster_ledger::tree::{Proof, prove};
+use muster_ledger::types::PeerId;
 use proptest::prelude::*;
 
 use crate::support::{Chain, address, endpoint, genesis, key, mst, row};
@@ -50,7 +50,7 @@ const PINNED: &[(&str, &str)] = &[
     ("parameters", "91c2d0efcc75330b4eaa104888e093459362eb20a95b2259d7e6c7a69a8f703c"),
     ("proof", "a24d185bda6cf741de868e6470fdc95e0b213fa9e60ca2abb9c2bc6df5f7ed17"),
     ("receipt", "1167f3c71c8ffe4177daf8376bf38469145d687261b1d8e1666dd34ad996d994"),
-    ("receipts", "94ddc861e46945d0881c05eb76463a484c7af7299ac7cb5c256e4404db00f1fa"),
+    ("receipts", "88d3de702c6bc016a5d1006e20bf5e4d6859b9541698fea694a91b37c56f9769"),
     ("transaction 00", "0074f20407e3170c017c05dc4709dd51fd33789406d1cfadb16052ec94b3f670"),
     ("transaction 01", "9b6a03894b60fc3ee45d380ac95b7539e33e9780eb798f693b6e1d23fcca36d0"),
     ("transaction 02", "af704e83ae3cf816d88b7c29ef8875fd496452686955d8bb6db67951fdb1e459"),

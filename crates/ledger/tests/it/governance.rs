@@ -1,7 +1,9 @@
 use muster_ledger::event::Event;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::{ParameterChange, Parameters};
-use muster_ledger::transaction::{Action, PeerId, Rejection};
+use muster_ledger::rejection::Rejection;
+use muster_ledger::transaction::Action;
+use muster_ledger::types::{Epoch, PeerId};
 
 use crate::support::{Chain, mst};
 
@@ -108,5 +110,5 @@ fn a_new_epoch_length_holds_from_the_next_epoch() {
     chain.end_epoch();
     assert_eq!(chain.state.clock().epoch_end.0, 13);
     chain.run_to(13);
-    assert_eq!(chain.state.clock().epoch, 2);
+    assert_eq!(chain.state.clock().epoch, Epoch(2));
 }

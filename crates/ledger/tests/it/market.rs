@@ -1,10 +1,9 @@
 use muster_ledger::event::Event;
 use muster_ledger::money::{Grains, distribute};
 use muster_ledger::parameters::{MarketRule, Parameters};
-use muster_ledger::state::Score;
-use muster_ledger::transaction::{
-    Action, Height, PeerId, Rejection, Row, Share, weights_commitment,
-};
+use muster_ledger::rejection::Rejection;
+use muster_ledger::transaction::{Action, weights_commitment};
+use muster_ledger::types::{Epoch, Height, PeerId, Row, Score, Share};
 
 use crate::support::{Chain, MST, address, endpoint, mst, row};
 
@@ -33,7 +32,7 @@ fn emission_pays_what_the_payout_row_says() {
     let peer = chain.state.peer(PeerId(0)).unwrap().clone();
     // tau S with tau = 1% and S = 100 MST, at full scaling.
     assert_eq!(peer.accrued, mst(1));
-    let payout: Row = chain.state.payout(PeerId(0)).to_vec();
+    let payout = chain.state.payout(PeerId(0)).to_vec();
     assert!(payout.len() == 4 && payout.iter().all(|(_, share)| share.0 > 0));
     let parts: Vec<u32> = payout.iter().map(|(_, share)| share.0).collect();
     let amounts = distribute(peer.accrued, &parts).unwrap();
@@ -104,7 +103,7 @@ fn starves(parameters: Parameters) {
         }
         assert!(honest.pool.grains > mst(110), "{}", honest.pool.grains);
     }
-    assert_eq!(chain.state.market().epoch, 15);
+    assert_eq!(chain.state.market().epoch, Epoch(15));
     assert!(chain.state.market().minting);
 }
 
@@ -160,17 +159,17 @@ fn commitments_are_revealed_in_the_next_epoch_by_the_same_peer() {
     chain.act("hot-0", Action::CommitWeights { commitment }).unwrap();
     // A copy of the commitment is of no use to another peer.
     chain.act("hot-1", Action::CommitWeights { commitment }).unwrap();
-    let early = Err(Rejection::RevealWindow { committed: 0, epoch: 0 });
+    let early = Err(Rejection::RevealWindow { committed: Epoch(0), epoch: Epoch(0) });
     assert_eq!(chain.act("hot-0", reveal(&weights, salt)), early);
     chain.end_epoch();
     let mismatch = Err(Rejection::RevealMismatch);
     assert_eq!(chain.act("hot-1", reveal(&weights, salt)), mismatch);
     assert_eq!(chain.act("hot-0", reveal(&row(&[0, 1]), salt)), mismatch);
     chain.act("hot-0", reveal(&weights, salt)).unwrap();
-    assert_eq!(chain.state.weights(PeerId(0)), weights);
+    assert_eq!(chain.state.weights(PeerId(0)), &weights[..]);
     assert!(chain.state.commitment(PeerId(0)).is_none());
     chain.end_epoch();
-    let late = Err(Rejection::RevealWindow { committed: 0, epoch: 2 });
+    let late = Err(Rejection::RevealWindow { committed: Epoch(0), epoch: Epoch(2) });
     assert_eq!(chain.act("hot-1", reveal(&weights, salt)), late);
 }
 
@@ -223,7 +222,7 @@ fn a_peer_that_never_emits_stops_accruing() {
 fn networks_without_peers_or_stake_go_on() {
     let mut empty = Chain::with(0, Parameters::default());
     empty.run_to(21);
-    assert_eq!((empty.state.market().epoch, empty.state.market().peers), (2, 0));
+    assert_eq!((empty.state.market().epoch, empty.state.market().peers), (Epoch(2), 0));
     let mut genesis = crate::support::genesis(2, Parameters::default());
     genesis.peers.iter_mut().for_each(|peer| peer.stake = Grains(0));
     let mut bare = Chain::new(&genesis);

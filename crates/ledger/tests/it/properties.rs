@@ -5,9 +5,8 @@ use muster_ledger::crypto::{Hash, hash};
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::{ParameterChange, Parameters};
 use muster_ledger::state::{Key, Value};
-use muster_ledger::transaction::{
-    Action, Payment, PeerId, Registration, Share, find_work, weights_commitment,
-};
+use muster_ledger::transaction::{Action, Payment, Registration, find_work, weights_commitment};
+use muster_ledger::types::{PeerId, Row, Share};
 use proptest::prelude::*;
 
 use crate::support::{Chain, address, endpoint, key};
@@ -54,7 +53,7 @@ pub fn any_action(chain: &Chain, numbers: &mut Numbers, signer: &str) -> Action 
                     weights.push((PeerId(peer), Share(1 + numbers.below(160_000_000) as u32)));
                 }
             }
-            Action::SetWeights { weights }
+            Action::SetWeights { weights: Row::new(weights).unwrap() }
         }
         9 => Action::Emit,
         10 => {

@@ -2,9 +2,9 @@ use muster_ledger::event::Event;
 use muster_ledger::execute::{BlockError, check, execute};
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
-use muster_ledger::transaction::{
-    Action, Payment, PeerId, Registration, Rejection, SignedTransaction, find_work,
-};
+use muster_ledger::rejection::Rejection;
+use muster_ledger::transaction::{Action, Payment, Registration, SignedTransaction, find_work};
+use muster_ledger::types::PeerId;
 
 use crate::support::{Chain, address, endpoint, key, mst, row};
 

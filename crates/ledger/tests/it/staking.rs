@@ -1,8 +1,10 @@
 use muster_ledger::event::Event;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
+use muster_ledger::rejection::Rejection;
 use muster_ledger::state::Pool;
-use muster_ledger::transaction::{Action, Height, PeerId, Rejection};
+use muster_ledger::transaction::Action;
+use muster_ledger::types::{Height, PeerId};
 use proptest::prelude::*;
 
 use crate::support::{Chain, address, mst, row};

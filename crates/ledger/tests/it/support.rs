@@ -5,17 +5,18 @@ use std::collections::{BTreeMap, HashMap};
 use jmt::storage::{LeafNode, Node, NodeKey, TreeReader, TreeUpdateBatch};
 use jmt::{KeyHash, OwnedValue, Version};
 use muster_ledger::block::{Block, Header};
+use muster_ledger::committee::Validator;
 use muster_ledger::crypto::{Hash, PublicKey, SecretKey, hash};
 use muster_ledger::event::Receipt;
 use muster_ledger::execute::{Execution, execute, propose};
-use muster_ledger::genesis::{Genesis, GenesisPeer, Validator};
+use muster_ledger::genesis::{Genesis, GenesisPeer};
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
+use muster_ledger::rejection::Rejection;
 use muster_ledger::state::State;
-use muster_ledger::transaction::{
-    Action, Endpoint, Height, Modality, PeerId, Rejection, Share, SignedTransaction, Transaction,
-};
+use muster_ledger::transaction::{Action, SignedTransaction, Transaction};
 use muster_ledger::tree;
+use muster_ledger::types::{Endpoint, Height, Modality, PeerId, Row, Share};
 
 /// The state tree in memory, all versions.
 #[derive(Default)]
@@ -72,9 +73,9 @@ pub fn mst(amount: u64) -> Grains {
 }
 
 /// Equal shares of the whole to these peers.
-pub fn row(peers: &[u32]) -> Vec<(PeerId, Share)> {
+pub fn row(peers: &[u32]) -> Row {
     let share = Share(1_000_000_000 / peers.len().max(1) as u32);
-    peers.iter().map(|peer| (PeerId(*peer), share)).collect()
+    Row::new(peers.iter().map(|peer| (PeerId(*peer), share)).collect()).unwrap()
 }
 
 /// Four validators, the user `alice` with 1,000 MST, `bob` with 10, and peers `0..peers` with 100

@@ -4,8 +4,9 @@ use muster_ledger::crypto::Hash;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
 use muster_ledger::state::{Account, Key, State, StateError, Value};
-use muster_ledger::transaction::{Action, Height, PeerId};
+use muster_ledger::transaction::Action;
 use muster_ledger::tree::{PROOF_BYTES_MAX, Proof, TreeError, prove, update};
+use muster_ledger::types::{Height, PeerId};
 
 use crate::support::{Chain, MemoryTree, address, mst};
 

@@ -7,8 +7,10 @@ use malachitebft_core_types::{
     NilOrVal, Round, SignedMessage, ValidatorProof, VoteExtensionScope, VoteType,
 };
 use malachitebft_signing::{Error, Signer, VerificationResult, Verifier};
-use muster_api::{VOTE_DOMAIN, VoteKind, vote_bytes};
 use muster_ledger::crypto::{Hash, PublicKey, SecretKey, Signature, hash, verify};
+
+use muster_ledger::types::Height;
+use muster_ledger::vote::{VOTE_DOMAIN, VoteKind, vote_bytes};
 
 use super::context::{
     Announcement, EnginePublicKey, EngineSignature, MusterContext, Proposal, Vote,
@@ -23,8 +25,8 @@ fn round_bytes(round: Round) -> [u8; 8] {
     round.as_i64().to_le_bytes()
 }
 
-/// What a vote signs: see [`muster_api::vote_bytes`]. `None` for a vote without a round, which
-/// nobody can sign.
+/// What a vote signs: see [`muster_ledger::vote::vote_bytes`]. `None` for a vote without a round,
+/// which nobody can sign.
 fn signed_vote(chain: &Hash, vote: &Vote) -> Option<[u8; 32]> {
     let kind = match vote.kind {
         VoteType::Prevote => VoteKind::Prevote,
@@ -34,7 +36,7 @@ fn signed_vote(chain: &Hash, vote: &Vote) -> Option<[u8; 32]> {
         NilOrVal::Nil => None,
         NilOrVal::Val(block) => Some(&block.0),
     };
-    Some(vote_bytes(chain, kind, vote.height.0, vote.round.as_u32()?, block))
+    Some(vote_bytes(chain, kind, Height(vote.height.0), vote.round.as_u32()?, block))
 }
 
 fn signed_proposal(chain: &Hash, proposal: &Proposal) -> Hash {

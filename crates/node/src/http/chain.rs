@@ -37,7 +37,7 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
 
 impl Api {
     fn validators(&self, tip: &Tip) -> Vec<ValidatorStatus> {
-        let status = |validator: &muster_ledger::genesis::Validator| ValidatorStatus {
+        let status = |validator: &muster_ledger::committee::Validator| ValidatorStatus {
             name: validator.name.clone(),
             address: validator.key.into(),
             online: tip.online(&validator.key),
@@ -96,7 +96,7 @@ pub async fn status(State(api): State<Arc<Api>>) -> Json<Status> {
         time_ms: tip.header.time_ms,
         block: tip.hash.into(),
         state_root: tip.header.state_root.into(),
-        epoch: clock.epoch,
+        epoch: clock.epoch.0,
         epoch_end: clock.epoch_end.0,
         epoch_blocks: parameters.epoch_blocks,
         block_time_ms: parameters.block_time_ms,

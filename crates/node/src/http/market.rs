@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use muster_api::{
     History, HistoryEpoch, HistoryPeer, Market, Peer, Peers, Problem, TelemetryReport, Weights,
 };
-use muster_ledger::transaction::PeerId;
+use muster_ledger::types::PeerId;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -99,7 +99,7 @@ pub async fn history(
 }
 
 fn history_epoch(point: HistoryPoint) -> HistoryEpoch {
-    let score = |grid: i64| muster_ledger::state::Score(grid).to_f64();
+    let score = |grid: i64| muster_ledger::types::Score(grid).to_f64();
     let amount = |grains: u64| muster_ledger::money::Grains(grains).into();
     let peers = point.peers.iter().map(|peer| HistoryPeer {
         id: peer.id,

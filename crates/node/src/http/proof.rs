@@ -7,8 +7,8 @@ use axum::extract::{Path, State};
 use muster_api::{Address, HexBytes, Problem, Proof};
 use muster_ledger::encoding::encode;
 use muster_ledger::state::Key;
-use muster_ledger::transaction::PeerId;
 use muster_ledger::tree;
+use muster_ledger::types::PeerId;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

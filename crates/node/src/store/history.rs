@@ -4,7 +4,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use muster_ledger::block::Header;
 use muster_ledger::encoding::encode;
 use muster_ledger::state::State;
-use muster_ledger::transaction::PeerId;
+use muster_ledger::types::PeerId;
 use redb::{TableDefinition, WriteTransaction};
 
 use super::{Store, StoreError};
@@ -66,7 +66,7 @@ impl HistoryPoint {
             peers.sort_unstable_by_key(|peer| peer.id);
         }
         Self {
-            epoch: state.clock().epoch,
+            epoch: state.clock().epoch.0,
             height: header.height.0,
             time_ms: header.time_ms,
             loss: state.market().loss.0,

@@ -23,8 +23,8 @@ use muster_ledger::event::{Event, Receipt};
 use muster_ledger::execute::Execution;
 use muster_ledger::genesis::Genesis;
 use muster_ledger::state::{Key, State, Value};
-use muster_ledger::transaction::Height;
 use muster_ledger::tree::{all_entries, update};
+use muster_ledger::types::Height;
 use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
 };

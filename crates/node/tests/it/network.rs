@@ -7,11 +7,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use muster_api::{Client, Status};
+use muster_ledger::committee::Validator;
 use muster_ledger::crypto::{Hash, SecretKey};
-use muster_ledger::genesis::{Genesis, Validator};
+use muster_ledger::genesis::Genesis;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
-use muster_ledger::transaction::{Action, Height, SignedTransaction, Transaction};
+use muster_ledger::transaction::{Action, SignedTransaction, Transaction};
+use muster_ledger::types::Height;
 use muster_node::{Gossip, NodeConfig};
 
 use crate::ports::free_ports;

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
     use crate::ledger::directory::{Directory, Entry};
     use muster_learning::{Activations, Shape};
-    use muster_ledger::transaction::PeerId;
+    use muster_ledger::types::PeerId;
 
     fn key(seed: u8) -> PublicKey {
         PublicKey([seed; 32])

@@ -3,7 +3,7 @@
 
 use crate::duties::duty::DutyError;
 use muster_files::Readers;
-use muster_ledger::transaction::Row;
+use muster_ledger::types::Row;
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -83,7 +83,7 @@ fn read(path: &Path) -> Option<Commitment> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use muster_ledger::transaction::{PeerId, Share};
+    use muster_ledger::types::{PeerId, Share};
 
     #[test]
     fn a_commitment_is_kept_and_a_damaged_one_is_passed_over() {
@@ -92,7 +92,8 @@ mod tests {
         let mut kept = open();
         assert_eq!(kept.get(), None);
         kept.forget().expect("there was nothing");
-        let commitment = Commitment { epoch: 3, row: vec![(PeerId(1), Share(5))], salt: [7; 32] };
+        let row = Row::new(vec![(PeerId(1), Share(5))]).expect("a row");
+        let commitment = Commitment { epoch: 3, row, salt: [7; 32] };
         kept.keep(commitment.clone()).expect("written");
         assert_eq!(kept.get(), Some(&commitment));
         assert_eq!(open().get(), Some(&commitment));

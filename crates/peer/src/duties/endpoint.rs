@@ -3,7 +3,8 @@
 use crate::duties::duty::{Duty, DutyError, Next, View};
 use crate::ledger::directory::Entry;
 use futures::future::BoxFuture;
-use muster_ledger::transaction::{Action, Endpoint};
+use muster_ledger::transaction::Action;
+use muster_ledger::types::Endpoint;
 
 /// Keeps the endpoint on the ledger as it is here.
 pub(crate) struct SayEndpoint {

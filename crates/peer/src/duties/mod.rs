@@ -17,7 +17,7 @@ use duty::{Duty, DutyError, Next, View};
 use endpoint::SayEndpoint;
 use muster_api::Client;
 use muster_ledger::crypto::SecretKey;
-use muster_ledger::transaction::{Endpoint, Modality};
+use muster_ledger::types::{Endpoint, Modality};
 use registration::Register;
 use std::sync::Arc;
 use std::time::Duration;

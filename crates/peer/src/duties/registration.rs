@@ -4,7 +4,8 @@ use crate::duties::duty::{Duty, DutyError, Next, View};
 use futures::future::BoxFuture;
 use muster_ledger::crypto::{PublicKey, SecretKey};
 use muster_ledger::money::Grains;
-use muster_ledger::transaction::{Action, Endpoint, Payment, Registration, find_work};
+use muster_ledger::transaction::{Action, Payment, Registration, find_work};
+use muster_ledger::types::Endpoint;
 use std::time::Instant;
 
 /// Hashes tried between two looks at the clock and the challenge.

@@ -5,9 +5,9 @@ use crate::duties::commitment::{Commitment, KeptCommitment};
 use crate::duties::duty::{Duty, DutyError, Next, View};
 use crate::exchange::notice::Notice;
 use crate::ledger::desk::{DECISION_TIMEOUT, DeskError};
-use crate::ledger::directory::Weights;
 use futures::future::BoxFuture;
-use muster_ledger::transaction::{Action, Row, Share, weights_commitment};
+use muster_ledger::transaction::{Action, weights_commitment};
+use muster_ledger::types::Row;
 use std::path::Path;
 use tokio::sync::oneshot;
 
@@ -50,7 +50,7 @@ impl SetWeights {
             .await
             .map_err(|_| DutyError::Weights)?
             .map_err(|_| DutyError::Weights)?;
-        let row = row(&weights);
+        let row = Row::from_numbers(&weights);
         if row.is_empty() {
             return Ok(());
         }
@@ -104,57 +104,5 @@ impl SetWeights {
 impl Duty for SetWeights {
     fn tend<'a>(&'a mut self, view: &'a View<'_>) -> BoxFuture<'a, Result<Next, DutyError>> {
         Box::pin(self.reveal_and_set(view))
-    }
-}
-
-/// The row as the ledger takes it: whole parts per billion in order of the peers, at most one in
-/// all. Weights that are no numbers between 0 and 1 are left out.
-fn row(weights: &Weights) -> Row {
-    let mut row: Row = weights
-        .iter()
-        .filter_map(|(id, weight)| Some((*id, Share::from_f64(*weight)?)))
-        .filter(|(_, share)| share.0 > 0)
-        .collect();
-    row.sort_unstable_by_key(|(id, _)| *id);
-    row.dedup_by_key(|(id, _)| *id);
-    // Rounded to the nearest, the shares may exceed the whole: scaled down, never up.
-    let total: u64 = row.iter().map(|(_, share)| u64::from(share.0)).sum();
-    let whole = u64::from(Share::ONE.0);
-    if total > whole {
-        for (_, share) in &mut row {
-            // At most the whole, so it fits.
-            share.0 = (u64::from(share.0) * whole / total) as u32;
-        }
-        row.retain(|(_, share)| share.0 > 0);
-    }
-    row
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use muster_ledger::transaction::PeerId;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn any_weights_make_a_row_that_the_ledger_takes(
-            weights in proptest::collection::vec(
-                (0_u32..20, prop_oneof![0.0..1.0_f64, Just(f64::NAN), Just(-1.0), Just(2.0)]),
-                0..12,
-            ),
-            scale in any::<bool>(),
-        ) {
-            let total: f64 =
-                weights.iter().map(|(_, w)| *w).filter(|w| (0.0..=1.0).contains(w)).sum();
-            let factor = if scale && total > 0.0 { 1.0 / total } else { 1.0 / 12.0 };
-            let weights: Weights =
-                weights.into_iter().map(|(id, w)| (PeerId(id), w * factor)).collect();
-            let row = row(&weights);
-            prop_assert!(row.windows(2).all(|pair| pair[0].0 < pair[1].0));
-            let total: u64 = row.iter().map(|(_, share)| u64::from(share.0)).sum();
-            prop_assert!(total <= 1_000_000_000, "{total}");
-            prop_assert!(row.iter().all(|(_, share)| share.0 > 0));
-        }
     }
 }

@@ -5,7 +5,8 @@ use crate::ledger::directory::Directory;
 use muster_api::{Client, ClientError};
 use muster_ledger::crypto::{Hash, PublicKey, SecretKey};
 use muster_ledger::money::Grains;
-use muster_ledger::transaction::{Action, Height, SignedTransaction, Transaction};
+use muster_ledger::transaction::{Action, SignedTransaction, Transaction};
+use muster_ledger::types::Height;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -6,7 +6,7 @@
 //! access.
 
 use muster_ledger::crypto::{Hash, PublicKey};
-use muster_ledger::transaction::PeerId;
+use muster_ledger::types::PeerId;
 use std::collections::HashMap;
 
 /// What the gradients of a peer of the highest stake count that has given no weights yet.

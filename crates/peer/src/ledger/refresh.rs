@@ -3,7 +3,7 @@
 use crate::exchange::shared::Exchange;
 use crate::ledger::directory::{Directory, Entry};
 use muster_api::{Client, ClientError, Peer, Status};
-use muster_ledger::transaction::{Modality, PeerId};
+use muster_ledger::types::{Modality, PeerId};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use crate::model::progress::Progress;
 use crate::model::seam::{Model, ModelError, Pending};
 use muster_files::Readers;
 use muster_learning::PeerIndex;
-use muster_ledger::transaction::PeerId;
+use muster_ledger::types::PeerId;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -266,7 +266,7 @@ fn anonymous_caller() -> Result<Caller, AskError> {
 mod tests {
     use super::*;
     use crate::ledger::directory::Entry;
-    use muster_ledger::transaction::PeerId;
+    use muster_ledger::types::PeerId;
 
     #[test]
     fn the_highest_incentive_with_an_endpoint_is_asked_first() {

@@ -135,7 +135,8 @@ mod tests {
     use super::*;
     use muster_ledger::crypto::SecretKey;
     use muster_ledger::money::Grains;
-    use muster_ledger::transaction::{Height, Transaction};
+    use muster_ledger::transaction::Transaction;
+    use muster_ledger::types::Height;
 
     fn pay(change: impl Fn(&mut Transaction)) -> Vec<u8> {
         let key = SecretKey::from_seed([1; 32]);

@@ -2,7 +2,7 @@
 
 use muster_learning::{Activations, Tokens};
 use muster_ledger::crypto::{Hash, PublicKey};
-use muster_ledger::transaction::PeerId;
+use muster_ledger::types::PeerId;
 use muster_peer::exchange::client::{Callee, Caller};
 use muster_peer::exchange::counters::{Reason, Refusal};
 use muster_peer::exchange::identity::Identity;

@@ -3,7 +3,7 @@
 
 use crate::common::{CHAIN, PATIENCE, identity};
 use muster_learning::{Corpus, Learner, ModelConfig, TrainingConfig};
-use muster_ledger::transaction::PeerId;
+use muster_ledger::types::PeerId;
 use muster_peer::behaviour::Behaviour;
 use muster_peer::exchange::client::Callee;
 use muster_peer::exchange::inbox::Piece;

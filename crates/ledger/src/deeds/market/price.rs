@@ -1,4 +1,5 @@
-//! The end of an epoch: the market's prices, what peers accrue, registration, votes, committee.
+//! What an epoch is worth: the market's scores, what peers accrue, where it goes, and who may be
+//! displaced next.
 //!
 //! The market itself is `muster_mechanism::market` (the first market paper, Sections 2 to 5, and
 //! the median rules). Scores are strict f64 there and are rounded to the grid of 10^-9 here, where
@@ -8,37 +9,12 @@ use std::sync::Arc;
 
 use muster_mechanism::market::{self, CREDIBLE_FROM, Config, Connectivity, Rule, Walk, Weights};
 
-use crate::block::committee_hash;
-use crate::crypto::Hash;
 use crate::event::Event;
-use crate::governance;
 use crate::money::{BILLION, Grains};
 use crate::parameters::{MarketRule, Parameters};
-use crate::payout::bounded_row;
-use crate::registration;
-use crate::state::{Clock, Key, MarketReport, Peer, Read, Score, State, Supply, Value};
-use crate::transaction::{PeerId, Row, Share};
+use crate::state::{Key, MarketReport, Peer, Read, State, Supply, Value};
 use crate::transition::Transition;
-
-/// Ends the epoch. `previous` is the hash of the block before this one.
-///
-/// # Errors
-/// A sentence, where the market refuses what the state holds: a fault of this crate.
-pub(crate) fn end(transition: &mut Transition, previous: Hash) -> Result<(), String> {
-    let state = transition.flush().clone();
-    let epoch = state.clock().epoch + 1;
-    price(transition, &state, epoch)?;
-    let parameters = state.parameters();
-    let market = registration::retarget(state.registration(), parameters, previous);
-    transition.put(Key::Registration, Value::RegistrationState(Arc::new(market)));
-    governance::decide(transition, &state, epoch);
-    draw_committee(transition);
-    let height = state.height();
-    let epoch_end = height.after(transition.parameters().epoch_blocks);
-    transition.put(Key::Clock, Value::Clock(Clock { epoch, epoch_end, ..*state.clock() }));
-    transition.commit();
-    Ok(())
-}
+use crate::types::{Epoch, PeerId, Row, Score, Share};
 
 /// Finds a peer's index by its number: by a table where few numbers have gone out of use.
 struct Places<'a> {
@@ -83,17 +59,19 @@ impl Graph {
         let places = Places::new(&ids);
         let (mut offsets, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
         for id in &ids {
-            let row = state.weights(*id);
+            let Some(row) = Read::row(state, &Key::Weights(*id)) else {
+                offsets.push(columns.len());
+                continue;
+            };
             let start = columns.len();
-            for (peer, share) in row {
+            for (peer, share) in row.iter() {
                 if let Some(index) = places.find(*peer) {
                     columns.push(index);
                     values.push(share.to_f64());
                 }
             }
             if columns.len() - start < row.len() {
-                let alive = |(peer, _): &&(PeerId, Share)| places.find(*peer).is_some();
-                let row: Row = row.iter().filter(alive).copied().collect();
+                let row = row.only(|peer| places.find(peer).is_some());
                 transition.put(Key::Weights(*id), Value::Row(Arc::new(row)));
             }
             offsets.push(columns.len());
@@ -110,7 +88,11 @@ impl Graph {
 }
 
 /// Runs the market: scores, accruals, payout rows, and who may be displaced next.
-fn price(transition: &mut Transition, state: &State, epoch: u64) -> Result<(), String> {
+pub(crate) fn end_epoch(
+    transition: &mut Transition,
+    state: &State,
+    epoch: Epoch,
+) -> Result<(), String> {
     let parameters = state.parameters();
     let graph = Graph::read(transition, state)?;
     let staked = graph.staked();
@@ -130,11 +112,11 @@ fn price(transition: &mut Transition, state: &State, epoch: u64) -> Result<(), S
     if !staked.is_zero() {
         run_market(transition, state, &graph, &mut peers, &mut report)?;
     }
-    let prunable = prunable(&graph.ids, &peers, parameters, epoch);
+    let displaceable = displaceable(&graph.ids, &peers, parameters, epoch);
     for (id, peer) in graph.ids.iter().zip(peers) {
         transition.put(Key::Peer(*id), Value::Peer(peer));
     }
-    transition.put(Key::Pruning, Value::Pruning(Arc::new(prunable)));
+    transition.put(Key::Pruning, Value::Pruning(Arc::new(displaceable)));
     let MarketReport { accrued, minting, .. } = report;
     transition.event(Event::EpochClosed { epoch, accrued, minting });
     transition.put(Key::Market, Value::Market(Arc::new(report)));
@@ -178,8 +160,8 @@ fn run_market(
     let length_max = usize::try_from(parameters.payouts_max).unwrap_or(usize::MAX);
     for (index, id) in graph.ids.iter().enumerate() {
         let row = outcome.payout_row(&graph.weights, index);
-        let row: Row = row.map(|(to, part)| (graph.ids[to], parts_floor(part))).collect();
-        let row = bounded_row(row, length_max);
+        let row = row.map(|(to, part)| (graph.ids[to], parts_floor(part))).collect();
+        let row = Row::bounded(row, length_max);
         if row.is_empty() {
             transition.remove(Key::Payout(*id));
         } else {
@@ -214,19 +196,17 @@ fn inflation(supply: &Supply, parameters: &Parameters) -> u64 {
 
 /// Peers that newcomers may displace in the next epoch: beyond their immunity, lowest incentive
 /// first, then least stake, then the older.
-fn prunable(
+fn displaceable(
     ids: &[PeerId],
     peers: &[Arc<Peer>],
     parameters: &Parameters,
-    epoch: u64,
+    epoch: Epoch,
 ) -> Vec<PeerId> {
     let count = usize::try_from(parameters.registrations_max).unwrap_or(usize::MAX);
     let mut candidates: Vec<(Score, Grains, PeerId)> = ids
         .iter()
         .zip(peers)
-        .filter(|(_, peer)| {
-            peer.registered_epoch.saturating_add(parameters.immunity_epochs) <= epoch
-        })
+        .filter(|(_, peer)| peer.registered_epoch.after(parameters.immunity_epochs) <= epoch)
         .map(|(id, peer)| (peer.incentive, peer.pool.grains, *id))
         .collect();
     if candidates.len() > count {
@@ -267,24 +247,5 @@ fn config(parameters: &Parameters) -> Config {
         inflation: ppb(parameters.inflation_ppb),
         learning_rate: ppb(parameters.market_scaling_rate_ppb),
         gated: true,
-    }
-}
-
-/// The committee of the next epoch: the validators in canonical order, as many as may sit.
-fn draw_committee(transition: &mut Transition) {
-    let validators = match transition.get(&Key::Validators) {
-        Some(Value::Validators(validators)) => validators.clone(),
-        _ => return,
-    };
-    let count = usize::try_from(transition.parameters().committee_max).unwrap_or(usize::MAX);
-    let committee: Vec<_> = validators.iter().take(count).cloned().collect();
-    let unchanged = matches!(
-        transition.get(&Key::Committee),
-        Some(Value::Committee(before)) if **before == committee
-    );
-    if !unchanged {
-        let hash = committee_hash(&committee);
-        transition.put(Key::Committee, Value::Committee(Arc::new(committee)));
-        transition.event(Event::CommitteeChanged { committee: hash });
     }
 }

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use crate::crypto::{Hash, PublicKey};
 use crate::event::Event;
 use crate::money::Grains;
-use crate::parameters::Parameters;
-use crate::state::{Key, Peer, Pool, Read, RegistrationState, Value};
-use crate::transaction::{Payment, PeerId, Registration, Rejection, meets_difficulty, work_hash};
+use crate::rejection::Rejection;
+use crate::state::{Key, Peer, Pool, Read, RegistrationState, State, Value};
+use crate::transaction::{Payment, Registration, meets_difficulty, work_hash};
 use crate::transition::Transition;
+use crate::types::PeerId;
 
 /// The highest difficulty and price that steering reaches; the parameters' own bounds.
 const DIFFICULTY_MAX: u64 = 1 << 60;
@@ -28,12 +29,12 @@ pub(crate) fn register(
     if let Some(peer) = transition.peer_id(hot) {
         return Err(Rejection::HotKeyTaken { key: *hot, peer });
     }
-    let mut market = transition.registration().as_ref().clone();
-    let count = market.by_work.saturating_add(market.by_burn);
+    let mut terms = transition.registration().as_ref().clone();
+    let count = terms.by_work.saturating_add(terms.by_burn);
     if count >= transition.parameters().registrations_max {
         return Err(Rejection::RegistrationsFull { count });
     }
-    let burned = pay(transition, signer, registration, &mut market)?;
+    let burned = pay(transition, signer, registration, &mut terms)?;
     let mut counters = transition.counters();
     let id = PeerId(counters.next_peer);
     counters.next_peer = counters.next_peer.checked_add(1).ok_or(Rejection::Overflow)?;
@@ -48,7 +49,7 @@ pub(crate) fn register(
     let peer = Peer::new(hot, cold, endpoint.clone(), clock.height, clock.epoch, Pool::default());
     transition.put(Key::Peer(id), Value::Peer(Arc::new(peer)));
     transition.put(Key::PeerByHot(hot), Value::PeerId(id));
-    transition.put(Key::Registration, Value::RegistrationState(Arc::new(market)));
+    transition.put(Key::Registration, Value::RegistrationState(Arc::new(terms)));
     transition.event(Event::Registered { peer: id, hot, cold, burned });
     Ok(())
 }
@@ -58,7 +59,7 @@ fn pay(
     transition: &mut Transition,
     signer: &PublicKey,
     registration: &Registration,
-    market: &mut RegistrationState,
+    terms: &mut RegistrationState,
 ) -> Result<Grains, Rejection> {
     match registration.payment {
         Payment::Work { nonce } => {
@@ -67,21 +68,21 @@ fn pay(
                 let Registration { hot, cold, .. } = registration;
                 meets_difficulty(&work_hash(&chain, challenge, hot, cold, nonce), difficulty)
             };
-            let now = good(&market.challenge, market.difficulty);
-            if !now && !good(&market.challenge_before, market.difficulty_before) {
-                return Err(Rejection::Work { difficulty: market.difficulty });
+            let now = good(&terms.challenge, terms.difficulty);
+            if !now && !good(&terms.challenge_before, terms.difficulty_before) {
+                return Err(Rejection::Work { difficulty: terms.difficulty });
             }
-            market.by_work += 1;
+            terms.by_work += 1;
             Ok(Grains::ZERO)
         }
         Payment::Burn { price_max } => {
-            let price = market.price;
+            let price = terms.price;
             if price > price_max {
                 return Err(Rejection::Price { price, price_max });
             }
             transition.debit(signer, price)?;
             transition.burn(price)?;
-            market.by_burn += 1;
+            terms.by_burn += 1;
             Ok(price)
         }
     }
@@ -119,25 +120,23 @@ fn displace(transition: &mut Transition, by: PeerId) -> Result<(), Rejection> {
 
 /// Price, difficulty and challenge of the next epoch; the challenge is the hash of the block
 /// before the epoch's last, which nobody knew earlier.
-pub(crate) fn retarget(
-    market: &RegistrationState,
-    parameters: &Parameters,
-    challenge: Hash,
-) -> RegistrationState {
+pub(crate) fn end_epoch(transition: &mut Transition, state: &State, challenge: Hash) {
+    let (terms, parameters) = (state.registration(), state.parameters());
     let target = parameters.registrations_target;
-    let difficulty = steer(market.difficulty, market.by_work, target)
+    let difficulty = steer(terms.difficulty, terms.by_work, target)
         .clamp(parameters.registration_difficulty_min, DIFFICULTY_MAX);
-    let price = steer(market.price.0, market.by_burn, target)
+    let price = steer(terms.price.0, terms.by_burn, target)
         .clamp(parameters.registration_price_min.0, PRICE_MAX);
-    RegistrationState {
+    let next = RegistrationState {
         price: Grains(price),
         difficulty,
         challenge,
-        challenge_before: market.challenge,
-        difficulty_before: market.difficulty,
+        challenge_before: terms.challenge,
+        difficulty_before: terms.difficulty,
         by_work: 0,
         by_burn: 0,
-    }
+    };
+    transition.put(Key::Registration, Value::RegistrationState(Arc::new(next)));
 }
 
 /// `value * (target + count) / (2 * target)`, rounded up: halves without registrations, stays at

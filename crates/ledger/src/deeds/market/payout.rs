@@ -7,25 +7,24 @@
 
 use std::sync::Arc;
 
+use crate::deeds::stake;
 use crate::event::Event;
 use crate::money::{Grains, distribute};
 use crate::parameters::Parameters;
+use crate::rejection::Rejection;
 use crate::state::{Key, Peer, Read, Supply, Value};
-use crate::transaction::{Action, PeerId, Rejection, Row, Transaction};
+use crate::transaction::{Payer, Transaction};
 use crate::transition::Transition;
+use crate::types::PeerId;
 
 /// The peer that a transaction acts for: its signer's, where the action is one of a hot key.
 fn acting(state: &impl Read, transaction: &Transaction) -> Option<(PeerId, Arc<Peer>)> {
-    match transaction.action {
-        Action::SetEndpoint { .. }
-        | Action::CommitWeights { .. }
-        | Action::RevealWeights { .. }
-        | Action::SetWeights { .. }
-        | Action::Emit => {
+    match transaction.action.payer() {
+        Payer::Peer => {
             let id = state.peer_id(&transaction.signer)?;
             Some((id, state.peer(id)?.clone()))
         }
-        _ => None,
+        Payer::Account | Payer::Work => None,
     }
 }
 
@@ -91,7 +90,7 @@ pub(crate) fn emit(
         transition.credit(&transaction.signer, for_fee)?;
         let rest = amount.checked_sub(for_fee).expect("at most the amount is set aside");
         if !rest.is_zero() {
-            crate::pools::reward(transition, to, rest)?;
+            stake::reward(transition, to, rest)?;
         }
     }
     let mut supply = transition.supply();
@@ -101,21 +100,4 @@ pub(crate) fn emit(
         transition.event(Event::Emitted { peer: id, accrued, paid });
     }
     Ok(())
-}
-
-/// Keeps the largest entries of a row and its sum within the whole; drops zeros. Ties go to the
-/// lower number.
-pub(crate) fn bounded_row(mut row: Row, length_max: usize) -> Row {
-    row.retain(|(_, share)| share.0 > 0);
-    if row.len() > length_max {
-        row.sort_unstable_by_key(|(peer, share)| (std::cmp::Reverse(share.0), *peer));
-        row.truncate(length_max);
-        row.sort_unstable_by_key(|(peer, _)| *peer);
-    }
-    let sum: u64 = row.iter().map(|(_, share)| u64::from(share.0)).sum();
-    let excess = sum.saturating_sub(crate::money::BILLION);
-    if let Some((_, largest)) = row.iter_mut().max_by_key(|(_, share)| share.0) {
-        largest.0 = largest.0.saturating_sub(u32::try_from(excess).unwrap_or(u32::MAX));
-    }
-    row
 }

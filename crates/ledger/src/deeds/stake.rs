@@ -8,9 +8,10 @@ use std::sync::Arc;
 use crate::crypto::PublicKey;
 use crate::event::Event;
 use crate::money::Grains;
+use crate::rejection::Rejection;
 use crate::state::{Key, Pool, Read, Unbonding, Value};
-use crate::transaction::{Height, PeerId, Rejection};
 use crate::transition::Transition;
+use crate::types::{Height, PeerId};
 
 /// Most unbondings that arrive in one block; what is due beyond arrives in the next.
 const ARRIVALS_MAX: usize = 1_024;

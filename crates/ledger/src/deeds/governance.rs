@@ -7,9 +7,10 @@ use crate::crypto::PublicKey;
 use crate::event::Event;
 use crate::money::Grains;
 use crate::parameters::ParameterChange;
+use crate::rejection::Rejection;
 use crate::state::{Key, Proposal, Read, State, Value};
-use crate::transaction::Rejection;
 use crate::transition::Transition;
+use crate::types::Epoch;
 
 /// Most delegations that are looked at to see whether somebody's stake reaches a bound.
 const DELEGATIONS_MAX: usize = 256;
@@ -55,7 +56,7 @@ pub(crate) fn propose(
         change: change.clone(),
         proposer: *signer,
         epoch,
-        expires_epoch: epoch.saturating_add(parameters.proposal_epochs),
+        expires_epoch: epoch.after(parameters.proposal_epochs),
         votes: 0,
     };
     transition.put(Key::Proposal(number), Value::Proposal(Arc::new(proposal)));
@@ -92,7 +93,7 @@ pub(crate) fn vote(
 }
 
 /// Decides what can be decided at the end of an epoch; `state` is the state with the whole block.
-pub(crate) fn decide(transition: &mut Transition, state: &State, epoch: u64) {
+pub(crate) fn end_epoch(transition: &mut Transition, state: &State, epoch: Epoch) {
     let staked: u128 = state.peers().map(|(_, peer)| u128::from(peer.pool.grains.0)).sum();
     for (number, proposal) in state.proposals() {
         let [mut rejecting, mut approving] = [0_u128; 2];

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use crate::crypto::{Hash, PublicKey};
 use crate::event::Event;
+use crate::rejection::Rejection;
 use crate::state::{Commitment, Key, Read, Value};
-use crate::transaction::{PeerId, Rejection, Row, weights_commitment};
+use crate::transaction::weights_commitment;
 use crate::transition::Transition;
+use crate::types::{PeerId, Row};
 
 /// Sets the weights of the signer's peer.
 pub(crate) fn set(
@@ -48,7 +50,7 @@ pub(crate) fn reveal(
         return Err(Rejection::NoCommitment);
     };
     let (committed, clock) = (commitment.epoch, *transition.clock());
-    if clock.epoch != committed + 1 {
+    if clock.epoch != committed.next() {
         return Err(Rejection::RevealWindow { committed, epoch: clock.epoch });
     }
     if commitment.hash != weights_commitment(&clock.chain, hot, weights, salt) {
@@ -73,8 +75,7 @@ fn put(transition: &mut Transition, id: PeerId, weights: &Row) -> Result<(), Rej
     peer.weights_set = height;
     transition.put(Key::Peer(id), Value::Peer(Arc::new(peer)));
     // A peer that was displaced since the row was signed is no reason to refuse the rest.
-    let row: Row =
-        weights.iter().filter(|(peer, _)| transition.peer(*peer).is_some()).copied().collect();
+    let row = weights.only(|peer| transition.peer(peer).is_some());
     let count = u32::try_from(row.len()).expect("bounded by the size of a transaction");
     transition.put(Key::Weights(id), Value::Row(Arc::new(row)));
     transition.event(Event::WeightsSet { peer: id, weights: count });

@@ -2,11 +2,17 @@
 
 use std::sync::Arc;
 
+use self::market::{payout, registration, weights};
 use crate::event::Event;
+use crate::rejection::Rejection;
 use crate::state::{Key, Read, Value};
-use crate::transaction::{Action, Rejection, Transaction};
+use crate::transaction::{Action, Transaction};
 use crate::transition::Transition;
-use crate::{governance, payout, pools, registration, weights};
+
+pub(crate) mod committee;
+pub(crate) mod governance;
+pub(crate) mod market;
+pub(crate) mod stake;
 
 /// Worst-case work of a transaction, in cost units of about a microsecond, signatures included.
 pub(crate) fn units(state: &impl Read, transaction: &Transaction) -> u64 {
@@ -38,8 +44,8 @@ pub(crate) fn act(transition: &mut Transition, transaction: &Transaction) -> Res
             transition.event(Event::Transferred { from: *signer, to: *to, amount: *amount });
             Ok(())
         }
-        Action::Stake { peer, amount } => pools::stake(transition, signer, *peer, *amount),
-        Action::Unstake { peer, amount } => pools::unstake(transition, signer, *peer, *amount),
+        Action::Stake { peer, amount } => stake::stake(transition, signer, *peer, *amount),
+        Action::Unstake { peer, amount } => stake::unstake(transition, signer, *peer, *amount),
         Action::Register { registration } => {
             registration::register(transition, signer, registration)
         }

@@ -1,8 +1,10 @@
-//! What a validator signs, and how a light client checks a certificate.
+//! What a validator signs when it votes, and the certificate that enough votes make.
+//!
+//! The engine that collects votes knows no more of them than these bytes; a light client and
+//! whoever judges two votes for one round need nothing else.
 
-use muster_ledger::crypto::{Hash, PublicKey, hash, verify};
-
-use crate::chain::Certificate;
+use crate::crypto::{Claim, Hash, PublicKey, Signature, hash, verify_batch};
+use crate::types::Height;
 
 /// Domain of validators' signatures on votes.
 pub const VOTE_DOMAIN: &str = "consensus-vote";
@@ -22,7 +24,7 @@ pub enum VoteKind {
 pub fn vote_bytes(
     chain: &Hash,
     kind: VoteKind,
-    height: u64,
+    height: Height,
     round: u32,
     block: Option<&Hash>,
 ) -> [u8; 32] {
@@ -31,7 +33,20 @@ pub fn vote_bytes(
         VoteKind::Precommit => [1u8],
     };
     let block: &[u8] = block.map_or(&[], |block| &block.0);
-    hash(VOTE_DOMAIN, &[&chain.0, &kind, &height.to_le_bytes(), &round.to_le_bytes(), block]).0
+    hash(VOTE_DOMAIN, &[&chain.0, &kind, &height.0.to_le_bytes(), &round.to_le_bytes(), block]).0
+}
+
+/// The precommits of one round for one block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// The block's position.
+    pub height: Height,
+    /// The round that decided.
+    pub round: u32,
+    /// The block's hash.
+    pub block: Hash,
+    /// Who precommitted, each once, with the signature over [`vote_bytes`].
+    pub signatures: Vec<(PublicKey, Signature)>,
 }
 
 /// Why a certificate does not prove a block.
@@ -60,19 +75,21 @@ impl Certificate {
     /// Says what is wrong.
     pub fn check(&self, chain: &Hash, committee: &[PublicKey]) -> Result<(), CertificateError> {
         let bytes =
-            vote_bytes(chain, VoteKind::Precommit, self.height, self.round, Some(&self.block.0));
+            vote_bytes(chain, VoteKind::Precommit, self.height, self.round, Some(&self.block));
         let mut waiting: Vec<PublicKey> = committee.to_vec();
-        for signature in &self.signatures {
-            let key = signature.validator.0;
-            let Some(position) = waiting.iter().position(|member| *member == key) else {
-                return Err(CertificateError::Stranger(key));
+        let mut claims = Vec::with_capacity(waiting.len());
+        for (key, signature) in &self.signatures {
+            let Some(position) = waiting.iter().position(|member| member == key) else {
+                return Err(CertificateError::Stranger(*key));
             };
             waiting.swap_remove(position);
-            if !verify(&key, VOTE_DOMAIN, &bytes, &signature.signature.0) {
-                return Err(CertificateError::Signature(key));
-            }
+            claims.push(Claim::new(*key, VOTE_DOMAIN, &bytes, *signature));
         }
-        let signed = committee.len() - waiting.len();
+        let bad = verify_batch(&claims).iter().position(|valid| !valid);
+        if let Some(position) = bad {
+            return Err(CertificateError::Signature(self.signatures[position].0));
+        }
+        let signed = claims.len();
         if signed * 3 <= committee.len() * 2 {
             return Err(CertificateError::TooFew { signed, committee: committee.len() });
         }
