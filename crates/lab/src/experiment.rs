@@ -122,17 +122,23 @@ pub struct Record<'t> {
 
 impl<'t> Record<'t> {
     /// The number in a column; NaN where there is none, so that no comparison with it holds.
+    ///
+    /// # Panics
+    /// For a name that is none of the experiment's own columns: its bug.
     pub fn number(&self, column: &str) -> f64 {
         match self.value(column) {
-            Some(Value::Number(number)) => *number,
+            Value::Number(number) => *number,
             _ => f64::NAN,
         }
     }
 
     /// The text in a column; empty where there is none.
+    ///
+    /// # Panics
+    /// For a name that is none of the experiment's own columns: its bug.
     pub fn text(&self, column: &str) -> &'t str {
         match self.value(column) {
-            Some(Value::Text(text)) => text,
+            Value::Text(text) => text,
             _ => "",
         }
     }
@@ -142,9 +148,16 @@ impl<'t> Record<'t> {
         self.row
     }
 
-    fn value(&self, column: &str) -> Option<&'t Value> {
-        self.row.get(self.columns.iter().position(|name| name == column)?)
+    fn value(&self, column: &str) -> &'t Value {
+        &self.row[place(column, self.columns)]
     }
+}
+
+/// Where a column stands. A name that is not there is a typing error of an experiment, which must
+/// not pass for a value that is absent.
+fn place(column: &str, columns: &[impl AsRef<str>]) -> usize {
+    let found = columns.iter().position(|name| name.as_ref() == column);
+    found.unwrap_or_else(|| panic!("`{column}` is not one of the experiment's own columns"))
 }
 
 /// How a claim fared.
