@@ -14,7 +14,7 @@ pub fn significant(value: f64, digits: usize) -> String {
         return format!("{value}");
     }
     let digits = digits.max(1);
-    let magnitude = value.abs().log10().floor() as i32;
+    let magnitude = libm::log10(value.abs()).floor() as i32;
     if !(-4..6).contains(&magnitude) {
         return format!("{value:.*e}", digits - 1);
     }

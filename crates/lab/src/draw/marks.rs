@@ -132,8 +132,8 @@ fn group_width(panel: &Panel) -> f64 {
 /// Where the cells of a map end, from the middles of its columns or rows.
 fn edges(middles: &[f64], division: Division) -> Vec<f64> {
     let logarithmic = division == Division::Logarithmic;
-    let to = |value: f64| if logarithmic { value.log10() } else { value };
-    let from = |value: f64| if logarithmic { 10f64.powf(value) } else { value };
+    let to = |value: f64| if logarithmic { libm::log10(value) } else { value };
+    let from = |value: f64| if logarithmic { libm::exp10(value) } else { value };
     let Some((&first, &last)) = middles.first().zip(middles.last()) else { return Vec::new() };
     let (first, last) = (to(first), to(last));
     let steps = (middles.len() - 1) as f64;

@@ -62,9 +62,9 @@ impl Scale {
                 (low - side, high + side)
             }
             Division::Logarithmic => {
-                let extent = high.log10() - low.log10();
+                let extent = libm::log10(high) - libm::log10(low);
                 let side = if extent > 1e-9 { margin * extent } else { 0.5 };
-                (10f64.powf(low.log10() - side), 10f64.powf(high.log10() + side))
+                (libm::exp10(libm::log10(low) - side), libm::exp10(libm::log10(high) + side))
             }
         };
         Self { low, high, division }
@@ -75,7 +75,8 @@ impl Scale {
         let place = match self.division {
             Division::Linear => (value - self.low) / (self.high - self.low),
             Division::Logarithmic if value > 0.0 => {
-                (value.log10() - self.low.log10()) / (self.high.log10() - self.low.log10())
+                let [value, low, high] = [value, self.low, self.high].map(libm::log10);
+                (value - low) / (high - low)
             }
             Division::Logarithmic => return None,
         };
@@ -100,9 +101,9 @@ impl Scale {
         let step = nice_step((self.high - self.low) / about as f64);
         let (first, last) = ((self.low / step).ceil(), (self.high / step).floor());
         let size = self.low.abs().max(self.high.abs());
-        let power = if (1e-3..1e5).contains(&size) { 0 } else { size.log10().floor() as i32 };
-        let unit = 10f64.powi(power);
-        let decimals = (-(step / unit).log10() - 1e-9).ceil().clamp(0.0, 12.0) as usize;
+        let power = if (1e-3..1e5).contains(&size) { 0 } else { libm::log10(size).floor() as i32 };
+        let unit = libm::exp10(f64::from(power));
+        let decimals = (-libm::log10(step / unit) - 1e-9).ceil().clamp(0.0, 12.0) as usize;
         let count = (last - first).clamp(-1.0, 1000.0);
         let tick = |at: i32| {
             let value = (first + f64::from(at)) * step;
@@ -116,14 +117,14 @@ impl Scale {
     }
 
     fn logarithmic(&self, about: usize) -> Ticks {
-        let (low, high) = (self.low.log10(), self.high.log10());
+        let (low, high) = (libm::log10(self.low), libm::log10(self.high));
         let decades = (low - 1e-9).ceil() as i32..=(high + 1e-9).floor() as i32;
         let (first, last) = (*decades.start(), *decades.end());
         let multiples = |of: &[u32]| {
             let all = (first - 1..=last)
                 .flat_map(|power| of.iter().map(move |&m| (m, power)))
                 .collect::<Vec<_>>();
-            let value = |(m, power): (u32, i32)| f64::from(m) * 10f64.powi(power);
+            let value = |(m, power): (u32, i32)| f64::from(m) * libm::exp10(f64::from(power));
             all.into_iter()
                 .filter(|&pair| self.holds(value(pair)))
                 .map(|(m, p)| (m, p, value((m, p))))
@@ -148,13 +149,15 @@ impl Scale {
         let each = (last - first) / (about as i32 * 3 / 2 + 1) + 1;
         let short = (-2..=3).contains(&first) && (-2..=3).contains(&last);
         let tick = |power: i32| {
-            let value = 10f64.powi(power);
+            let value = libm::exp10(f64::from(power));
             Tick { value, label: if short { plain(value) } else { power_of_ten(power) } }
         };
         let powers = decades.filter(|power| power.rem_euclid(each) == 0);
         let minor = match last - first {
             0..=7 => multiples(&[2, 3, 4, 5, 6, 7, 8, 9]).into_iter().map(|(_, _, v)| v).collect(),
-            8..=40 if each > 1 => (first..=last).map(|power| 10f64.powi(power)).collect(),
+            8..=40 if each > 1 => {
+                (first..=last).map(|power| libm::exp10(f64::from(power))).collect()
+            }
             _ => Vec::new(),
         };
         Ticks { major: powers.map(tick).collect(), minor, factor: None }
@@ -163,7 +166,7 @@ impl Scale {
 
 /// 1, 2 or 5 times a power of ten, the one that is nearest to `step`.
 fn nice_step(step: f64) -> f64 {
-    let power = 10f64.powf(step.log10().floor());
+    let power = libm::exp10(libm::log10(step).floor());
     let times = match step / power {
         times if times < 1.5 => 1.0,
         times if times < 3.5 => 2.0,

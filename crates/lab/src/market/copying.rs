@@ -153,7 +153,7 @@ fn run(
         for skill in &mut skill {
             *skill = (1.0 - drift).sqrt() * *skill + drift.sqrt() * random.normal();
         }
-        let skills: Vec<f64> = skill.iter().map(|z| (SKILL_DEVIATION * z).exp()).collect();
+        let skills: Vec<f64> = skill.iter().map(|z| libm::exp(SKILL_DEVIATION * z)).collect();
         let usefulness: Vec<f64> = skills.iter().zip(&company).map(|(s, c)| s * c).collect();
         let mut rows: Vec<Vec<f64>> =
             (0..PEERS).map(|i| honest_row(i, &usefulness, &mut random)).collect();
@@ -198,7 +198,7 @@ fn met(row: &[f64], skills: &[f64]) -> f64 {
 
 fn honest_row(peer: usize, usefulness: &[f64], random: &mut Stream) -> Vec<f64> {
     let mut measured: Vec<f64> =
-        usefulness.iter().map(|u| u * (ERROR_DEVIATION * random.normal()).exp()).collect();
+        usefulness.iter().map(|u| u * libm::exp(ERROR_DEVIATION * random.normal())).collect();
     measured[peer] = 0.0;
     chosen(measured)
 }

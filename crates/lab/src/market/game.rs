@@ -82,7 +82,7 @@ impl Game {
         (0..n * n)
             .map(|at| {
                 let (i, j) = (at / n, at % n);
-                1.0 / (1.0 + (-(bid(i, j) - means[j]) / self.temperature).exp())
+                1.0 / (1.0 + libm::exp(-(bid(i, j) - means[j]) / self.temperature))
             })
             .collect()
     }

@@ -231,7 +231,7 @@ impl Market {
     ) -> Result<Self, Error> {
         let peers = FEW.end;
         let quality: Vec<f64> =
-            (0..peers).map(|_| (QUALITY_DEVIATION * random.normal()).exp()).collect();
+            (0..peers).map(|_| libm::exp(QUALITY_DEVIATION * random.normal())).collect();
         let mut side = |count: usize, total: f64| {
             let shares = normalised((0..count).map(|_| 0.1 + random.uniform()).collect());
             shares.into_iter().map(move |share| share * total).collect::<Vec<_>>()
@@ -248,7 +248,8 @@ impl Market {
             let row = minority.row(level, reached, &quality, i, majority, few);
             let noisy = inside && minority.kind == Kind::Noisy;
             let deviation = if noisy { level } else { ERROR_DEVIATION };
-            let seen = row.iter().map(|(_, weight)| weight * (deviation * random.normal()).exp());
+            let seen =
+                row.iter().map(|(_, weight)| weight * libm::exp(deviation * random.normal()));
             let seen = normalised(seen.collect());
             measured.extend(row.iter().zip(seen).map(|(&(j, _), weight)| (i, j, weight)));
             truthful.extend(row.into_iter().map(|(j, weight)| (i, j, weight)));

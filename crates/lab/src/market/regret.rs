@@ -98,7 +98,7 @@ impl Experiment for ZeroRegret {
         };
         let (large, small) = (STEPS[1], STEPS[5]);
         let [first, last] = [large, small].map(|step| at("regret", step));
-        let order = (first / last).log10() / (large / small).log10();
+        let order = libm::log10(first / last) / libm::log10(large / small);
         let zero = Finding {
             claim: "For a sufficiently small step, the expected ex-post regret of a step along \
                     the gradient is zero (12.6.2)."

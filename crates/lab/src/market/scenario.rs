@@ -199,5 +199,5 @@ fn row(random: &mut Stream, peer: usize, to: &[usize], total: f64) -> Vec<(usize
 
 /// The inflation by which stake grows by the factor `growth` in so many epochs.
 pub fn inflation_for(growth: f64, epochs: usize) -> f64 {
-    (growth.ln() / epochs as f64).exp_m1()
+    libm::expm1(libm::log(growth) / epochs as f64)
 }

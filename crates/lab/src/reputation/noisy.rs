@@ -182,7 +182,7 @@ fn decodings(
     let truth = equilibrium(&trust).map_err(refused)?;
     let unit = noise / trust.iter().sum::<f64>();
     // q = exp(-delta^2 / (4 eps^2 m)), solved for delta.
-    let sum_error = 2.0 * noise * (-(servers as f64) * SUM_OUTSIDE.ln()).sqrt();
+    let sum_error = 2.0 * noise * (-(servers as f64) * libm::log(SUM_OUTSIDE)).sqrt();
     let bound = noisy_decoding_bound(&trust, noise, sum_error).map_err(refused)?;
     let mut rows = Vec::new();
     for kind in NOISES {
