@@ -172,18 +172,6 @@ pub enum Verdict {
     Answered,
 }
 
-impl Verdict {
-    /// On a claim that holds or does not.
-    pub fn of(holds: bool) -> Self {
-        if holds { Self::Agrees } else { Self::Differs }
-    }
-
-    /// On an open question: answered, unless what the answer rests on does not hold.
-    pub fn answered_if(holds: bool) -> Self {
-        if holds { Self::Answered } else { Self::Differs }
-    }
-}
-
 /// A claim of a source beside what we measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
@@ -195,6 +183,29 @@ pub struct Finding {
     pub verdict: Verdict,
 }
 
+impl Finding {
+    /// A claim of the source, which agrees with what we measured or does not.
+    pub fn claim(claim: impl Into<String>, measured: impl Into<String>, holds: bool) -> Self {
+        let verdict = if holds { Verdict::Agrees } else { Verdict::Differs };
+        Self { claim: claim.into(), measured: measured.into(), verdict }
+    }
+
+    /// What the source leaves open, and our answer.
+    pub fn answer(question: impl Into<String>, measured: impl Into<String>) -> Self {
+        Self { claim: question.into(), measured: measured.into(), verdict: Verdict::Answered }
+    }
+
+    /// The same, where the answer rests on something that may not hold.
+    pub fn answer_if(
+        question: impl Into<String>,
+        measured: impl Into<String>,
+        holds: bool,
+    ) -> Self {
+        let answer = Self::answer(question, measured);
+        if holds { answer } else { Self { verdict: Verdict::Differs, ..answer } }
+    }
+}
+
 /// What an experiment shows.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Report {
@@ -204,6 +215,13 @@ pub struct Report {
     pub figures: Vec<Figure>,
     /// Small tables for the page, each with its caption.
     pub tables: Vec<(String, Table)>,
+}
+
+impl Report {
+    /// A report without tables.
+    pub fn new(findings: Vec<Finding>, figures: Vec<Figure>) -> Self {
+        Self { findings, figures, tables: Vec::new() }
+    }
 }
 
 /// Why an experiment could not be run.
@@ -233,25 +251,61 @@ pub fn refused(error: impl std::error::Error + Send + Sync + 'static) -> Experim
     ExperimentError::Mechanism(Box::new(error))
 }
 
-/// One experiment.
-pub trait Experiment: Sync {
+/// One of the mechanisms: a part of the page, with sources of its own.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Its heading.
+    pub heading: &'static str,
+    /// What the mechanism is for, in one sentence.
+    pub about: &'static str,
+    /// The digest of the sources that decide its numbers.
+    pub sources: &'static str,
+}
+
+/// One experiment: what it says of itself, and three pure functions.
+#[derive(Debug, Clone, Copy)]
+pub struct Experiment {
+    /// The part to which it belongs.
+    pub part: &'static Part,
     /// The name on the command line and of the directory: `presence-figure-1`.
-    fn name(&self) -> &'static str;
+    pub name: &'static str,
     /// A heading for people.
-    fn title(&self) -> &'static str;
+    pub title: &'static str,
     /// Paper, and the figure, table, theorem or question in it.
-    fn source(&self) -> &'static str;
-    /// The columns of the rows that cells give.
-    fn columns(&self) -> &'static [&'static str];
+    pub source: &'static str,
+    /// The columns of the rows that cells give, in the words of the field, units last.
+    pub columns: &'static [&'static str],
     /// The file of real data without which it cannot run.
-    fn data_file(&self) -> Option<&'static str> {
-        None
-    }
+    pub data_file: Option<&'static str>,
     /// How many cells there are.
-    fn cells(&self, setting: &Setting) -> usize;
-    /// The rows of cell `index`: a pure function of its arguments. A cell takes seconds, not minutes;
-    /// what it computes inside uses one thread.
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError>;
-    /// What all rows show. Pure as well.
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError>;
+    pub cells: fn(&Setting) -> usize,
+    /// The rows of the cell of this number. A cell takes seconds, not minutes; what it computes
+    /// inside uses one thread.
+    pub cell: fn(&Setting, usize) -> Result<Vec<Row>, ExperimentError>,
+    /// What all rows show.
+    pub report: fn(&Setting, &Table) -> Result<Report, ExperimentError>,
+}
+
+impl Experiment {
+    /// A row with a value for every column, each by its name.
+    ///
+    /// # Panics
+    /// Where the names are not the experiment's own columns: its bug.
+    pub fn row<const N: usize>(&self, values: [(&str, Value); N]) -> Row {
+        assert_eq!(N, self.columns.len(), "{}: a row has a value for every column", self.name);
+        self.row_of(values)
+    }
+
+    /// A row with these values, and nothing in the other columns.
+    ///
+    /// # Panics
+    /// Where a name is none of the experiment's own columns, or stands twice: its bug.
+    pub fn row_of<'n>(&self, values: impl IntoIterator<Item = (&'n str, Value)>) -> Row {
+        let mut row = vec![None; self.columns.len()];
+        for (column, value) in values {
+            let before = row[place(column, self.columns)].replace(value);
+            assert!(before.is_none(), "{}: `{column}` stands twice in a row", self.name);
+        }
+        row.into_iter().map(|value| value.unwrap_or(Value::Absent)).collect()
+    }
 }

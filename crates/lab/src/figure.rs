@@ -13,6 +13,13 @@ pub struct Figure {
     pub panels: Vec<Panel>,
 }
 
+impl Figure {
+    /// A figure of these parts.
+    pub fn new(name: impl Into<String>, caption: impl Into<String>, panels: Vec<Panel>) -> Self {
+        Self { name: name.into(), caption: caption.into(), panels }
+    }
+}
+
 /// One pair of axes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Panel {
@@ -160,6 +167,34 @@ impl Mark {
         Self::Line { label: label.into(), points: points.into_iter().collect(), stroke }
     }
 
+    /// The area between two lines through points (x, low, high).
+    pub fn band(
+        label: impl Into<String>,
+        points: impl IntoIterator<Item = (f64, f64, f64)>,
+    ) -> Self {
+        Self::Band { label: label.into(), points: points.into_iter().collect() }
+    }
+
+    /// Single points (x, y).
+    pub fn points(label: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        Self::Points { label: label.into(), points: points.into_iter().collect() }
+    }
+
+    /// Bars (place, height).
+    pub fn bars(label: impl Into<String>, values: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        Self::Bars { label: label.into(), values: values.into_iter().collect() }
+    }
+
+    /// A line across the panel at a height.
+    pub fn horizontal(label: impl Into<String>, y: f64) -> Self {
+        Self::Horizontal { label: label.into(), y }
+    }
+
+    /// A line up the panel at a place.
+    pub fn vertical(label: impl Into<String>, x: f64) -> Self {
+        Self::Vertical { label: label.into(), x }
+    }
+
     /// A line through medians.
     pub fn medians(label: impl Into<String>, spreads: &[Spread], stroke: Stroke) -> Self {
         Self::line(label, spreads.iter().map(|s| (s.x, s.median)), stroke)
@@ -167,7 +202,6 @@ impl Mark {
 
     /// The area between the 10% and the 90% quantile.
     pub fn spread(label: impl Into<String>, spreads: &[Spread]) -> Self {
-        let points = spreads.iter().map(|s| (s.x, s.low, s.high)).collect();
-        Self::Band { label: label.into(), points }
+        Self::band(label, spreads.iter().map(|s| (s.x, s.low, s.high)))
     }
 }

@@ -1,7 +1,8 @@
 //! Experiments that run Muster's mechanisms: the papers' figures, tables and theorems, and the
 //! questions that the papers leave open.
 //!
-//! - [`experiment`]: what an experiment is.
+//! - [`experiment`]: what an experiment is; [`grid`]: its cells, where they are a grid; [`head`]: of
+//!   what finished cells are.
 //! - [`figure`]: what a figure shows; [`draw`]: how it is drawn, as SVG and PNG.
 //! - [`run`]: computes cells on all cores, goes on where it stopped, unites shards.
 //! - [`output`]: tables, reports, and the page that shows them.
@@ -12,6 +13,8 @@ pub mod draw;
 pub mod experiment;
 pub mod figure;
 pub mod files;
+pub mod grid;
+pub mod head;
 pub mod market;
 pub mod output;
 pub mod presence;
@@ -24,7 +27,7 @@ pub mod words;
 use experiment::Experiment;
 
 /// All experiments, in the order of the page.
-pub fn all() -> Vec<&'static dyn Experiment> {
+pub fn all() -> Vec<&'static Experiment> {
     [presence::EXPERIMENTS, verification::EXPERIMENTS, reputation::EXPERIMENTS, market::EXPERIMENTS]
         .concat()
 }

@@ -1,8 +1,12 @@
 //! Summaries of samples that experiments share.
 
+use std::borrow::Borrow;
+
 /// The arithmetic mean; NaN of nothing.
-pub fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
+pub fn mean(values: impl IntoIterator<Item: Borrow<f64>>) -> f64 {
+    let mut count = 0_usize;
+    let counted = values.into_iter().inspect(|_| count += 1);
+    counted.map(|value| *value.borrow()).sum::<f64>() / count as f64
 }
 
 /// Weights divided by their sum; NaN where that is zero.
@@ -27,11 +31,11 @@ pub fn smallest(values: impl IntoIterator<Item = f64>) -> f64 {
 ///
 /// ```
 /// use muster_lab::statistics::quantile;
-/// assert_eq!(quantile(&[3.0, 1.0, 2.0], 0.5), 2.0);
-/// assert_eq!(quantile(&[0.0, 1.0], 0.25), 0.25);
+/// assert_eq!(quantile([3.0, 1.0, 2.0], 0.5), 2.0);
+/// assert_eq!(quantile([0.0, 1.0], 0.25), 0.25);
 /// ```
-pub fn quantile(values: &[f64], share: f64) -> f64 {
-    let mut sorted = values.to_vec();
+pub fn quantile(values: impl IntoIterator<Item: Borrow<f64>>, share: f64) -> f64 {
+    let mut sorted = values.into_iter().map(|value| *value.borrow()).collect::<Vec<_>>();
     sorted.sort_by(f64::total_cmp);
     let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
     let place = share.clamp(0.0, 1.0) * last as f64;

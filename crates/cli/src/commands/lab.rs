@@ -123,20 +123,20 @@ pub fn run(options: &Options) -> Result<()> {
 fn list(json: bool) -> Result<()> {
     let experiments = muster_lab::all();
     if json {
-        let entry = |experiment: &&dyn Experiment| {
+        let entry = |experiment: &&Experiment| {
             json!({
-                "name": experiment.name(),
-                "title": experiment.title(),
-                "source": experiment.source(),
-                "columns": experiment.columns(),
-                "data_file": experiment.data_file(),
+                "name": experiment.name,
+                "title": experiment.title,
+                "source": experiment.source,
+                "columns": experiment.columns,
+                "data_file": experiment.data_file,
             })
         };
         return output::print_json(&experiments.iter().map(entry).collect::<Vec<_>>());
     }
     let mut table = Table::new(&[("experiment", Align::Left), ("what it shows", Align::Left)]);
     for experiment in experiments {
-        table.row(vec![experiment.name().to_owned(), experiment.title().to_owned()]);
+        table.row(vec![experiment.name.to_owned(), experiment.title.to_owned()]);
     }
     table.print()
 }
@@ -168,18 +168,18 @@ fn run_experiments(options: &RunOptions) -> Result<()> {
 }
 
 /// The experiments of these names, each once, in the order of the page.
-fn chosen(names: &[String]) -> Result<Vec<&'static dyn Experiment>> {
+fn chosen(names: &[String]) -> Result<Vec<&'static Experiment>> {
     let experiments = muster_lab::all();
     for name in names {
-        if !experiments.iter().any(|experiment| experiment.name() == name) {
-            let known = experiments.iter().map(|experiment| experiment.name());
+        if !experiments.iter().any(|experiment| experiment.name == name) {
+            let known = experiments.iter().map(|experiment| experiment.name);
             match output::nearest(name, known) {
                 Some(near) => bail!("there is no experiment `{name}`: did you mean `{near}`?"),
                 None => bail!("there is no experiment `{name}`: `muster lab list` names them all"),
             }
         }
     }
-    let named = |experiment: &&dyn Experiment| names.iter().any(|name| name == experiment.name());
+    let named = |experiment: &&Experiment| names.iter().any(|name| name == experiment.name);
     Ok(experiments.into_iter().filter(named).collect())
 }
 
@@ -195,13 +195,13 @@ fn default_data() -> Option<PathBuf> {
 fn summary(
     outcomes: &[Outcome],
     out: &Path,
-    experiments: &[&dyn Experiment],
+    experiments: &[&Experiment],
     as_json: bool,
 ) -> Result<()> {
     let page = out.join("index.html");
     if as_json {
         let title = |name: &str| {
-            experiments.iter().find(|known| known.name() == name).map(|known| known.title())
+            experiments.iter().find(|known| known.name == name).map(|known| known.title)
         };
         let entries = outcomes.iter().map(|outcome| {
             let mut entry = json!({
@@ -294,11 +294,11 @@ impl Screen {
 }
 
 impl Observer for Screen {
-    fn begin(&self, experiment: &dyn Experiment, todo: usize) {
+    fn begin(&self, experiment: &Experiment, todo: usize) {
         if let Some(mut bar) = self.bar() {
             let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
-            *bar = ProgressBar::new(todo as u64).with_style(style).with_message(experiment.name());
+            *bar = ProgressBar::new(todo as u64).with_style(style).with_message(experiment.name);
             bar.tick();
         }
     }
@@ -359,10 +359,10 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_told_with_the_nearest() {
-        let Some(known) = muster_lab::all().first().map(|experiment| experiment.name()) else {
+        let Some(known) = muster_lab::all().first().map(|experiment| experiment.name) else {
             panic!("there are experiments");
         };
-        let error = chosen(&[format!("{known}x")]).err().expect("unknown").to_string();
+        let error = chosen(&[format!("{known}x")]).expect_err("unknown").to_string();
         assert!(error.contains(&format!("did you mean `{known}`?")), "{error}");
         assert!(chosen(&["zzz".to_owned()]).is_err());
         assert_eq!(chosen(&[known.to_owned(), known.to_owned()]).expect("known").len(), 1);

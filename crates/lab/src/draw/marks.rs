@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::canvas::{Canvas, Pen};
 use super::palette;
-use super::panel::Plot;
+use super::plot::Plot;
 use super::scale::Scale;
 use super::series::Series;
 use crate::figure::{Axis, Division, Mark, Panel, Stroke};

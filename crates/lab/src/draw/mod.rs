@@ -8,6 +8,7 @@ mod letters;
 mod marks;
 mod palette;
 mod panel;
+mod plot;
 mod scale;
 mod series;
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::canvas::{Anchor, Canvas, GRID, INK, Letters, Pen, SOFT};
 use super::letters;
 use super::marks;
 use super::palette;
+use super::plot::Plot;
 use super::scale::{Scale, Ticks};
 use super::series::Series;
 use crate::figure::{Axis, Division, Mark, Panel};
@@ -16,24 +17,6 @@ const NUMBER: f64 = 11.0;
 const SPACE: f64 = 6.0;
 /// The width of a scale of colours.
 const COLOURS: f64 = 13.0;
-
-/// A rectangle in which values are drawn, and how they get there.
-pub struct Plot {
-    pub left: f64,
-    pub top: f64,
-    pub width: f64,
-    pub height: f64,
-    pub x: Scale,
-    pub y: Scale,
-}
-
-impl Plot {
-    /// The place of a point, also of one outside.
-    pub fn at(&self, x: f64, y: f64) -> Option<(f64, f64)> {
-        let (x, y) = (self.x.place(x)?, self.y.place(y)?);
-        Some((self.left + x * self.width, self.top + (1.0 - y) * self.height))
-    }
-}
 
 /// The scale of colours of a map.
 struct Colours<'a> {

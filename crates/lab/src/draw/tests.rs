@@ -12,7 +12,7 @@ fn axis(division: Division) -> Axis {
 }
 
 fn figure(x: Axis, y: Axis, marks: Vec<Mark>) -> Figure {
-    let panel = Panel { title: "a < b & \"c\" \u{1}".to_owned(), x, y, marks };
+    let panel = Panel::new("a < b & \"c\" \u{1}", x, y, marks);
     Figure { name: "one".to_owned(), caption: "A <caption> & more".to_owned(), panels: vec![panel] }
 }
 

@@ -3,12 +3,12 @@
 use muster_mechanism::market::simulation::Cabal;
 use muster_mechanism::random::Stream;
 
-use super::shared::number;
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Verdict, refused,
+    Experiment, ExperimentError, Finding, Report, Row, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::{largest, mean, normalised, smallest, spreads};
+use crate::words::significant;
 
 const HONEST: usize = 5;
 const CABAL: usize = 100;
@@ -19,93 +19,75 @@ const INFLATION: f64 = 0.01;
 const LEARNING_RATE: f64 = 0.05;
 
 /// The cabal's share of all stake against time, as it is and as the listing sums it.
-pub struct CabalNetwork;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "market-cabal-network",
+    title: "Five honest peers against a cabal of a hundred",
+    source: "BitTensor, Appendix 12.7, the listing `cabal_decay`",
+    columns: &["seed", "block", "share", "listing_share"],
+    data_file: None,
+    cells: |setting| setting.scale.pick(10, 100),
+    cell,
+    report,
+};
 
-impl Experiment for CabalNetwork {
-    fn name(&self) -> &'static str {
-        "market-cabal-network"
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let mut random = Stream::new(setting.seed, index as u64);
+    let honest = random_weights(HONEST, &mut random);
+    let cabal = random_weights(CABAL, &mut random);
+    let stake_honest = random_stake(HONEST, 0.51, &mut random);
+    let stake_cabal = random_stake(CABAL, 0.49, &mut random);
+    let mut market =
+        Cabal::new(&honest, &stake_honest, &cabal, &stake_cabal, 1.0).map_err(refused)?;
+    let mut rows = vec![row(index, 0, market.stake())];
+    for block in (BLOCKS_BETWEEN_ROWS..=BLOCKS).step_by(BLOCKS_BETWEEN_ROWS) {
+        market.run(BLOCKS_BETWEEN_ROWS, INFLATION, LEARNING_RATE);
+        rows.push(row(index, block, market.stake()));
     }
+    Ok(rows)
+}
 
-    fn title(&self) -> &'static str {
-        "Five honest peers against a cabal of a hundred"
-    }
-
-    fn source(&self) -> &'static str {
-        "BitTensor, Appendix 12.7, the listing `cabal_decay`"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &["seed", "block", "share", "listing_share"]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        setting.scale.pick(10, 100)
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let mut random = Stream::new(setting.seed, index as u64);
-        let honest = random_weights(HONEST, &mut random);
-        let cabal = random_weights(CABAL, &mut random);
-        let stake_honest = random_stake(HONEST, 0.51, &mut random);
-        let stake_cabal = random_stake(CABAL, 0.49, &mut random);
-        let mut market =
-            Cabal::new(&honest, &stake_honest, &cabal, &stake_cabal, 1.0).map_err(refused)?;
-        let mut rows = vec![row(index, 0, market.stake())];
-        for block in (BLOCKS_BETWEEN_ROWS..=BLOCKS).step_by(BLOCKS_BETWEEN_ROWS) {
-            market.run(BLOCKS_BETWEEN_ROWS, INFLATION, LEARNING_RATE);
-            rows.push(row(index, block, market.stake()));
-        }
-        Ok(rows)
-    }
-
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        let at = |block: usize, column: &str| -> Vec<f64> {
-            let here = table.records().filter(|r| r.number("block") == block as f64);
-            here.map(|r| r.number(column)).collect()
-        };
-        let (start, end) = (at(0, "share"), at(BLOCKS, "share"));
-        let rising = table
-            .records()
-            .zip(table.records().skip(1))
-            .filter(|(a, b)| a.number("seed") == b.number("seed"))
-            .filter(|(a, b)| b.number("share") >= a.number("share"))
-            .count();
-        let decays = Finding {
-            claim: "A disjoint cabal with 0.49 of the stake decays, whoever is in it: the honest \
-                    five keep the market (Appendix 12.7)."
-                .to_owned(),
-            measured: format!(
-                "Over {} seeds the cabal's share falls from {} to {} (from {} to {}) in {BLOCKS} \
-                 blocks; it rose between two readings {rising} times.",
-                end.len(),
-                number(mean(&start)),
-                number(mean(&end)),
-                number(smallest(end.iter().copied())),
-                number(largest(end.iter().copied())),
-            ),
-            verdict: Verdict::of(rising == 0 && !end.is_empty() && end.iter().all(|&s| s < 0.49)),
-        };
-        let (listed_start, listed_end) = (at(0, "listing_share"), at(BLOCKS, "listing_share"));
-        let index = Finding {
-            claim: "The listing sums the cabal's stake from index nB on, and plots that as the \
-                    cabal's share."
-                .to_owned(),
-            measured: format!(
-                "The cabal begins at nA: the listing sees {HONEST} of its {CABAL} members, and \
-                 says {} at the start (it is {}) and {} at the end (it is {}).",
-                number(mean(&listed_start)),
-                number(mean(&start)),
-                number(mean(&listed_end)),
-                number(mean(&end)),
-            ),
-            verdict: Verdict::of((mean(&listed_start) - mean(&start)).abs() < 1e-9),
-        };
-        Ok(Report {
-            findings: vec![decays, index],
-            figures: vec![figure(self.name(), setting, table, end.len())],
-            tables: Vec::new(),
-        })
-    }
+fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    let at = |block: usize, column: &str| -> Vec<f64> {
+        let here = table.records().filter(|r| r.number("block") == block as f64);
+        here.map(|r| r.number(column)).collect()
+    };
+    let (start, end) = (at(0, "share"), at(BLOCKS, "share"));
+    let rising = table
+        .records()
+        .zip(table.records().skip(1))
+        .filter(|(a, b)| a.number("seed") == b.number("seed"))
+        .filter(|(a, b)| b.number("share") >= a.number("share"))
+        .count();
+    let decays = Finding::claim(
+        "A disjoint cabal with 0.49 of the stake decays, whoever is in it: the honest \
+                five keep the market (Appendix 12.7).",
+        format!(
+            "Over {} seeds the cabal's share falls from {} to {} (from {} to {}) in {BLOCKS} \
+             blocks; it rose between two readings {rising} times.",
+            end.len(),
+            significant(mean(&start), 3),
+            significant(mean(&end), 3),
+            significant(smallest(end.iter().copied()), 3),
+            significant(largest(end.iter().copied()), 3),
+        ),
+        rising == 0 && !end.is_empty() && end.iter().all(|&s| s < 0.49),
+    );
+    let (listed_start, listed_end) = (at(0, "listing_share"), at(BLOCKS, "listing_share"));
+    let index = Finding::claim(
+        "The listing sums the cabal's stake from index nB on, and plots that as the \
+                cabal's share.",
+        format!(
+            "The cabal begins at nA: the listing sees {HONEST} of its {CABAL} members, and \
+             says {} at the start (it is {}) and {} at the end (it is {}).",
+            significant(mean(&listed_start), 3),
+            significant(mean(&start), 3),
+            significant(mean(&listed_end), 3),
+            significant(mean(&end), 3),
+        ),
+        (mean(&listed_start) - mean(&start)).abs() < 1e-9,
+    );
+    Ok(Report::new(vec![decays, index], vec![figure(EXPERIMENT.name, setting, table, end.len())]))
 }
 
 fn figure(name: &str, setting: &Setting, table: &Table, networks: usize) -> Figure {
@@ -115,38 +97,38 @@ fn figure(name: &str, setting: &Setting, table: &Table, networks: usize) -> Figu
     let (share, listed) = (spreads(points("share")), spreads(points("listing_share")));
     let all = format!("all {CABAL} members");
     let some = format!("{HONEST} of {CABAL}, as the listing sums");
-    let panel = Panel {
-        title: "Cabal with 0.49 of the stake at the start".to_owned(),
-        x: Axis::linear("block"),
-        y: Axis::logarithmic("share of all stake"),
-        marks: vec![
+    let panel = Panel::new(
+        "Cabal with 0.49 of the stake at the start",
+        Axis::linear("block"),
+        Axis::logarithmic("share of all stake"),
+        vec![
             Mark::spread(&all, &share),
             Mark::medians(&all, &share, Stroke::Solid),
             Mark::spread(&some, &listed),
             Mark::medians(&some, &listed, Stroke::Dashed),
         ],
-    };
-    Figure {
-        name: name.to_owned(),
-        caption: format!(
+    );
+    Figure::new(
+        name,
+        format!(
             "Medians over {} random networks of {HONEST} and {CABAL} peers, with the range from \
              the tenth to the ninetieth percentile; inflation {INFLATION}, seed {}.",
             networks, setting.seed
         ),
-        panels: vec![panel],
-    }
+        vec![panel],
+    )
 }
 
 fn row(seed: usize, block: usize, stake: &[f64]) -> Row {
     let sum = |part: &[f64]| part.iter().sum::<f64>();
     let (honest, cabal) = (sum(&stake[..HONEST]), sum(&stake[HONEST..]));
     let listed = sum(&stake[CABAL..]);
-    vec![
-        seed.into(),
-        block.into(),
-        (cabal / (honest + cabal)).into(),
-        (listed / (honest + listed)).into(),
-    ]
+    EXPERIMENT.row([
+        ("seed", seed.into()),
+        ("block", block.into()),
+        ("share", (cabal / (honest + cabal)).into()),
+        ("listing_share", (listed / (honest + listed)).into()),
+    ])
 }
 
 /// Row by row: in each of `peers` rows the same number of weights at random places, uniform before

@@ -3,12 +3,11 @@
 use muster_mechanism::random::Stream;
 
 use super::game::{Game, Reading, spearman};
-use super::shared::number;
-use crate::experiment::{
-    Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Verdict,
-};
+use crate::experiment::{Experiment, ExperimentError, Finding, Report, Row, Setting, Table};
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+use crate::grid::Grid;
 use crate::statistics::{mean, quantile};
+use crate::words::significant;
 
 const PEERS: usize = 10;
 const STEPS: usize = 800;
@@ -26,72 +25,70 @@ const READINGS: [(&str, Reading); 3] = [
 const TEMPERATURES: [f64; 2] = [1.0, 0.1];
 
 /// Competitive against idealised ranks, by what a unit of loss is worth.
-pub struct CompetitiveRanks;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "market-competitive-ranks",
+    title: "Ranks that competition finds, beside idealised ranks",
+    source: "BitTensor, Figures 4 and 10, Appendix 12.1 to 12.5",
+    columns: &[
+        "reading",
+        "temperature",
+        "alpha",
+        "game",
+        "peer",
+        "competitive",
+        "ideal",
+        "converged",
+    ],
+    data_file: None,
+    cells: |setting| grid(setting).cells(),
+    cell,
+    report,
+};
 
-impl Experiment for CompetitiveRanks {
-    fn name(&self) -> &'static str {
-        "market-competitive-ranks"
-    }
-
-    fn title(&self) -> &'static str {
-        "Ranks that competition finds, beside idealised ranks"
-    }
-
-    fn source(&self) -> &'static str {
-        "BitTensor, Figures 4 and 10, Appendix 12.1 to 12.5"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &["reading", "temperature", "alpha", "game", "peer", "competitive", "ideal", "converged"]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        READINGS.len() * TEMPERATURES.len() * games(setting)
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let (rest, number) = (index / games(setting), index % games(setting));
-        let (reading_name, reading) = READINGS[rest / TEMPERATURES.len()];
-        let temperature = TEMPERATURES[rest % TEMPERATURES.len()];
-        let mut rows = Vec::new();
-        for alpha in ALPHAS {
-            // The same network under every alpha and reading.
-            let mut random = Stream::new(setting.seed, number as u64);
-            let (game, first) = Game::random(PEERS, alpha, temperature, reading, &mut random);
-            let play = game.play(first, STEPS);
-            let (ranks, ideal) = (game.ranks(&play.weights), game.ideal(false));
-            let all: f64 = ideal.iter().sum();
-            for (peer, (rank, ideal)) in ranks.into_iter().zip(ideal).enumerate() {
-                rows.push(vec![
-                    reading_name.into(),
-                    temperature.into(),
-                    alpha.into(),
-                    number.into(),
-                    peer.into(),
-                    rank.into(),
-                    (ideal / all).into(),
-                    usize::from(play.converged).into(),
-                ]);
-            }
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let [reading, temperature, number] = grid(setting).at(index);
+    let ((reading_name, reading), temperature) = (READINGS[reading], TEMPERATURES[temperature]);
+    let mut rows = Vec::new();
+    for alpha in ALPHAS {
+        // The same network under every alpha and reading.
+        let mut random = Stream::new(setting.seed, number as u64);
+        let (game, first) = Game::random(PEERS, alpha, temperature, reading, &mut random);
+        let play = game.play(first, STEPS);
+        let (ranks, ideal) = (game.ranks(&play.weights), game.ideal(false));
+        let all: f64 = ideal.iter().sum();
+        for (peer, (rank, ideal)) in ranks.into_iter().zip(ideal).enumerate() {
+            rows.push(EXPERIMENT.row([
+                ("reading", reading_name.into()),
+                ("temperature", temperature.into()),
+                ("alpha", alpha.into()),
+                ("game", number.into()),
+                ("peer", peer.into()),
+                ("competitive", rank.into()),
+                ("ideal", (ideal / all).into()),
+                ("converged", usize::from(play.converged).into()),
+            ]));
         }
-        Ok(rows)
     }
+    Ok(rows)
+}
 
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        let found = correlations(table);
-        let mut findings: Vec<Finding> =
-            READINGS.iter().map(|reading| rises(reading.0, &found)).collect();
-        findings.push(settles(&found));
-        let figures = vec![
-            by_alpha(&found, setting, games(setting)),
-            scatter(table, setting, games(setting)),
-        ];
-        Ok(Report { findings, figures, tables: vec![summary(&found)] })
-    }
+fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    let found = correlations(table);
+    let mut findings: Vec<Finding> =
+        READINGS.iter().map(|reading| rises(reading.0, &found)).collect();
+    findings.push(settles(&found));
+    let figures =
+        vec![by_alpha(&found, setting, games(setting)), scatter(table, setting, games(setting))];
+    Ok(Report { findings, figures, tables: vec![summary(&found)] })
 }
 
 fn games(setting: &Setting) -> usize {
     setting.scale.pick(30, 300)
+}
+
+fn grid(setting: &Setting) -> Grid<3> {
+    Grid([READINGS.len(), TEMPERATURES.len(), games(setting)])
 }
 
 /// Spearman's rho of one game.
@@ -145,7 +142,7 @@ fn rises(reading: &'static str, found: &[Correlation<'_>]) -> Finding {
         let (rise, error) = estimate(&differences);
         let each = ALPHAS.map(|alpha| {
             // Without the sign of a zero.
-            format!("{:.2}", mean(&rhos(found, reading, temperature, alpha)) + 1e-9)
+            format!("{:.2}", mean(rhos(found, reading, temperature, alpha)) + 1e-9)
         });
         let text = format!(
             "at mask temperature {temperature}: {}, a rise of {rise:.2} (standard error \
@@ -157,33 +154,31 @@ fn rises(reading: &'static str, found: &[Correlation<'_>]) -> Finding {
     // The scale of alpha is free: where it is too small or too large, nothing changes with it.
     let holds = say.iter().any(|found| found.1) && !say.iter().any(|found| found.2);
     let texts: Vec<&str> = say.iter().map(|found| found.0.as_str()).collect();
-    Finding {
-        claim: format!(
+    Finding::claim(
+        format!(
             "The correlation of competitive with idealised ranks rises with alpha in 1, 10, 25, 50 \
              (Figures 4 and 10), the payoff read as: {reading}."
         ),
-        measured: format!("Mean Spearman rho {}.", texts.join("; ")),
-        verdict: Verdict::of(holds),
-    }
+        format!("Mean Spearman rho {}.", texts.join("; ")),
+        holds,
+    )
 }
 
 fn settles(found: &[Correlation<'_>]) -> Finding {
     let share = |reading: &str| {
         let of: Vec<_> = found.iter().filter(|c| c.reading == reading).collect();
         let settled = of.iter().filter(|c| c.converged).count();
-        format!("{reading} {}%", number(100.0 * settled as f64 / of.len() as f64))
+        format!("{reading} {}%", significant(100.0 * settled as f64 / of.len() as f64, 3))
     };
-    Finding {
-        claim: "Gradient play finds the competitive equilibrium; sizes, constraint, temperature \
-                and the sign of the loss are left open (Appendix 12.1)."
-            .to_owned(),
-        measured: format!(
+    Finding::answer(
+        "Gradient play finds the competitive equilibrium; sizes, constraint, temperature \
+                and the sign of the loss are left open (Appendix 12.1).",
+        format!(
             "With {PEERS} peers, rows that sum to one and {STEPS} shrinking steps, play settled \
              (no weight moved by 1e-7) in these shares of games: {}.",
             READINGS.map(|reading| share(reading.0)).join(", ")
         ),
-        verdict: Verdict::Answered,
-    }
+    )
 }
 
 fn summary(found: &[Correlation<'_>]) -> (String, Table) {
@@ -214,28 +209,27 @@ fn by_alpha(found: &[Correlation<'_>], setting: &Setting, games: usize) -> Figur
                     (alpha, mean, error)
                 })
                 .collect();
-            let band = estimates.iter().map(|&(x, y, e)| (x, y - 2.0 * e, y + 2.0 * e)).collect();
-            let points = estimates.iter().map(|&(x, y, _)| (x, y)).collect();
-            let label = reading.to_owned();
-            marks.push(Mark::Band { label: label.clone(), points: band });
-            marks.push(Mark::Line { label, points, stroke: Stroke::Solid });
+            let band = estimates.iter().map(|&(x, y, e)| (x, y - 2.0 * e, y + 2.0 * e));
+            let points = estimates.iter().map(|&(x, y, _)| (x, y));
+            marks.push(Mark::band(reading, band));
+            marks.push(Mark::line(reading, points, Stroke::Solid));
         }
-        Panel {
-            title: format!("mask temperature {temperature}"),
-            x: Axis::logarithmic("alpha (price of a unit of loss)"),
-            y: Axis::linear("Spearman rho with idealised ranks").within(-0.4, 0.6),
+        Panel::new(
+            format!("mask temperature {temperature}"),
+            Axis::logarithmic("alpha (price of a unit of loss)"),
+            Axis::linear("Spearman rho with idealised ranks").within(-0.4, 0.6),
             marks,
-        }
+        )
     };
-    Figure {
-        name: "market-competitive-ranks-by-alpha".to_owned(),
-        caption: format!(
+    Figure::new(
+        "market-competitive-ranks-by-alpha",
+        format!(
             "Mean over {games} games of {PEERS} peers, with two standard errors, for three \
              readings of the payoff; seed {}.",
             setting.seed
         ),
-        panels: TEMPERATURES.map(panel).to_vec(),
-    }
+        TEMPERATURES.map(panel).to_vec(),
+    )
 }
 
 /// As Figure 10 is drawn: one point for a peer, one panel for an alpha.
@@ -251,21 +245,21 @@ fn scatter(table: &Table, setting: &Setting, games: usize) -> Figure {
             here.iter().map(|r| (r.number("ideal"), r.number("competitive"))).collect();
         let ranks: Vec<f64> = points.iter().map(|point| point.1).collect();
         let high = quantile(&ranks, 1.0);
-        Panel {
-            title: format!("alpha = {alpha}"),
-            x: Axis::linear("idealised rank (share of all)"),
-            y: Axis::linear("competitive rank").within(0.0, (high * 20.0).ceil() / 20.0),
-            marks: vec![Mark::Points { label: String::new(), points }],
-        }
+        Panel::new(
+            format!("alpha = {alpha}"),
+            Axis::linear("idealised rank (share of all)"),
+            Axis::linear("competitive rank").within(0.0, (high * 20.0).ceil() / 20.0),
+            vec![Mark::points("", points)],
+        )
     };
-    Figure {
-        name: "market-competitive-ranks".to_owned(),
-        caption: format!(
+    Figure::new(
+        "market-competitive-ranks",
+        format!(
             "Competitive against idealised ranks in {} games of {PEERS} peers, the payoff read \
              to the letter, mask temperature {temperature}; seed {}.",
             games.min(30),
             setting.seed
         ),
-        panels: ALPHAS.map(panel).to_vec(),
-    }
+        ALPHAS.map(panel).to_vec(),
+    )
 }

@@ -10,12 +10,13 @@
 use muster_mechanism::market::{Config, Weights, epoch};
 use muster_mechanism::random::Stream;
 
-use super::shared::number;
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Verdict, refused,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+use crate::grid::Grid;
 use crate::statistics::normalised;
+use crate::words::significant;
 
 const PEERS: usize = 20;
 /// To how many others an honest peer gives weight.
@@ -52,81 +53,73 @@ const COPIES: [(&str, Conduct); 4] = [
 ];
 
 /// Income of a copier beside that of the same peer if it is honest.
-pub struct WeightCopying;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "market-weight-copying",
+    title: "Copying weights, with and without commit and reveal",
+    source: "Ours: weights are public, so that they can be copied",
+    columns: &["drift", "seed", "copy", "income", "honest_income", "income_with_honest_row"],
+    data_file: None,
+    cells: |setting| grid(setting).cells(),
+    cell,
+    report,
+};
 
-impl Experiment for WeightCopying {
-    fn name(&self) -> &'static str {
-        "market-weight-copying"
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let [drift, seed] = grid(setting).at(index);
+    let drift = DRIFTS[drift];
+    let epochs = setting.scale.pick(40, 300);
+    let run = |conduct| run(conduct, drift, epochs, Stream::new(setting.seed, seed as u64));
+    let honest = run(Conduct::Honest)?;
+    let mut rows = Vec::new();
+    for (name, conduct) in COPIES {
+        let copier = run(conduct)?;
+        rows.push(EXPERIMENT.row([
+            ("drift", drift.into()),
+            ("seed", seed.into()),
+            ("copy", name.into()),
+            ("income", (copier.income / epochs as f64).into()),
+            ("honest_income", (honest.income / epochs as f64).into()),
+            ("income_with_honest_row", (copier.if_honest_now / epochs as f64).into()),
+        ]));
     }
+    Ok(rows)
+}
 
-    fn title(&self) -> &'static str {
-        "Copying weights, with and without commit and reveal"
-    }
-
-    fn source(&self) -> &'static str {
-        "Ours: weights are public, so that they can be copied"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &["drift", "seed", "copy", "income", "honest_income", "income_with_honest_row"]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        DRIFTS.len() * seeds(setting)
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let (drift, seed) = (DRIFTS[index / seeds(setting)], index % seeds(setting));
-        let epochs = setting.scale.pick(40, 300);
-        let run = |conduct| run(conduct, drift, epochs, Stream::new(setting.seed, seed as u64));
-        let honest = run(Conduct::Honest)?;
-        let mut rows = Vec::new();
-        for (name, conduct) in COPIES {
-            let copier = run(conduct)?;
-            rows.push(vec![
-                drift.into(),
-                seed.into(),
-                name.into(),
-                (copier.income / epochs as f64).into(),
-                (honest.income / epochs as f64).into(),
-                (copier.if_honest_now / epochs as f64).into(),
-            ]);
+fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    let findings = vec![row_alone(table), revealed(table), open(table)];
+    let panel = |title: &str, from: usize| {
+        let mut marks = vec![Mark::horizontal("honest", 1.0)];
+        for (copy, _) in &COPIES[from..from + 2] {
+            marks.push(Mark::line(*copy, curve(table, copy), Stroke::Solid));
         }
-        Ok(rows)
-    }
-
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        let findings = vec![row_alone(table), revealed(table), open(table)];
-        let panel = |title: &str, from: usize| {
-            let mut marks = vec![Mark::Horizontal { label: "honest".to_owned(), y: 1.0 }];
-            for (copy, _) in &COPIES[from..from + 2] {
-                let (label, stroke) = ((*copy).to_owned(), Stroke::Solid);
-                marks.push(Mark::Line { label, points: curve(table, copy), stroke });
-            }
-            Panel {
-                title: title.to_owned(),
-                x: Axis::linear("drift (share of skill that is new each epoch)").within(0.0, 1.0),
-                y: Axis::linear("copier's income (an honest row's is 1)"),
-                marks,
-            }
-        };
-        let figure = Figure {
-            name: self.name().to_owned(),
-            caption: format!(
-                "Mean income over {} runs of {PEERS} peers, beside that of the same peer in the \
-                 same runs with honest rows; each gives weight to {CHOSEN} others; the cost of \
-                 measuring is not in it; seed {}.",
-                seeds(setting),
-                setting.seed
-            ),
-            panels: vec![panel("Copying one peer's row", 0), panel("Copying everybody's", 2)],
-        };
-        Ok(Report { findings, figures: vec![figure], tables: Vec::new() })
-    }
+        Panel::new(
+            title,
+            Axis::linear("drift (share of skill that is new each epoch)").within(0.0, 1.0),
+            Axis::linear("copier's income (an honest row's is 1)"),
+            marks,
+        )
+    };
+    let figure = Figure::new(
+        EXPERIMENT.name,
+        format!(
+            "Mean income over {} runs of {PEERS} peers, beside that of the same peer in the \
+             same runs with honest rows; each gives weight to {CHOSEN} others; the cost of \
+             measuring is not in it; seed {}.",
+            seeds(setting),
+            setting.seed
+        ),
+        vec![panel("Copying one peer's row", 0), panel("Copying everybody's", 2)],
+    );
+    Ok(Report::new(findings, vec![figure]))
 }
 
 fn seeds(setting: &Setting) -> usize {
     setting.scale.pick(3, 60)
+}
+
+fn grid(setting: &Setting) -> Grid<2> {
+    Grid([DRIFTS.len(), seeds(setting)])
 }
 
 struct Income {
@@ -257,16 +250,15 @@ fn row_alone(table: &Table) -> Finding {
         sum("income") / sum("income_with_honest_row") - 1.0
     });
     let largest = changes.iter().fold(0.0_f64, |a, change| a.max(change.abs()));
-    Finding {
-        claim: "Whether the epoch itself pays for an honest row is not said.".to_owned(),
-        measured: format!(
+    Finding::answer(
+        "Whether the epoch itself pays for an honest row is not said.",
+        format!(
             "With the same reputation, putting a copied row in place of the honest one changes \
              the peer's pay in that epoch by at most {}% on average: the rule does not pay for \
              rows, what a row brings is the company that it buys.",
-            number(100.0 * largest)
+            significant(100.0 * largest, 3)
         ),
-        verdict: Verdict::Answered,
-    }
+    )
 }
 
 fn say_curve(table: &Table, copy: &str) -> String {
@@ -274,7 +266,7 @@ fn say_curve(table: &Table, copy: &str) -> String {
     let ends = [curve[0].1, curve[4].1, curve[8].1].map(|income| format!("{income:.3}"));
     let pays = match crossing(&curve, 1.0) {
         Some(0.0) => "it pays at no drift".to_owned(),
-        Some(drift) => format!("it pays up to a drift of {}", number(drift)),
+        Some(drift) => format!("it pays up to a drift of {}", significant(drift, 3)),
         None => "it pays at every drift".to_owned(),
     };
     format!("{copy}: {} at drifts 0, 0.2 and 1; {pays}", ends.join(", "))
@@ -284,10 +276,9 @@ fn revealed(table: &Table) -> Finding {
     let [one, all] = [COPIES[1].0, COPIES[3].0];
     let less = [one, all].map(|copy| curve(table, copy).last().is_some_and(|last| last.1 < 1.0));
     let always = [one, all].map(|copy| curve(table, copy).iter().all(|point| point.1 < 1.0));
-    Finding {
-        claim: "With commit and reveal, copying last epoch's row earns less than an honest row."
-            .to_owned(),
-        measured: format!(
+    Finding::claim(
+        "With commit and reveal, copying last epoch's row earns less than an honest row.",
+        format!(
             "Income beside an honest row's, what measuring costs left out. {}. {}. {}",
             say_curve(table, one),
             say_curve(table, all),
@@ -299,19 +290,19 @@ fn revealed(table: &Table) -> Finding {
         )
         .trim_end()
         .to_owned(),
-        verdict: Verdict::of(always == [true; 2]),
-    }
+        always == [true; 2],
+    )
 }
 
 fn open(table: &Table) -> Finding {
     let [one, all] = [COPIES[0].0, COPIES[2].0];
     let gains = [(COPIES[0].0, COPIES[1].0), (COPIES[2].0, COPIES[3].0)].map(|(open, after)| {
         let [open, after] = [open, after].map(|copy| curve(table, copy)[4].1);
-        number(100.0 * (open - after))
+        significant(100.0 * (open - after), 3)
     });
-    Finding {
-        claim: "What commit and reveal takes from a copier.".to_owned(),
-        measured: format!(
+    Finding::answer(
+        "What commit and reveal takes from a copier.",
+        format!(
             "In the open: {}. {}. At a drift of 0.2, the delay costs a copier {}% of an honest \
              income if it copies one row, {}% if it copies all.",
             say_curve(table, one),
@@ -319,6 +310,5 @@ fn open(table: &Table) -> Finding {
             gains[0],
             gains[1]
         ),
-        verdict: Verdict::Answered,
-    }
+    )
 }

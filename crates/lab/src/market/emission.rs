@@ -3,11 +3,12 @@
 use muster_mechanism::market::{Config, Rule, Walk, Weights, epoch};
 
 use super::scenario::{Clipping, Graph, Leak, Ring, Scenario};
-use super::shared::number;
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Verdict, refused,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+use crate::grid::Grid;
+use crate::words::significant;
 
 const EPOCHS: usize = 400;
 const EPOCHS_BETWEEN_ROWS: usize = 10;
@@ -40,87 +41,84 @@ fn rules() -> [(&'static str, Rule); 3] {
 }
 
 /// How the cabal fares under either form of pay.
-pub struct Emission;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "market-emission",
+    title: "Pay per peer beside the normalised epoch",
+    source: "BitTensor, Section 5 (emission) beside Eq. (5)",
+    columns: &["rule", "pay", "epoch", "share", "stake", "withheld"],
+    data_file: None,
+    cells: |_| grid().cells(),
+    cell,
+    report,
+};
 
-impl Experiment for Emission {
-    fn name(&self) -> &'static str {
-        "market-emission"
-    }
+fn grid() -> Grid<2> {
+    Grid([rules().len(), PAYS.len()])
+}
 
-    fn title(&self) -> &'static str {
-        "Pay per peer beside the normalised epoch"
-    }
-
-    fn source(&self) -> &'static str {
-        "BitTensor, Section 5 (emission) beside Eq. (5)"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &["rule", "pay", "epoch", "share", "stake", "withheld"]
-    }
-
-    fn cells(&self, _: &Setting) -> usize {
-        rules().len() * PAYS.len()
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let (rule_name, rule) = rules()[index / PAYS.len()];
-        let (pay_name, pay) = PAYS[index % PAYS.len()];
-        let scenario = Scenario {
-            rule,
-            clipping: Clipping::Once,
-            graph: Graph::Dense,
-            leak_to: Leak::Concentrated,
-            leak: LEAK,
-            honest: HONEST,
-            cabal: CABAL,
-            ring: Ring::Star,
-            cover: 0.0,
-            honest_stake: HONEST_STAKE,
-            epochs: EPOCHS,
-            inflation: INFLATION,
-            seed: setting.seed,
-        };
-        let (weights, stake) = scenario.start().map_err(refused)?;
-        let mut market = Market {
-            config: Config { rule, inflation: INFLATION, ..Config::default() },
-            accrued: vec![0.0; stake.len()],
-            weights,
-            stake,
-            withheld: 0.0,
-            accrued_ever: 0.0,
-        };
-        let mut rows = Vec::new();
-        for at in 0..=EPOCHS {
-            if at % EPOCHS_BETWEEN_ROWS == 0 {
-                let total: f64 = market.stake.iter().sum();
-                let cabal: f64 = market.stake[HONEST..].iter().sum();
-                let withheld = market.withheld / market.accrued_ever;
-                let names = vec![rule_name.into(), pay_name.into(), at.into()];
-                let numbers = vec![(cabal / total).into(), total.into(), withheld.into()];
-                rows.push([names, numbers].concat());
-            }
-            market.advance(pay, at)?;
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let [rule, pay] = grid().at(index);
+    let ((rule_name, rule), (pay_name, pay)) = (rules()[rule], PAYS[pay]);
+    let scenario = Scenario {
+        rule,
+        clipping: Clipping::Once,
+        graph: Graph::Dense,
+        leak_to: Leak::Concentrated,
+        leak: LEAK,
+        honest: HONEST,
+        cabal: CABAL,
+        ring: Ring::Star,
+        cover: 0.0,
+        honest_stake: HONEST_STAKE,
+        epochs: EPOCHS,
+        inflation: INFLATION,
+        seed: setting.seed,
+    };
+    let (weights, stake) = scenario.start().map_err(refused)?;
+    let mut market = Market {
+        config: Config { rule, inflation: INFLATION, ..Config::default() },
+        accrued: vec![0.0; stake.len()],
+        weights,
+        stake,
+        withheld: 0.0,
+        accrued_ever: 0.0,
+    };
+    let mut rows = Vec::new();
+    for at in 0..=EPOCHS {
+        if at % EPOCHS_BETWEEN_ROWS == 0 {
+            let total: f64 = market.stake.iter().sum();
+            let cabal: f64 = market.stake[HONEST..].iter().sum();
+            let withheld = market.withheld / market.accrued_ever;
+            rows.push(EXPERIMENT.row([
+                ("rule", rule_name.into()),
+                ("pay", pay_name.into()),
+                ("epoch", at.into()),
+                ("share", (cabal / total).into()),
+                ("stake", total.into()),
+                ("withheld", withheld.into()),
+            ]));
         }
-        Ok(rows)
+        market.advance(pay, at)?;
     }
+    Ok(rows)
+}
 
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        let figure = Figure {
-            name: self.name().to_owned(),
-            caption: format!(
-                "The share of a cabal of {CABAL} that begins with {:.2} of the stake against \
-                 {HONEST} honest peers who leak {:.0}% to it, over what all stake has grown to; \
-                 inflation {INFLATION}, {EPOCHS} epochs; seed {}.",
-                1.0 - HONEST_STAKE,
-                100.0 * LEAK,
-                setting.seed
-            ),
-            panels: rules().iter().map(|(rule, _)| panel(rule, table)).collect(),
-        };
-        let findings = vec![same_path(table), withheld(table), lazy(table)];
-        Ok(Report { findings, figures: vec![figure], tables: Vec::new() })
-    }
+fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    let figure = Figure::new(
+        EXPERIMENT.name,
+        format!(
+            "The share of a cabal of {CABAL} that begins with {:.2} of the stake against \
+             {HONEST} honest peers who leak {:.0}% to it, over what all stake has grown to; \
+             inflation {INFLATION}, {EPOCHS} epochs; seed {}.",
+            1.0 - HONEST_STAKE,
+            100.0 * LEAK,
+            setting.seed
+        ),
+        rules().iter().map(|(rule, _)| panel(rule, table)).collect(),
+    );
+    let findings = vec![same_path(table), withheld(table), lazy(table)];
+    Ok(Report::new(findings, vec![figure]))
 }
 
 struct Market {
@@ -194,43 +192,43 @@ fn same_path(table: &Table) -> Finding {
             .fold(0.0, f64::max)
     });
     let ends = rules().map(|(rule, _)| {
-        let [a, b] = [normalised, per_peer].map(|pay| number(end(table, rule, pay, "share")));
+        let [a, b] =
+            [normalised, per_peer].map(|pay| significant(end(table, rule, pay, "share"), 3));
         format!("`{rule}` {a} and {b}")
     });
-    Finding {
-        claim: "Emission per peer (Section 5) and the epoch (Eq. 5) are taken for one mechanism."
-            .to_owned(),
-        measured: format!(
+    Finding::claim(
+        "Emission per peer (Section 5) and the epoch (Eq. 5) are taken for one mechanism.",
+        format!(
             "If everybody emits every epoch, pay is in the same proportions, and at equal stake \
              minted the cabal's shares differ by at most {}. In time they do not agree: after \
              {EPOCHS} epochs the cabal holds {} (normalised, per peer).",
-            number(gaps.into_iter().fold(0.0, f64::max)),
+            significant(gaps.into_iter().fold(0.0, f64::max), 3),
             ends.join(", "),
         ),
-        verdict: Verdict::of(gaps.into_iter().all(|gap| gap < 5e-3)),
-    }
+        gaps.into_iter().all(|gap| gap < 5e-3),
+    )
 }
 
 fn withheld(table: &Table) -> Finding {
     let say = |rule: &str| {
-        let [a, b] = [PAYS[0].0, PAYS[1].0].map(|pay| number(end(table, rule, pay, "stake")));
-        let withheld = number(100.0 * end(table, rule, PAYS[1].0, "withheld"));
+        let [a, b] =
+            [PAYS[0].0, PAYS[1].0].map(|pay| significant(end(table, rule, pay, "stake"), 3));
+        let withheld = significant(100.0 * end(table, rule, PAYS[1].0, "withheld"), 3);
         format!("`{rule}` {withheld}% (stake grows to {b} instead of {a})")
     };
-    Finding {
-        claim: "What distrust withholds is not minted; how much that is, is not said.".to_owned(),
-        measured: format!(
+    Finding::answer(
+        "What distrust withholds is not minted; how much that is, is not said.",
+        format!(
             "Of what peers emit, is withheld: {}.",
             rules().map(|(rule, _)| say(rule)).join(", ")
         ),
-        verdict: Verdict::Answered,
-    }
+    )
 }
 
 fn lazy(table: &Table) -> Finding {
     let shares = |rule: &str| [1, 2, 3].map(|pay| end(table, rule, PAYS[pay].0, "share"));
     let say = |rule: &str| {
-        let [a, b, c] = shares(rule).map(number);
+        let [a, b, c] = shares(rule).map(|value| significant(value, 3));
         format!("`{rule}` {a}, {b}, {c}")
     };
     // Who emits less, loses.
@@ -238,29 +236,30 @@ fn lazy(table: &Table) -> Finding {
         let [all, honest_lazy, cabal_never] = shares(rule);
         honest_lazy > all && cabal_never < all
     });
-    Finding {
-        claim: "Peers that make more transactions gain marginally by keeping up their \
-                connectivity (Section 5)."
-            .to_owned(),
-        measured: format!(
+    Finding::claim(
+        "Peers that make more transactions gain marginally by keeping up their \
+                connectivity (Section 5).",
+        format!(
             "Emission pays others, not the emitter. The cabal's share at the end where all emit \
              every epoch, where the honest emit every 20, and where the cabal never does: {}.",
             rules().map(|(rule, _)| say(rule)).join("; ")
         ),
-        verdict: Verdict::of(gains),
-    }
+        gains,
+    )
 }
 
 fn panel(rule: &str, table: &Table) -> Panel {
-    let marks = PAYS.iter().map(|(pay, kind)| Mark::Line {
-        label: (*pay).to_owned(),
-        points: of(table, rule, pay).map(|r| (r.number("stake"), r.number("share"))).collect(),
-        stroke: if *kind == Pay::Normalised { Stroke::Dashed } else { Stroke::Solid },
+    let marks = PAYS.iter().map(|(pay, kind)| {
+        Mark::line(
+            *pay,
+            of(table, rule, pay).map(|r| (r.number("stake"), r.number("share"))),
+            if *kind == Pay::Normalised { Stroke::Dashed } else { Stroke::Solid },
+        )
     });
-    Panel {
-        title: format!("rule: {rule}"),
-        x: Axis::logarithmic("all stake (that of the start is 1)"),
-        y: Axis::linear("cabal's share of all stake").within(0.0, 1.0),
-        marks: marks.collect(),
-    }
+    Panel::new(
+        format!("rule: {rule}"),
+        Axis::logarithmic("all stake (that of the start is 1)"),
+        Axis::linear("cabal's share of all stake").within(0.0, 1.0),
+        marks.collect(),
+    )
 }

@@ -11,16 +11,38 @@ use muster_mechanism::market::{Config, Connectivity, Error, Rule, Weights, epoch
 use muster_mechanism::random::Stream;
 
 use super::scenario::{Clipping, Graph, choose, inflation_for, others};
-use super::shared::{GROWTH, RULES, network, number};
+use super::shared::{GROWTH, RULES, network};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, Verdict,
-    refused,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+use crate::grid::Grid;
 use crate::statistics::{mean, normalised, spreads};
+use crate::words::significant;
 
 /// What honest minorities keep under every rule.
-pub struct Minorities;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "market-minorities",
+    title: "What honest minorities keep of their value",
+    source: "Ours: what the rules that hold cabals take from peers whom few value, or few know",
+    columns: &[
+        "graph",
+        "minority",
+        "level",
+        "seed",
+        "rule",
+        "value",
+        "kept",
+        "kept_at_once",
+        "voice",
+        "paid",
+    ],
+    data_file: None,
+    cells: |setting| grid(setting).cells(),
+    cell,
+    report,
+};
 
 /// Peers of the majority, and of the minority.
 const MAJORITY: usize = 50;
@@ -120,84 +142,60 @@ fn sizes(setting: &Setting) -> (usize, usize) {
     setting.scale.pick((3, 6), (40, 80))
 }
 
-impl Experiment for Minorities {
-    fn name(&self) -> &'static str {
-        "market-minorities"
-    }
+fn grid(setting: &Setting) -> Grid<3> {
+    Grid([GRAPHS.len(), MINORITIES.len(), sizes(setting).0])
+}
 
-    fn title(&self) -> &'static str {
-        "What honest minorities keep of their value"
-    }
-
-    fn source(&self) -> &'static str {
-        "Ours: what the rules that hold cabals take from peers whom few value, or few know"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "graph",
-            "minority",
-            "level",
-            "seed",
-            "rule",
-            "value",
-            "kept",
-            "kept_at_once",
-            "voice",
-            "paid",
-        ]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        GRAPHS.len() * MINORITIES.len() * sizes(setting).0
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let (seeds, epochs) = sizes(setting);
-        let (rest, seed) = (index / seeds, index % seeds);
-        let (graph_name, graph) = GRAPHS[rest / MINORITIES.len()];
-        let minority = &MINORITIES[rest % MINORITIES.len()];
-        let mut rows = Vec::new();
-        for &level in minority.levels {
-            // The same peers and errors at every level.
-            let mut random = Stream::new(setting.seed, seed as u64);
-            let market = Market::random(minority, level, graph, &mut random).map_err(refused)?;
-            let ideal = market.by_value(epochs);
-            for &(name, rule, _) in rules() {
-                let paid = market.run(rule, epochs).map_err(refused)?;
-                let mut row: Row = vec![graph_name.into(), minority.name.into(), level.into()];
-                row.extend([Value::from(seed), name.into(), ideal.at_once.into()]);
-                row.push((paid.share / ideal.share).into());
-                row.push((paid.at_once / ideal.at_once).into());
-                row.extend([paid.voice.into(), paid.emitted.into()]);
-                rows.push(row);
-            }
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let epochs = sizes(setting).1;
+    let [graph, minority, seed] = grid(setting).at(index);
+    let ((graph_name, graph), minority) = (GRAPHS[graph], &MINORITIES[minority]);
+    let mut rows = Vec::new();
+    for &level in minority.levels {
+        // The same peers and errors at every level.
+        let mut random = Stream::new(setting.seed, seed as u64);
+        let market = Market::random(minority, level, graph, &mut random).map_err(refused)?;
+        let ideal = market.by_value(epochs);
+        for &(name, rule, _) in rules() {
+            let paid = market.run(rule, epochs).map_err(refused)?;
+            rows.push(EXPERIMENT.row([
+                ("graph", graph_name.into()),
+                ("minority", minority.name.into()),
+                ("level", level.into()),
+                ("seed", seed.into()),
+                ("rule", name.into()),
+                ("value", ideal.at_once.into()),
+                ("kept", (paid.share / ideal.share).into()),
+                ("kept_at_once", (paid.at_once / ideal.at_once).into()),
+                ("voice", paid.voice.into()),
+                ("paid", paid.emitted.into()),
+            ]));
         }
-        Ok(rows)
     }
+    Ok(rows)
+}
 
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        let findings = vec![
-            kept(table),
-            beside_the_network(
-                table,
-                "A rule that clips twice takes no more from honest minorities than the network's.",
-                "walk 5, twice",
-            ),
-            beside_the_network(
-                table,
-                "Nor does the one with a threshold, under which a peer counts in full while the \
-                 first clip leaves it most of what it leaves the middle peer.",
-                "walk 8, credible",
-            ),
-            community(table),
-        ];
-        let figures = GRAPHS.iter().map(|graph| figure(graph.0, setting, table)).collect();
-        let caption = "The share of its value that a minority keeps, and what is paid of all that \
-                       peers emit: means over levels, graphs and seeds, without markets in which a \
-                       rule pays nobody.";
-        Ok(Report { findings, figures, tables: vec![(caption.to_owned(), summary(table))] })
-    }
+fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    let findings = vec![
+        kept(table),
+        beside_the_network(
+            table,
+            "A rule that clips twice takes no more from honest minorities than the network's.",
+            "walk 5, twice",
+        ),
+        beside_the_network(
+            table,
+            "Nor does the one with a threshold, under which a peer counts in full while the \
+             first clip leaves it most of what it leaves the middle peer.",
+            "walk 8, credible",
+        ),
+        community(table),
+    ];
+    let figures = GRAPHS.iter().map(|graph| figure(graph.0, setting, table)).collect();
+    let caption = "The share of its value that a minority keeps, and what is paid of all that \
+                   peers emit: means over levels, graphs and seeds, without markets in which a \
+                   rule pays nobody.";
+    Ok(Report { findings, figures, tables: vec![(caption.to_owned(), summary(table))] })
 }
 
 /// A market with a minority, which comes last.
@@ -395,7 +393,7 @@ fn column(table: &Table, column: &str, of: impl Fn(&Record) -> bool) -> Vec<f64>
 
 /// The mean share of its value that a minority keeps under a rule.
 fn mean_kept(table: &Table, rule: &str, minority: &str) -> f64 {
-    mean(&column(table, "kept", |r| r.text("rule") == rule && r.text("minority") == minority))
+    mean(column(table, "kept", |r| r.text("rule") == rule && r.text("minority") == minority))
 }
 
 /// What a minority that keeps less than its value falls short by, on average. A community that gives
@@ -404,20 +402,19 @@ fn shortfall(table: &Table, rule: &str, minority: &str) -> f64 {
     let open = |r: &Record| minority != COMMUNITY || r.number("level") < 1.0;
     let here = |r: &Record| r.text("rule") == rule && r.text("minority") == minority && open(r);
     let shares = column(table, "kept", here);
-    mean(&shares.into_iter().map(|kept| (1.0 - kept).max(0.0)).collect::<Vec<_>>())
+    mean(shares.into_iter().map(|kept| (1.0 - kept).max(0.0)))
 }
 
 fn kept(table: &Table) -> Finding {
     let each = MINORITIES.each_ref().map(|minority| {
-        let shares = drawn().map(|rule| number(mean_kept(table, rule.0, minority.name)));
+        let shares = drawn().map(|rule| significant(mean_kept(table, rule.0, minority.name), 3));
         format!("{} {}", minority.name, shares.collect::<Vec<_>>().join(", "))
     });
     let names = drawn().map(|rule| format!("`{}`", rule.0)).collect::<Vec<_>>();
-    Finding {
-        claim: "Which share of their value do honest minorities keep?".to_owned(),
-        measured: format!("Under {}: {}.", names.join(", "), each.join("; ")),
-        verdict: Verdict::Answered,
-    }
+    Finding::answer(
+        "Which share of their value do honest minorities keep?",
+        format!("Under {}: {}.", names.join(", "), each.join("; ")),
+    )
 }
 
 /// Whether minorities fall short by no more than under the network's rule.
@@ -425,16 +422,19 @@ fn beside_the_network(table: &Table, claim: &str, rule: &str) -> Finding {
     let network = network().map_or("", |at| RULES[at].0);
     let each = MINORITIES.each_ref().map(|minority| {
         let [ours, theirs] = [rule, network].map(|rule| shortfall(table, rule, minority.name));
-        (format!("{} {} ({})", minority.name, number(ours), number(theirs)), ours - theirs)
+        (
+            format!("{} {} ({})", minority.name, significant(ours, 3), significant(theirs, 3)),
+            ours - theirs,
+        )
     });
-    Finding {
-        claim: claim.to_owned(),
-        measured: format!(
+    Finding::claim(
+        claim,
+        format!(
             "By so much of its value a minority falls short under `{rule}` (under `{network}`): {}.",
             each.each_ref().map(|found| found.0.as_str()).join(", ")
         ),
-        verdict: Verdict::of(each.iter().all(|found| found.1 < 0.01)),
-    }
+        each.iter().all(|found| found.1 < 0.01),
+    )
 }
 
 /// A community that gives all of its weights to itself is a cabal to every rule.
@@ -443,7 +443,7 @@ fn community(table: &Table) -> Finding {
         let here = |r: &Record| {
             r.text("rule") == rule && r.text("minority") == COMMUNITY && r.number("level") == level
         };
-        number(mean(&column(table, "kept", here)))
+        significant(mean(column(table, "kept", here)), 3)
     };
     let levels = MINORITIES.iter().find(|minority| minority.name == COMMUNITY);
     let levels = levels.map_or(&[] as &[f64], |minority| minority.levels);
@@ -452,17 +452,16 @@ fn community(table: &Table) -> Finding {
         format!("`{rule}` {}", shares.collect::<Vec<_>>().join(", "))
     });
     let last = levels.iter().rev().take(3).rev().map(|level| format!("{:.0}%", 100.0 * level));
-    Finding {
-        claim: "Whether a rule can tell an honest community from a cabal.".to_owned(),
-        measured: format!(
+    Finding::answer(
+        "Whether a rule can tell an honest community from a cabal.",
+        format!(
             "It sees weights, not value. A community to which the majority gives {:.0}% keeps this \
              where {} of its own weights stay inside, the last as in a cabal: {}.",
             100.0 * TO_COMMUNITY,
             last.collect::<Vec<_>>().join(", "),
             each.collect::<Vec<_>>().join("; ")
         ),
-        verdict: Verdict::Answered,
-    }
+    )
 }
 
 fn summary(table: &Table) -> Table {
@@ -473,7 +472,7 @@ fn summary(table: &Table) -> Table {
     let row = |name: &str| -> Row {
         let mut row: Row = vec![name.into()];
         row.extend(MINORITIES.iter().map(|few| rounded(mean_kept(table, name, few.name))));
-        row.push(rounded(mean(&column(table, "paid", |r| r.text("rule") == name))));
+        row.push(rounded(mean(column(table, "paid", |r| r.text("rule") == name))));
         row
     };
     Table { columns, rows: rules().map(|rule| row(rule.0)).collect() }
@@ -490,20 +489,20 @@ fn figure(graph: &str, setting: &Setting, table: &Table) -> Figure {
                 .map(|r| (r.number("level"), r.number("kept")));
             marks.push(Mark::medians(*rule, &spreads(points), Stroke::Solid));
         }
-        marks.push(Mark::Horizontal { label: "paid by value".to_owned(), y: 1.0 });
+        marks.push(Mark::horizontal("paid by value", 1.0));
         let y = Axis::linear("share of its value that it keeps").within(0.0, 2.5);
         Panel::new(minority.name, Axis::linear(minority.varied), y, marks)
     };
     let (seeds, epochs) = sizes(setting);
-    Figure {
-        name: format!("market-minorities-{}", graph.replace(' ', "-")),
-        caption: format!(
+    Figure::new(
+        format!("market-minorities-{}", graph.replace(' ', "-")),
+        format!(
             "{MAJORITY} peers and a minority of {MINORITY}, who {graph}: what the minority gets of \
              all that is minted while stake grows {GROWTH}-fold ({epochs} epochs), beside what it \
              would get if everybody were paid by value. Medians of {seeds} random markets, seed \
              {}; a rule without a line pays nobody.",
             setting.seed
         ),
-        panels: MINORITIES.iter().map(panel).collect(),
-    }
+        MINORITIES.iter().map(panel).collect(),
+    )
 }

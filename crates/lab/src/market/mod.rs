@@ -1,6 +1,6 @@
 //! Experiments on market: peers price each other.
 
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, Part};
 
 mod cabal_map;
 mod cabal_network;
@@ -16,16 +16,23 @@ mod shared;
 mod three_way;
 mod two_party;
 
+/// The part of the page.
+pub const PART: Part = Part {
+    heading: "Market",
+    about: "Peers price each other.",
+    sources: env!("MUSTER_LAB_SOURCES_MARKET"),
+};
+
 /// In the order of the page.
-pub const EXPERIMENTS: &[&dyn Experiment] = &[
-    &two_party::TwoParty,
-    &cabal_network::CabalNetwork,
-    &three_way::ThreeWay,
-    &competitive::CompetitiveRanks,
-    &regret::ZeroRegret,
-    &copying::WeightCopying,
-    &cabal_map::CabalMap,
-    &rules_map::RulesMap,
-    &minorities::Minorities,
-    &emission::Emission,
+pub const EXPERIMENTS: &[&Experiment] = &[
+    &two_party::EXPERIMENT,
+    &cabal_network::EXPERIMENT,
+    &three_way::EXPERIMENT,
+    &competitive::EXPERIMENT,
+    &regret::EXPERIMENT,
+    &copying::EXPERIMENT,
+    &cabal_map::EXPERIMENT,
+    &rules_map::EXPERIMENT,
+    &minorities::EXPERIMENT,
+    &emission::EXPERIMENT,
 ];

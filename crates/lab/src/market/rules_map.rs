@@ -3,13 +3,14 @@
 use muster_mechanism::market::Rule;
 
 use super::scenario::{Graph, Leak, Ring, Scenario, inflation_for};
-use super::shared::{GROWTH, RULES, network, number};
+use super::shared::{GROWTH, RULES, network};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, Verdict,
-    refused,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel};
+use crate::grid::Grid;
 use crate::statistics::{largest, mean};
+use crate::words::significant;
 
 /// Up to this leak a rule is asked to hold whatever the cabal does.
 const SMALL_LEAK: f64 = 0.05;
@@ -18,7 +19,17 @@ const SMALL_LEAK: f64 = 0.05;
 const GROWTH_MIN: f64 = 1.0 + 1e-9;
 
 /// The map of all rules, and what it says of the network's.
-pub struct RulesMap;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "market-rules-map",
+    title: "Which rule holds against cabals",
+    source: "Ours: the rules of the network, and one for a larger majority, on one map",
+    columns: &["rule", "market", "attack", "honest_stake", "leak", "share", "stake"],
+    data_file: None,
+    cells: |setting| sweep(setting).grid().cells(),
+    cell,
+    report,
+};
 
 /// Name, graph, honest peers, members of the cabal.
 const MARKETS: [(&str, Graph, usize, usize); 3] = [
@@ -51,14 +62,21 @@ const ATTACKS: [Attack; 6] = [
     attack("one alone", Leak::Concentrated, Ring::Star, 0.0, true),
 ];
 
-struct Grid {
+/// What is swept.
+struct Sweep {
     attacks: usize,
     leaks: Vec<f64>,
     stakes: Vec<f64>,
     epochs: usize,
 }
 
-fn grid(setting: &Setting) -> Grid {
+impl Sweep {
+    fn grid(&self) -> Grid<4> {
+        Grid([RULES.len(), MARKETS.len(), self.attacks, self.stakes.len()])
+    }
+}
+
+fn sweep(setting: &Setting) -> Sweep {
     let steps = |first: f64, step: f64, count: usize| -> Vec<f64> {
         // Rounded, so that 0.05 is the same number in every grid.
         (0..count).map(|at| ((first + step * at as f64) * 1e6).round() / 1e6).collect()
@@ -68,76 +86,58 @@ fn grid(setting: &Setting) -> Grid {
         (steps(0.0, 0.005, 21), steps(0.5, 0.025, 17)),
     );
     let (attacks, epochs) = setting.scale.pick((3, 10), (ATTACKS.len(), 80));
-    Grid { attacks, leaks, stakes, epochs }
+    Sweep { attacks, leaks, stakes, epochs }
 }
 
-impl Experiment for RulesMap {
-    fn name(&self) -> &'static str {
-        "market-rules-map"
-    }
-
-    fn title(&self) -> &'static str {
-        "Which rule holds against cabals"
-    }
-
-    fn source(&self) -> &'static str {
-        "Ours: the rules of the network, and one for a larger majority, on one map"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &["rule", "market", "attack", "honest_stake", "leak", "share", "stake"]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        let grid = grid(setting);
-        RULES.len() * MARKETS.len() * grid.attacks * grid.stakes.len()
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let grid = grid(setting);
-        let (rest, stake) = (index / grid.stakes.len(), index % grid.stakes.len());
-        let (rest, attack) = (rest / grid.attacks, rest % grid.attacks);
-        let (rule_name, rule, clipping) = RULES[rest / MARKETS.len()];
-        let (market, graph, honest, members) = MARKETS[rest % MARKETS.len()];
-        let (attack, honest_stake) = (&ATTACKS[attack], grid.stakes[stake]);
-        let run = |leak: f64| {
-            let scenario = Scenario {
-                rule,
-                clipping,
-                graph,
-                leak_to: attack.leak_to,
-                leak,
-                honest,
-                cabal: if attack.alone { 1 } else { members },
-                ring: attack.ring,
-                cover: attack.cover,
-                honest_stake,
-                epochs: grid.epochs,
-                inflation: inflation_for(GROWTH, grid.epochs),
-                seed: setting.seed,
-            };
-            let end = scenario.run().map_err(refused)?;
-            let mut row: Row = [rule_name, market, attack.name].map(Value::from).to_vec();
-            row.extend([honest_stake, leak, end.share, end.stake].map(Value::from));
-            Ok(row)
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let sweep = sweep(setting);
+    let [rule, market, attack, stake] = sweep.grid().at(index);
+    let (rule_name, rule, clipping) = RULES[rule];
+    let (market, graph, honest, members) = MARKETS[market];
+    let (attack, honest_stake) = (&ATTACKS[attack], sweep.stakes[stake]);
+    let run = |leak: f64| {
+        let scenario = Scenario {
+            rule,
+            clipping,
+            graph,
+            leak_to: attack.leak_to,
+            leak,
+            honest,
+            cabal: if attack.alone { 1 } else { members },
+            ring: attack.ring,
+            cover: attack.cover,
+            honest_stake,
+            epochs: sweep.epochs,
+            inflation: inflation_for(GROWTH, sweep.epochs),
+            seed: setting.seed,
         };
-        grid.leaks.iter().copied().map(run).collect()
-    }
+        let end = scenario.run().map_err(refused)?;
+        Ok(EXPERIMENT.row([
+            ("rule", rule_name.into()),
+            ("market", market.into()),
+            ("attack", attack.name.into()),
+            ("honest_stake", honest_stake.into()),
+            ("leak", leak.into()),
+            ("share", end.share.into()),
+            ("stake", end.stake.into()),
+        ]))
+    };
+    sweep.leaks.iter().copied().map(run).collect()
+}
 
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        let scores: Vec<Score> = RULES.iter().map(|rule| score(rule.0, setting, table)).collect();
-        let findings = vec![default_rule(&scores), candidates(&scores), covered(table)];
-        let figures = MARKETS.iter().map(|m| figure(self.name(), m.0, setting, table)).collect();
-        let tables = vec![(
-            format!(
-                "The cabal's share at the end, by the attack that is best for it in each market \
-                 ({} attacks). A market that pays nobody counts as lost: its share is 1.",
-                grid(setting).attacks
-            ),
-            summary(&scores),
-        )];
-        Ok(Report { findings, figures, tables })
-    }
+fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    let scores: Vec<Score> = RULES.iter().map(|rule| score(rule.0, setting, table)).collect();
+    let findings = vec![default_rule(&scores), candidates(&scores), covered(table)];
+    let figures = MARKETS.iter().map(|m| figure(EXPERIMENT.name, m.0, setting, table)).collect();
+    let tables = vec![(
+        format!(
+            "The cabal's share at the end, by the attack that is best for it in each market \
+             ({} attacks). A market that pays nobody counts as lost: its share is 1.",
+            sweep(setting).attacks
+        ),
+        summary(&scores),
+    )];
+    Ok(Report { findings, figures, tables })
 }
 
 /// How one rule did. A market that pays nobody counts as lost: its share is one.
@@ -153,11 +153,11 @@ struct Score {
 
 /// The share of the best attack, by market, stake and leak: (leak, what it began with, share).
 fn worst(rule: &str, setting: &Setting, table: &Table) -> Vec<(f64, f64, f64)> {
-    let grid = grid(setting);
+    let sweep = sweep(setting);
     // Rows run through markets, attacks, stakes and leaks, in this order.
     let rows: Vec<Record<'_>> = table.records().filter(|r| r.text("rule") == rule).collect();
-    let cells = grid.stakes.len() * grid.leaks.len();
-    rows.chunks(grid.attacks * cells)
+    let cells = sweep.stakes.len() * sweep.leaks.len();
+    rows.chunks(sweep.attacks * cells)
         .flat_map(|market| {
             (0..cells.min(market.len())).map(move |cell| {
                 let attacks = market.iter().skip(cell).step_by(cells);
@@ -180,9 +180,9 @@ fn score(rule: &'static str, setting: &Setting, table: &Table) -> Score {
     let small: Vec<_> = cells.iter().copied().filter(|c| c.0 <= SMALL_LEAK).collect();
     Score {
         rule,
-        mean: mean(&shares(&cells)),
+        mean: mean(shares(&cells)),
         held: held(&cells),
-        small: [mean(&shares(&small)), largest(shares(&small)), held(&small)],
+        small: [mean(shares(&small)), largest(shares(&small)), held(&small)],
     }
 }
 
@@ -201,21 +201,21 @@ fn default_rule(scores: &[Score]) -> Finding {
              average over the map, {} at leaks up to {small}, where its worst market loses {}. The \
              network's default, `{}`: {}, {} and {}.",
             best.rule,
-            number(best.mean),
-            number(best.small[0]),
-            number(best.small[1]),
+            significant(best.mean, 3),
+            significant(best.small[0], 3),
+            significant(best.small[1], 3),
             network.rule,
-            number(network.mean),
-            number(network.small[0]),
-            number(network.small[1]),
+            significant(network.mean, 3),
+            significant(network.small[0], 3),
+            significant(network.small[1], 3),
         ),
         _ => "The network's default is not among the rules of this map.".to_owned(),
     };
-    Finding {
-        claim: "The network's default is the best of the rules that clip once.".to_owned(),
+    Finding::claim(
+        "The network's default is the best of the rules that clip once.",
         measured,
-        verdict: Verdict::of(best.zip(network).is_some_and(|(a, b)| a.rule == b.rule)),
-    }
+        best.zip(network).is_some_and(|(a, b)| a.rule == b.rule),
+    )
 }
 
 fn candidates(scores: &[Score]) -> Finding {
@@ -226,18 +226,14 @@ fn candidates(scores: &[Score]) -> Finding {
              the network's default, and it lets the cabal end with less than it began with in {}% \
              of all markets against {}%.",
             best.rule,
-            number(best.mean),
-            number(network.mean),
-            number(100.0 * best.held),
-            number(100.0 * network.held),
+            significant(best.mean, 3),
+            significant(network.mean, 3),
+            significant(100.0 * best.held, 3),
+            significant(100.0 * network.held, 3),
         ),
         _ => "The network's default is not among the rules of this map.".to_owned(),
     };
-    Finding {
-        claim: "Whether a rule that clips twice does better.".to_owned(),
-        measured,
-        verdict: Verdict::Answered,
-    }
+    Finding::answer("Whether a rule that clips twice does better.", measured)
 }
 
 /// Whether it pays for a cabal to rank honest peers as well.
@@ -245,21 +241,19 @@ fn covered(table: &Table) -> Finding {
     let of = |rule: &str, attack: &Attack| {
         let here = |r: &Record<'_>| r.text("rule") == rule && r.text("attack") == attack.name;
         let shares = table.records().filter(here).map(|r| r.number("share"));
-        number(mean(&shares.collect::<Vec<f64>>()))
+        significant(mean(shares), 3)
     };
     let (open, covered) = (&ATTACKS[0], &ATTACKS[2]);
     let each = ["walk 5", "walk 5, twice", "walk 8, credible"]
         .map(|rule| format!("`{rule}` from {} to {}", of(rule, open), of(rule, covered)));
-    Finding {
-        claim: "Whether a cabal gains by ranking honest peers as well, to look like one of them."
-            .to_owned(),
-        measured: format!(
+    Finding::answer(
+        "Whether a cabal gains by ranking honest peers as well, to look like one of them.",
+        format!(
             "Giving {} of its weights to honest peers changes the cabal's mean share: {}.",
             covered.cover,
             each.join(", ")
         ),
-        verdict: Verdict::Answered,
-    }
+    )
 }
 
 fn summary(scores: &[Score]) -> Table {
@@ -282,35 +276,37 @@ fn summary(scores: &[Score]) -> Table {
 }
 
 fn figure(name: &str, market: &str, setting: &Setting, table: &Table) -> Figure {
-    let grid = grid(setting);
+    let sweep = sweep(setting);
     let at = MARKETS.iter().position(|m| m.0 == market).unwrap_or(0);
-    let cells = grid.stakes.len() * grid.leaks.len();
+    let cells = sweep.stakes.len() * sweep.leaks.len();
     let percent = |values: &[f64]| values.iter().map(|v| 100.0 * v).collect::<Vec<f64>>();
-    let panel = |rule: &str| Panel {
-        title: rule.to_owned(),
-        x: Axis::linear("honest weight that leaks (%)"),
-        y: Axis::linear("honest stake (%)"),
-        marks: vec![Mark::Heatmap {
-            label: "cabal's share".to_owned(),
-            x: percent(&grid.leaks),
-            y: percent(&grid.stakes),
-            values: worst(rule, setting, table)
-                .into_iter()
-                .skip(at * cells)
-                .take(cells)
-                .map(|cell| Some(cell.2))
-                .collect(),
-            range: (0.0, 1.0),
-        }],
+    let panel = |rule: &str| {
+        Panel::new(
+            rule,
+            Axis::linear("honest weight that leaks (%)"),
+            Axis::linear("honest stake (%)"),
+            vec![Mark::Heatmap {
+                label: "cabal's share".to_owned(),
+                x: percent(&sweep.leaks),
+                y: percent(&sweep.stakes),
+                values: worst(rule, setting, table)
+                    .into_iter()
+                    .skip(at * cells)
+                    .take(cells)
+                    .map(|cell| Some(cell.2))
+                    .collect(),
+                range: (0.0, 1.0),
+            }],
+        )
     };
-    Figure {
-        name: format!("{name}-{}", market.replace(' ', "-")),
-        caption: format!(
+    Figure::new(
+        format!("{name}-{}", market.replace(' ', "-")),
+        format!(
             "Honest peers: {market}. The cabal's share of all stake when it has grown \
              {GROWTH}-fold ({} epochs), by the best of {} attacks in every cell; 1 where nobody is \
              paid; seed {}.",
-            grid.epochs, grid.attacks, setting.seed
+            sweep.epochs, sweep.attacks, setting.seed
         ),
-        panels: RULES.iter().map(|rule| panel(rule.0)).collect(),
-    }
+        RULES.iter().map(|rule| panel(rule.0)).collect(),
+    )
 }

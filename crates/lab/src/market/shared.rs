@@ -3,7 +3,6 @@
 use muster_mechanism::market::{CREDIBLE_FROM, Config, Rule, Walk};
 
 use super::scenario::Clipping;
-use crate::words::significant;
 
 /// What all stake grows by in a run of a map.
 pub(super) const GROWTH: f64 = 50.0;
@@ -45,9 +44,4 @@ pub(super) fn network() -> Option<usize> {
     RULES
         .iter()
         .position(|(_, rule, clipping)| exact(*rule) == default && *clipping == Clipping::Once)
-}
-
-/// Three digits that say something.
-pub(super) fn number(value: f64) -> String {
-    significant(value, 3)
 }

@@ -2,9 +2,7 @@
 
 use muster_mechanism::market::simulation::two_party_decay;
 
-use crate::experiment::{
-    Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Value, Verdict,
-};
+use crate::experiment::{Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Value};
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 
 /// The lines that the paper prints: block, and the smaller party's share of all stake after it.
@@ -35,84 +33,77 @@ const PRINTED: [(usize, &str); 21] = [
 const BLOCKS: usize = 100;
 
 /// The two-party table, to the last digit.
-pub struct TwoParty;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "market-two-party",
+    title: "Two parties, 0.51 against 0.49",
+    source: "BitTensor, Section 10, the listing and what it prints",
+    columns: &["block", "share", "printed"],
+    data_file: None,
+    cells: |_| 1,
+    cell,
+    report,
+};
 
-impl Experiment for TwoParty {
-    fn name(&self) -> &'static str {
-        "market-two-party"
-    }
+fn cell(_: &Setting, _: usize) -> Result<Vec<Row>, ExperimentError> {
+    let shares = two_party_decay(0.51, 0.49, 0.1, 10.0, BLOCKS);
+    let printed = |block: usize| {
+        let line = PRINTED.iter().find(|line| line.0 == block);
+        line.map_or(Value::Absent, |line| line.1.into())
+    };
+    Ok(shares
+        .into_iter()
+        .enumerate()
+        .map(|(block, share)| {
+            EXPERIMENT.row([
+                ("block", block.into()),
+                ("share", share.into()),
+                ("printed", printed(block)),
+            ])
+        })
+        .collect())
+}
 
-    fn title(&self) -> &'static str {
-        "Two parties, 0.51 against 0.49"
+fn report(_: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    let (mut lines, mut same, mut farthest) = (0, 0, 0.0_f64);
+    let mut printed_points = Vec::new();
+    for record in table.records().filter(|record| !record.text("printed").is_empty()) {
+        let (share, printed) = (record.number("share"), record.text("printed"));
+        // Both print the shortest decimals that give the same double back.
+        lines += 1;
+        same += usize::from(format!("{share}") == printed);
+        let number: f64 = printed.parse().unwrap_or(f64::NAN);
+        farthest = farthest.max((share - number).abs());
+        printed_points.push((record.number("block"), number));
     }
-
-    fn source(&self) -> &'static str {
-        "BitTensor, Section 10, the listing and what it prints"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &["block", "share", "printed"]
-    }
-
-    fn cells(&self, _: &Setting) -> usize {
-        1
-    }
-
-    fn cell(&self, _: &Setting, _: usize) -> Result<Vec<Row>, ExperimentError> {
-        let shares = two_party_decay(0.51, 0.49, 0.1, 10.0, BLOCKS);
-        let printed = |block: usize| {
-            let line = PRINTED.iter().find(|line| line.0 == block);
-            line.map_or(Value::Absent, |line| line.1.into())
-        };
-        Ok(shares
-            .into_iter()
-            .enumerate()
-            .map(|(block, share)| vec![block.into(), share.into(), printed(block)])
-            .collect())
-    }
-
-    fn report(&self, _: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        let (mut lines, mut same, mut farthest) = (0, 0, 0.0_f64);
-        let mut printed_points = Vec::new();
-        for record in table.records().filter(|record| !record.text("printed").is_empty()) {
-            let (share, printed) = (record.number("share"), record.text("printed"));
-            // Both print the shortest decimals that give the same double back.
-            lines += 1;
-            same += usize::from(format!("{share}") == printed);
-            let number: f64 = printed.parse().unwrap_or(f64::NAN);
-            farthest = farthest.max((share - number).abs());
-            printed_points.push((record.number("block"), number));
-        }
-        let agrees = lines == PRINTED.len() && same == lines;
-        let finding = Finding {
-            claim: format!(
-                "A party with 0.49 of the stake against 0.51 decays exponentially; {} of its 100 \
-                 shares are printed (Section 10).",
-                PRINTED.len()
-            ),
-            measured: format!(
-                "{same} of the {lines} printed lines agree to the last digit; the largest \
-                 difference is {farthest:e}."
-            ),
-            verdict: Verdict::of(agrees),
-        };
-        let points = table.records().map(|r| (r.number("block"), r.number("share"))).collect();
-        let panel = Panel {
-            title: "Inflation 0.1, temperature 10".to_owned(),
-            x: Axis::linear("block"),
-            y: Axis::logarithmic("share of all stake of the smaller party"),
-            marks: vec![
-                Mark::Line { label: "computed".to_owned(), points, stroke: Stroke::Solid },
-                Mark::Points { label: "printed in the paper".to_owned(), points: printed_points },
-            ],
-        };
-        let figure = Figure {
-            name: self.name().to_owned(),
-            caption: "The share of the party that begins with 0.49, after each of 100 blocks. \
-                      Nothing here is random."
-                .to_owned(),
-            panels: vec![panel],
-        };
-        Ok(Report { findings: vec![finding], figures: vec![figure], tables: Vec::new() })
-    }
+    let agrees = lines == PRINTED.len() && same == lines;
+    let finding = Finding::claim(
+        format!(
+            "A party with 0.49 of the stake against 0.51 decays exponentially; {} of its 100 \
+             shares are printed (Section 10).",
+            PRINTED.len()
+        ),
+        format!(
+            "{same} of the {lines} printed lines agree to the last digit; the largest \
+             difference is {farthest:e}."
+        ),
+        agrees,
+    );
+    let points = table.records().map(|r| (r.number("block"), r.number("share")));
+    let panel = Panel::new(
+        "Inflation 0.1, temperature 10",
+        Axis::linear("block"),
+        Axis::logarithmic("share of all stake of the smaller party"),
+        vec![
+            Mark::line("computed", points, Stroke::Solid),
+            Mark::points("printed in the paper", printed_points),
+        ],
+    );
+    let figure = Figure::new(
+        EXPERIMENT.name,
+        "The share of the party that begins with 0.49, after each of 100 blocks. \
+                  Nothing here is random.",
+        vec![panel],
+    );
+    Ok(Report::new(vec![finding], vec![figure]))
 }

@@ -12,7 +12,7 @@ use crate::experiment::{
     Experiment, ExperimentError, Finding, Report, Scale, Setting, Table, Value,
 };
 use crate::files::{FileError, write_whole};
-use crate::run::Head;
+use crate::head::Head;
 
 /// Why results cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +58,7 @@ pub struct Document {
     pub cells: usize,
     /// The version of this program.
     pub version: String,
-    /// The digest of the sources of mechanisms and experiments.
+    /// The digest of the sources of its part.
     pub sources: String,
     /// The file of real data, for experiments that read one.
     pub data_file: Option<String>,
@@ -103,17 +103,17 @@ struct Data<'a> {
 }
 
 impl Document {
-    fn new(experiment: &dyn Experiment, scale: Scale, seed: u64) -> Self {
+    fn new(experiment: &Experiment, scale: Scale, seed: u64) -> Self {
         Self {
-            experiment: experiment.name().to_owned(),
-            title: experiment.title().to_owned(),
-            source: experiment.source().to_owned(),
+            experiment: experiment.name.to_owned(),
+            title: experiment.title.to_owned(),
+            source: experiment.source.to_owned(),
             scale,
             seed,
             cells: 0,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            sources: env!("MUSTER_LAB_SOURCES").to_owned(),
-            data_file: experiment.data_file().map(str::to_owned),
+            sources: experiment.part.sources.to_owned(),
+            data_file: experiment.data_file.map(str::to_owned),
             skipped: None,
             findings: Vec::new(),
             figures: Vec::new(),
@@ -135,13 +135,13 @@ impl Document {
 /// Where a file cannot be written or a figure cannot be drawn.
 pub fn write(
     folder: &Path,
-    experiment: &dyn Experiment,
+    experiment: &Experiment,
     head: &Head,
     table: &Table,
     report: &Report,
 ) -> Result<(), OutputError> {
     let data = Data {
-        experiment: experiment.name(),
+        experiment: experiment.name,
         scale: head.scale,
         seed: head.seed,
         version: env!("CARGO_PKG_VERSION"),
@@ -180,7 +180,7 @@ pub fn write(
 /// Says in the directory why an experiment did not run.
 pub(crate) fn write_skipped(
     folder: &Path,
-    experiment: &dyn Experiment,
+    experiment: &Experiment,
     setting: &Setting,
     reason: &ExperimentError,
 ) -> Result<(), OutputError> {

@@ -5,22 +5,14 @@ use std::fs;
 use std::path::Path;
 
 use super::{Document, OutputError, TableEntry};
-use crate::experiment::{Value, Verdict};
+use crate::experiment::{Part, Value, Verdict};
 use crate::files::{FileError, write_whole};
-use crate::words::short;
+use crate::words::tabular;
 
 const STYLE: &str = include_str!("page.css");
 
 /// The most rows of a table that the page shows; the rest is in the report.
 const ROWS_SHOWN: usize = 60;
-
-/// Parts of the page, by the first word of the experiments' names.
-const PARTS: [(&str, &str, &str); 4] = [
-    ("presence", "Presence", "How many are here, told by how fast a puzzle is solved."),
-    ("verification", "Verification", "Paying for checks that nobody can check."),
-    ("reputation", "Reputation", "Trust distilled from endorsements."),
-    ("market", "Market", "Peers price each other."),
-];
 
 /// Writes the page of all reports that lie under `out`.
 ///
@@ -49,7 +41,7 @@ fn documents(out: &Path) -> Result<Vec<Document>, OutputError> {
     }
     let known = crate::all();
     let place = |document: &Document| {
-        known.iter().position(|known| known.name() == document.experiment).unwrap_or(known.len())
+        known.iter().position(|known| known.name == document.experiment).unwrap_or(known.len())
     };
     found.sort_by_cached_key(|document| (place(document), document.experiment.clone()));
     Ok(found)
@@ -80,7 +72,7 @@ fn render(page: &mut String, out: &Path, documents: &[Document]) -> Result<(), O
     );
     contents(page, documents);
     for (part, members) in parts(documents) {
-        if let Some((_, heading, about)) = part {
+        if let Some(Part { heading, about, .. }) = part {
             add(page, format_args!("<h2 class=\"part\">{heading}</h2>\n<p>{about}</p>\n"));
         }
         for document in members {
@@ -96,26 +88,29 @@ fn add(page: &mut String, text: std::fmt::Arguments) {
     page.write_fmt(text).expect("a string takes everything");
 }
 
-type Part = Option<(&'static str, &'static str, &'static str)>;
-
-/// Experiments by part, in the order of the page; those of no known part last.
-fn parts(documents: &[Document]) -> Vec<(Part, Vec<&Document>)> {
+/// Reports by part, in the order of the page; those of experiments that this program does not know
+/// last.
+fn parts(documents: &[Document]) -> Vec<(Option<&'static Part>, Vec<&Document>)> {
+    let known = crate::all();
     let part_of = |document: &Document| {
-        PARTS.iter().position(|(prefix, _, _)| {
-            document.experiment.split('-').next().is_some_and(|first| first == *prefix)
-        })
+        let known = known.iter().find(|known| known.name == document.experiment)?;
+        Some(known.part)
     };
-    let members = |part: Option<usize>| {
-        documents.iter().filter(|document| part_of(document) == part).collect::<Vec<_>>()
-    };
-    let known = (0..PARTS.len()).map(|part| (Some(PARTS[part]), members(Some(part))));
-    known.chain([(None, members(None))]).filter(|(_, members)| !members.is_empty()).collect()
+    let mut parts: Vec<(Option<&Part>, Vec<&Document>)> = Vec::new();
+    for document in documents {
+        let part = part_of(document);
+        match parts.last_mut() {
+            Some((last, members)) if *last == part => members.push(document),
+            _ => parts.push((part, vec![document])),
+        }
+    }
+    parts
 }
 
 fn contents(page: &mut String, documents: &[Document]) {
     page.push_str("<nav>\n<h2>Contents</h2>\n");
     for (part, members) in parts(documents) {
-        if let Some((_, heading, _)) = part {
+        if let Some(Part { heading, .. }) = part {
             add(page, format_args!("<h3>{heading}</h3>\n"));
         }
         page.push_str("<ul>\n");
@@ -220,7 +215,7 @@ fn table(page: &mut String, entry: &TableEntry) {
         for value in row {
             match value {
                 Value::Number(number) => {
-                    add(page, format_args!("<td class=\"number\">{}</td>", digits(*number)));
+                    add(page, format_args!("<td class=\"number\">{}</td>", tabular(*number)));
                 }
                 Value::Text(text) => add(page, format_args!("<td>{}</td>", escape(text))),
                 Value::Absent => page.push_str("<td class=\"number\">–</td>"),
@@ -289,14 +284,6 @@ fn mark(verdict: Verdict) -> &'static str {
     }
 }
 
-/// Six significant digits, and all of whole numbers, for tables that people read; files have all.
-fn digits(number: f64) -> String {
-    if number.fract() == 0.0 && number.abs() < 1e9 {
-        return format!("{number:.0}");
-    }
-    short(number, 6)
-}
-
 /// Text for HTML, also between double quotes.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -337,22 +324,6 @@ fn prose(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_have_six_significant_digits() {
-        for (number, text) in [
-            (0.0, "0"),
-            (-3.0, "-3"),
-            (0.1, "0.1"),
-            (1.0 / 3.0, "0.333333"),
-            (12345.678, "12345.7"),
-            (1.5e-7, "1.50000e-7"),
-            (1e12, "1.00000e12"),
-            (0.999_999_9, "1"),
-        ] {
-            assert_eq!(digits(number), text);
-        }
-    }
 
     #[test]
     fn signs_of_html_are_escaped() {

@@ -3,61 +3,43 @@
 use muster_mechanism::presence::Outcome;
 use muster_mechanism::random::Stream;
 
-use super::games::{Null, Parts, deadlines, gain_headcount_known, landmarks, numbers};
-use crate::experiment::{
-    Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Value, Verdict,
-};
+use super::shared::{Null, Parts, deadlines, gain_headcount_known, landmarks, numbers};
+use crate::experiment::{Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Value};
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::{largest, quantile};
 
 /// Welfare at T° and T* over random games.
-pub struct BestDeadline;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "presence-best-deadline",
+    title: "The best deadline is shorter than the largest",
+    source: "Brandenburger and Steverson, Discussion: the optimal T is left for future work",
+    columns: &[
+        "game",
+        "deadline_best_seconds",
+        "deadline_max_seconds",
+        "gain_at_best",
+        "gain_at_max",
+        "gain_on_grid",
+        "gain_headcount_known",
+        "solution_at_best_minus_null",
+    ],
+    data_file: None,
+    cells: |setting| setting.scale.pick(20, 200),
+    cell,
+    report,
+};
 
 /// Games in one cell.
 const GAMES: usize = 50;
 const GRID: usize = 400;
 
-impl Experiment for BestDeadline {
-    fn name(&self) -> &'static str {
-        "presence-best-deadline"
-    }
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    numbers(index, GAMES).map(|number| row(setting, number)).collect()
+}
 
-    fn title(&self) -> &'static str {
-        "The best deadline is shorter than the largest"
-    }
-
-    fn source(&self) -> &'static str {
-        "Brandenburger and Steverson, Discussion: the optimal T is left for future work"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "game",
-            "deadline_best_seconds",
-            "deadline_max_seconds",
-            "gain_at_best",
-            "gain_at_max",
-            "gain_on_grid",
-            "gain_headcount_known",
-            "solution_at_best_minus_null",
-        ]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        setting.scale.pick(20, 200)
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        numbers(index, GAMES).map(|number| row(setting, number)).collect()
-    }
-
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        Ok(Report {
-            findings: findings(table),
-            figures: vec![figure(setting, table)?],
-            tables: Vec::new(),
-        })
-    }
+fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    Ok(Report::new(findings(table), vec![figure(setting, table)?]))
 }
 
 fn row(setting: &Setting, number: usize) -> Result<Row, ExperimentError> {
@@ -79,16 +61,16 @@ fn row(setting: &Setting, number: usize) -> Result<Row, ExperimentError> {
         above += weight * (game.payoff_given_headcount(at + 1).unwrap_or(null) - null);
         below += weight;
     }
-    Ok(vec![
-        Value::from(number),
-        Value::from(best.get()),
-        Value::from(maximum.get()),
-        Value::from(game.welfare(best) - null),
-        Value::from(game.welfare(maximum) - null),
-        Value::from(on_grid),
-        Value::from(gain_headcount_known(&game)),
-        Value::from(above / below),
-    ])
+    Ok(EXPERIMENT.row([
+        ("game", number.into()),
+        ("deadline_best_seconds", best.get().into()),
+        ("deadline_max_seconds", maximum.get().into()),
+        ("gain_at_best", Value::from(game.welfare(best) - null)),
+        ("gain_at_max", Value::from(game.welfare(maximum) - null)),
+        ("gain_on_grid", on_grid.into()),
+        ("gain_headcount_known", gain_headcount_known(&game).into()),
+        ("solution_at_best_minus_null", Value::from(above / below)),
+    ]))
 }
 
 fn findings(table: &Table) -> Vec<Finding> {
@@ -106,48 +88,44 @@ fn findings(table: &Table) -> Vec<Finding> {
     let rest = largest(at_max.iter().zip(&at_best).map(|(a, b)| a.abs() / b));
     let worth = largest(column("solution_at_best_minus_null").iter().map(|value| value.abs()));
     vec![
-        Finding {
-            claim: "Which deadline is best? (open) The root T° of sum_k r[k] k exp(-lambda k T) \
-                    (V(k) - W*)."
-                .to_owned(),
-            measured: format!(
+        Finding::answer_if(
+            "Which deadline is best? (open) The root T° of sum_k r[k] k exp(-lambda k T) \
+                    (V(k) - W*).",
+            format!(
                 "No deadline of {GRID} has higher welfare in {highest} of {games} games; a \
                  solution exactly at T° is worth W* within {worth:.1e}."
             ),
-            verdict: Verdict::answered_if(highest == games && games > 0 && worth < 1e-9),
-        },
-        Finding {
-            claim: "The optimal T lies below T* (Discussion).".to_owned(),
-            measured: format!(
+            highest == games && games > 0 && worth < 1e-9,
+        ),
+        Finding::claim(
+            "The optimal T lies below T* (Discussion).",
+            format!(
                 "In {shorter} of {games} games; T°/T* is {:.3} in the median, from {:.3} to {:.3} \
                  in the middle half.",
                 quantile(&ratio, 0.5),
                 quantile(&ratio, 0.25),
                 quantile(&ratio, 0.75)
             ),
-            verdict: Verdict::of(shorter == games && games > 0),
-        },
-        Finding {
-            claim: "What is the largest deadline T* worth? (open)".to_owned(),
-            measured: format!(
+            shorter == games && games > 0,
+        ),
+        Finding::answer_if(
+            "What is the largest deadline T* worth? (open)",
+            format!(
                 "Nothing: acting is then worth W* exactly. Its gain over staying is at most \
                  {rest:.1e} of that at T°."
             ),
-            verdict: Verdict::answered_if(rest < 1e-6),
-        },
-        Finding {
-            claim: "How much of the value of knowing the headcount does one solution give? (open)"
-                .to_owned(),
-            measured: format!(
+            rest < 1e-6,
+        ),
+        Finding::answer_if(
+            "How much of the value of knowing the headcount does one solution give? (open)",
+            format!(
                 "{:.1}% in the median game, from {:.1}% to {:.1}% in the middle half.",
                 100.0 * quantile(&share, 0.5),
                 100.0 * quantile(&share, 0.25),
                 100.0 * quantile(&share, 0.75)
             ),
-            verdict: Verdict::answered_if(
-                share.iter().all(|share| (0.0..=1.0 + 1e-9).contains(share)),
-            ),
-        },
+            share.iter().all(|share| (0.0..=1.0 + 1e-9).contains(share)),
+        ),
     ]
 }
 
@@ -155,11 +133,7 @@ fn figure(setting: &Setting, table: &Table) -> Result<Figure, ExperimentError> {
     let game = Parts::example()?.game()?;
     let curve = deadlines(0.1, 2000.0, 300)?.into_iter();
     let curve = curve.map(|deadline| (deadline.get(), game.welfare(deadline)));
-    let mut marks = vec![Mark::Line {
-        label: "welfare U(T)".to_owned(),
-        points: curve.collect(),
-        stroke: Stroke::Solid,
-    }];
+    let mut marks = vec![Mark::line("welfare U(T)", curve, Stroke::Solid)];
     marks.extend(landmarks(&game));
     let ratios = table
         .records()
@@ -170,26 +144,26 @@ fn figure(setting: &Setting, table: &Table) -> Result<Figure, ExperimentError> {
         let inside = ratios.iter().filter(|&&ratio| (low..low + 0.05).contains(&ratio)).count();
         (low + 0.025, inside as f64)
     });
-    Ok(Figure {
-        name: "best-deadline".to_owned(),
-        caption: format!(
+    Ok(Figure::new(
+        "best-deadline",
+        format!(
             "Left: the example game. Right: {} random games, seed {}.",
             ratios.len(),
             setting.seed
         ),
-        panels: vec![
-            Panel {
-                title: "Welfare of a present player".to_owned(),
-                x: Axis::logarithmic("deadline T (s)"),
-                y: Axis::linear("expected payoff"),
+        vec![
+            Panel::new(
+                "Welfare of a present player",
+                Axis::logarithmic("deadline T (s)"),
+                Axis::linear("expected payoff"),
                 marks,
-            },
-            Panel {
-                title: "How much shorter the best deadline is".to_owned(),
-                x: Axis::linear("T° / T*").within(0.0, 1.0),
-                y: Axis::linear("games"),
-                marks: vec![Mark::Bars { label: String::new(), values: bars.collect() }],
-            },
+            ),
+            Panel::new(
+                "How much shorter the best deadline is",
+                Axis::linear("T° / T*").within(0.0, 1.0),
+                Axis::linear("games"),
+                vec![Mark::bars("", bars)],
+            ),
         ],
-    })
+    ))
 }

@@ -4,15 +4,24 @@
 use muster_mechanism::presence::{JointBeliefs, Payoffs, PresenceError, Rate};
 use muster_mechanism::random::Stream;
 
-use super::games::deadlines;
+use super::shared::deadlines;
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, Verdict,
-    refused,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 
 /// Random joint beliefs in which malicious units come out when few players are there.
-pub struct Joint;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "presence-joint-beliefs",
+    title: "Beliefs without independence",
+    source: "Brandenburger and Steverson, after Lemma 1: dominance may be assumed instead",
+    columns: &["attack_probability", "noise", "trial", "dominance", "refused", "falls"],
+    data_file: None,
+    cells: |setting| setting.scale.pick(10, 100),
+    cell,
+    report,
+};
 
 const PLAYERS: usize = 8;
 const MALICIOUS: usize = 6;
@@ -22,48 +31,22 @@ const ATTACKS: [f64; 9] = [0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5];
 const NOISES: [f64; 3] = [0.0, 0.05, 0.3];
 const TRIALS: usize = 20;
 
-impl Experiment for Joint {
-    fn name(&self) -> &'static str {
-        "presence-joint-beliefs"
-    }
-
-    fn title(&self) -> &'static str {
-        "Beliefs without independence"
-    }
-
-    fn source(&self) -> &'static str {
-        "Brandenburger and Steverson, after Lemma 1: dominance may be assumed instead"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &["attack_probability", "noise", "trial", "dominance", "refused", "falls"]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        setting.scale.pick(10, 100)
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let mut stream = Stream::new(setting.seed, 1 << 48 | index as u64);
-        let mut rows = Vec::new();
-        for attack in ATTACKS {
-            for noise in NOISES {
-                for trial in 0..TRIALS {
-                    let joint = belief(attack, noise, &mut stream);
-                    rows.push(row(joint, attack, noise, index * TRIALS + trial)?);
-                }
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let mut stream = Stream::new(setting.seed, 1 << 48 | index as u64);
+    let mut rows = Vec::new();
+    for attack in ATTACKS {
+        for noise in NOISES {
+            for trial in 0..TRIALS {
+                let joint = belief(attack, noise, &mut stream);
+                rows.push(row(joint, attack, noise, index * TRIALS + trial)?);
             }
         }
-        Ok(rows)
     }
+    Ok(rows)
+}
 
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        Ok(Report {
-            findings: findings(table),
-            figures: vec![figure(setting, table)],
-            tables: Vec::new(),
-        })
-    }
+fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    Ok(Report::new(findings(table), vec![figure(setting, table)]))
 }
 
 /// With some probability an attack, otherwise calm, each a bell over players and one over malicious
@@ -110,15 +93,14 @@ fn row(
         Err(PresenceError::NoDominance { .. }) => true,
         Err(other) => return Err(refused(other)),
     };
-    let flag = |holds: bool| Value::from(f64::from(u8::from(holds)));
-    Ok(vec![
-        Value::from(attack),
-        Value::from(noise),
-        Value::from(trial),
-        flag(dominance),
-        flag(refusal),
-        flag(falls),
-    ])
+    Ok(EXPERIMENT.row([
+        ("attack_probability", attack.into()),
+        ("noise", noise.into()),
+        ("trial", trial.into()),
+        ("dominance", dominance.into()),
+        ("refused", refusal.into()),
+        ("falls", falls.into()),
+    ]))
 }
 
 /// The belief about players given each headcount, from the definition.
@@ -180,25 +162,23 @@ fn findings(table: &Table) -> Vec<Finding> {
         100.0 * share(table, of, "refused")
     };
     vec![
-        Finding {
-            claim:
-                "Where the belief about players rises with the headcount, E_T W falls, whatever \
-                    the joint belief (after Lemma 1)."
-                    .to_owned(),
-            measured: format!("It falls in {falling} of {accepted} accepted beliefs."),
-            verdict: Verdict::of(accepted > 0 && falling == accepted),
-        },
-        Finding {
-            claim: "A belief without dominance must be refused, not run.".to_owned(),
-            measured: format!(
+        Finding::claim(
+            "Where the belief about players rises with the headcount, E_T W falls, whatever \
+                    the joint belief (after Lemma 1).",
+            format!("It falls in {falling} of {accepted} accepted beliefs."),
+            accepted > 0 && falling == accepted,
+        ),
+        Finding::claim(
+            "A belief without dominance must be refused, not run.",
+            format!(
                 "The mechanism's answer is that of the definition in {right} of {all} beliefs; \
                  {refused} are refused, of which {misled} have a rising stretch for W(i) = i."
             ),
-            verdict: Verdict::of(right == all && refused > 0),
-        },
-        Finding {
-            claim: "How much dependence does it bear? (open)".to_owned(),
-            measured: format!(
+            right == all && refused > 0,
+        ),
+        Finding::answer_if(
+            "How much dependence does it bear? (open)",
+            format!(
                 "If malicious units come out in force when few players are there, smooth beliefs \
                  are refused in {:.0}% of cases where that has probability 0, {:.0}% at 0.001, \
                  {:.0}% at 0.01, {:.0}% at 0.1 and {:.0}% at 0.5.",
@@ -208,8 +188,8 @@ fn findings(table: &Table) -> Vec<Finding> {
                 smooth(0.1),
                 smooth(0.5)
             ),
-            verdict: Verdict::answered_if(smooth(0.0) < smooth(0.5)),
-        },
+            smooth(0.0) < smooth(0.5),
+        ),
     ]
 }
 
@@ -224,31 +204,26 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
                 (attack, value(share(table, of, column)))
             });
             let label = format!("noise {noise}");
-            let points = points.to_vec();
-            marks.push(Mark::Line {
-                label: label.clone(),
-                points: points.clone(),
-                stroke: Stroke::Solid,
-            });
-            marks.push(Mark::Points { label, points });
+            marks.push(Mark::line(&label, points, Stroke::Solid));
+            marks.push(Mark::points(label, points));
         }
-        Panel {
-            title: title.to_owned(),
-            x: Axis::linear("probability of an attack"),
-            y: Axis::linear("share of beliefs").within(-0.02, 1.02),
+        Panel::new(
+            title,
+            Axis::linear("probability of an attack"),
+            Axis::linear("share of beliefs").within(-0.02, 1.02),
             marks,
-        }
+        )
     };
-    Figure {
-        name: "joint-beliefs".to_owned(),
-        caption: format!(
+    Figure::new(
+        "joint-beliefs",
+        format!(
             "Beliefs over 1 to {PLAYERS} players and 0 to {MALICIOUS} malicious units: calm, or an \
              attack with few players; each probability disturbed by a lognormal factor; seed {}.",
             setting.seed
         ),
-        panels: vec![
+        vec![
             panel("Refused for lack of dominance", "refused", |share| share),
             panel("Payoff rises somewhere, W(i) = i", "falls", |share| 1.0 - share),
         ],
-    }
+    )
 }

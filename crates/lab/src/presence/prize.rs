@@ -3,83 +3,71 @@
 use muster_mechanism::presence::Seconds;
 use muster_mechanism::random::Stream;
 
-use super::games::{Parts, deadlines, deviation_allowed};
+use super::shared::{Parts, deadlines, deviation_allowed};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Value, Verdict, refused,
+    Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Value, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::largest;
 
 /// The prize by formula, by direct sum and by simulation.
-pub struct Prize;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "presence-prize",
+    title: "The prize against free riding",
+    source: "Brandenburger and Steverson, Discussion: a reward for the first solution, its size open",
+    columns: &[
+        "game",
+        "deadline_in_mean_times",
+        "prize",
+        "prize_by_direct_sum",
+        "first_share_simulated",
+        "first_share_standard_error",
+        "profit_at_prize_simulated",
+        "profit_standard_error",
+    ],
+    data_file: None,
+    // The first is the example that is drawn.
+    cells: |setting| setting.scale.pick(13, 101),
+    cell,
+    report,
+};
 
 /// What a player's work on a round costs.
 const COST: f64 = 1.0;
 /// Deadlines in mean times of one machine; none is the prize without a deadline.
 const DEADLINES: [Option<f64>; 4] = [Some(0.03), Some(0.1), Some(1.0), None];
 
-impl Experiment for Prize {
-    fn name(&self) -> &'static str {
-        "presence-prize"
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let parts = Parts::numbered(setting, index)?;
+    let draws = setting.scale.pick(40_000, 1_000_000);
+    let game = parts.game()?;
+    let mut rows = Vec::new();
+    for (at, share) in DEADLINES.into_iter().enumerate() {
+        let time = share.map(|share| share / parts.rate);
+        let deadline = time.map(Seconds::new).transpose().map_err(refused)?;
+        let prize = game.prize(COST, deadline).map_err(refused)?;
+        let number = 1 << 32 | (index as u64) << 8 | at as u64;
+        let mut stream = Stream::new(setting.seed, number);
+        let first = races_won(&parts, time.unwrap_or(f64::INFINITY), draws, &mut stream);
+        let error = (first * (1.0 - first) / draws as f64).sqrt();
+        rows.push(EXPERIMENT.row([
+            ("game", index.into()),
+            ("deadline_in_mean_times", share.unwrap_or(f64::NAN).into()),
+            ("prize", prize.into()),
+            ("prize_by_direct_sum", Value::from(COST / first_by_direct_sum(&parts, time))),
+            ("first_share_simulated", first.into()),
+            ("first_share_standard_error", error.into()),
+            ("profit_at_prize_simulated", Value::from(prize * first - COST)),
+            ("profit_standard_error", Value::from(prize * error)),
+        ]));
     }
+    Ok(rows)
+}
 
-    fn title(&self) -> &'static str {
-        "The prize against free riding"
-    }
-
-    fn source(&self) -> &'static str {
-        "Brandenburger and Steverson, Discussion: a reward for the first solution, its size open"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "game",
-            "deadline_in_mean_times",
-            "prize",
-            "prize_by_direct_sum",
-            "first_share_simulated",
-            "first_share_standard_error",
-            "profit_at_prize_simulated",
-            "profit_standard_error",
-        ]
-    }
-
-    /// The first is the example that is drawn.
-    fn cells(&self, setting: &Setting) -> usize {
-        setting.scale.pick(13, 101)
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let parts = Parts::numbered(setting, index)?;
-        let draws = setting.scale.pick(40_000, 1_000_000);
-        let game = parts.game()?;
-        let mut rows = Vec::new();
-        for (at, share) in DEADLINES.into_iter().enumerate() {
-            let time = share.map(|share| share / parts.rate);
-            let deadline = time.map(Seconds::new).transpose().map_err(refused)?;
-            let prize = game.prize(COST, deadline).map_err(refused)?;
-            let number = 1 << 32 | (index as u64) << 8 | at as u64;
-            let mut stream = Stream::new(setting.seed, number);
-            let first = races_won(&parts, time.unwrap_or(f64::INFINITY), draws, &mut stream);
-            let error = (first * (1.0 - first) / draws as f64).sqrt();
-            rows.push(vec![
-                Value::from(index),
-                Value::from(share.unwrap_or(f64::NAN)),
-                Value::from(prize),
-                Value::from(COST / first_by_direct_sum(&parts, time)),
-                Value::from(first),
-                Value::from(error),
-                Value::from(prize * first - COST),
-                Value::from(prize * error),
-            ]);
-        }
-        Ok(rows)
-    }
-
-    fn report(&self, _: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        let figure = figure(table)?;
-        Ok(Report { findings: findings(table), figures: vec![figure], tables: Vec::new() })
-    }
+fn report(_: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    let figure = figure(table)?;
+    Ok(Report::new(findings(table), vec![figure]))
 }
 
 /// The share of races in which a present player who works has the first solution in time: each
@@ -125,31 +113,30 @@ fn findings(table: &Table) -> Vec<Finding> {
     let example = table.records().filter(|row| row.number("game") == 0.0);
     let prizes = example.map(|row| format!("{:.2}", row.number("prize"))).collect::<Vec<_>>();
     vec![
-        Finding {
-            claim: "A prize for the first solution pays for the work (Discussion). How large must \
-                    it be? (open) B = c / sum_k r[k] (1 - exp(-lambda k T)) / k."
-                .to_owned(),
-            measured: format!(
+        Finding::answer_if(
+            "A prize for the first solution pays for the work (Discussion). How large must \
+                    it be? (open) B = c / sum_k r[k] (1 - exp(-lambda k T)) / k.",
+            format!(
                 "At that prize the profit of a worker in {count} simulations is zero within chance: \
                  the largest deviation is {worst:.2} standard errors (chance allows {allowed:.2})."
             ),
-            verdict: Verdict::answered_if(count > 0 && worst < allowed),
-        },
-        Finding {
-            claim: "Is our integral as exact as the sum over all headcounts?".to_owned(),
-            measured: format!("The largest relative difference is {error:.1e}."),
-            verdict: Verdict::answered_if(error < 1e-11),
-        },
-        Finding {
-            claim: "What does a shorter deadline do to it? (open)".to_owned(),
-            measured: format!(
+            count > 0 && worst < allowed,
+        ),
+        Finding::answer_if(
+            "Is our integral as exact as the sum over all headcounts?",
+            format!("The largest relative difference is {error:.1e}."),
+            error < 1e-11,
+        ),
+        Finding::answer_if(
+            "What does a shorter deadline do to it? (open)",
+            format!(
                 "In the example, in units of the cost: {} with deadlines of {} mean times of one \
                  machine and without one.",
                 prizes.join(", "),
                 DEADLINES.iter().flatten().map(f64::to_string).collect::<Vec<_>>().join(", ")
             ),
-            verdict: Verdict::answered_if(rises(table)),
-        },
+            rises(table),
+        ),
     ]
 }
 
@@ -173,21 +160,18 @@ fn figure(table: &Table) -> Result<Figure, ExperimentError> {
         (time, COST / row.number("first_share_simulated"))
     });
     let marks = vec![
-        Mark::Line { label: "formula".to_owned(), points: curve, stroke: Stroke::Solid },
-        Mark::Points { label: "simulated".to_owned(), points: simulated.collect() },
-        Mark::Horizontal {
-            label: "without a deadline".to_owned(),
-            y: game.prize(COST, None).map_err(refused)?,
-        },
+        Mark::line("formula", curve, Stroke::Solid),
+        Mark::points("simulated", simulated),
+        Mark::horizontal("without a deadline", game.prize(COST, None).map_err(refused)?),
     ];
-    Ok(Figure {
-        name: "prize".to_owned(),
-        caption: "The example game: the smallest prize for the first solution.".to_owned(),
-        panels: vec![Panel {
-            title: "Smallest prize that makes working worthwhile".to_owned(),
-            x: Axis::logarithmic("deadline T (s)"),
-            y: Axis::logarithmic("prize / cost of working"),
+    Ok(Figure::new(
+        "prize",
+        "The example game: the smallest prize for the first solution.",
+        vec![Panel::new(
+            "Smallest prize that makes working worthwhile",
+            Axis::logarithmic("deadline T (s)"),
+            Axis::logarithmic("prize / cost of working"),
             marks,
-        }],
-    })
+        )],
+    ))
 }

@@ -4,16 +4,39 @@
 use muster_mechanism::presence::{Outcome, Seconds};
 use muster_mechanism::random::Stream;
 
-use super::games::{Null, Parts, deadlines, numbers, payoff_by_definition};
+use super::shared::{Null, Parts, deadlines, numbers, payoff_by_definition};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, Verdict,
-    refused,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::largest;
 
 /// Random games.
-pub struct Propositions;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "presence-propositions",
+    title: "One largest deadline, in every game",
+    source: "Brandenburger and Steverson, Propositions 1 and 2",
+    columns: &[
+        "game",
+        "players_max",
+        "malicious_max",
+        "payoff_at_zero",
+        "payoff_at_infinity",
+        "null_payoff",
+        "outcome",
+        "deadline_max_seconds",
+        "steps_not_falling",
+        "crossings",
+        "residual_at_deadline_max",
+        "equilibria_misjudged",
+        "error_against_definition",
+    ],
+    data_file: None,
+    cells: |setting| setting.scale.pick(20, 400),
+    cell,
+    report,
+};
 
 /// Games in one cell.
 const GAMES: usize = 50;
@@ -37,52 +60,12 @@ fn grid(parts: &Parts) -> Result<Vec<Seconds>, ExperimentError> {
     deadlines(1e-4 / parts.rate, 20.0 / parts.rate, GRID)
 }
 
-impl Experiment for Propositions {
-    fn name(&self) -> &'static str {
-        "presence-propositions"
-    }
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    numbers(index, GAMES).map(|number| row(setting, number)).collect()
+}
 
-    fn title(&self) -> &'static str {
-        "One largest deadline, in every game"
-    }
-
-    fn source(&self) -> &'static str {
-        "Brandenburger and Steverson, Propositions 1 and 2"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "game",
-            "players_max",
-            "malicious_max",
-            "payoff_at_zero",
-            "payoff_at_infinity",
-            "null_payoff",
-            "outcome",
-            "deadline_max_seconds",
-            "steps_not_falling",
-            "crossings",
-            "residual_at_deadline_max",
-            "equilibria_misjudged",
-            "error_against_definition",
-        ]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        setting.scale.pick(20, 400)
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        numbers(index, GAMES).map(|number| row(setting, number)).collect()
-    }
-
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        Ok(Report {
-            findings: findings(table),
-            figures: vec![figure(setting, table)?],
-            tables: Vec::new(),
-        })
-    }
+fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    Ok(Report::new(findings(table), vec![figure(setting, table)?]))
 }
 
 fn row(setting: &Setting, number: usize) -> Result<Row, ExperimentError> {
@@ -110,21 +93,21 @@ fn row(setting: &Setting, number: usize) -> Result<Row, ExperimentError> {
     let residual = maximum.map_or(f64::NAN, |maximum| {
         (payoff_by_definition(&parts, maximum) - null).abs() / (zero - infinity)
     });
-    Ok(vec![
-        Value::from(number),
-        Value::from(parts.beliefs.players_max()),
-        Value::from(parts.beliefs.malicious_max()),
-        Value::from(zero),
-        Value::from(infinity),
-        Value::from(null),
-        Value::from(name),
-        Value::from(maximum.unwrap_or(f64::NAN)),
-        Value::from(not_falling),
-        Value::from(crossings),
-        Value::from(residual),
-        Value::from(misjudged),
-        Value::from(largest(errors)),
-    ])
+    Ok(EXPERIMENT.row([
+        ("game", number.into()),
+        ("players_max", parts.beliefs.players_max().into()),
+        ("malicious_max", parts.beliefs.malicious_max().into()),
+        ("payoff_at_zero", zero.into()),
+        ("payoff_at_infinity", infinity.into()),
+        ("null_payoff", null.into()),
+        ("outcome", name.into()),
+        ("deadline_max_seconds", maximum.unwrap_or(f64::NAN).into()),
+        ("steps_not_falling", not_falling.into()),
+        ("crossings", crossings.into()),
+        ("residual_at_deadline_max", residual.into()),
+        ("equilibria_misjudged", misjudged.into()),
+        ("error_against_definition", largest(errors).into()),
+    ]))
 }
 
 /// At how many deadlines around T* the strategy profile is an equilibrium where Proposition 2 says
@@ -165,47 +148,44 @@ fn findings(table: &Table) -> Vec<Finding> {
     let residual = largest(known.map(|row| row.number("residual_at_deadline_max")));
     let error = largest(table.records().map(|row| row.number("error_against_definition")));
     vec![
-        Finding {
-            claim: "E_T W falls strictly in T (Proposition 1).".to_owned(),
-            measured: format!("In {falling} of {games} random games, over {GRID} deadlines each."),
-            verdict: Verdict::of(falling == games && games > 0),
-        },
-        Finding {
-            claim: "If E_inf < W* < E_0, one T* solves E_T W = W* (Section III).".to_owned(),
-            measured: format!(
+        Finding::claim(
+            "E_T W falls strictly in T (Proposition 1).",
+            format!("In {falling} of {games} random games, over {GRID} deadlines each."),
+            falling == games && games > 0,
+        ),
+        Finding::claim(
+            "If E_inf < W* < E_0, one T* solves E_T W = W* (Section III).",
+            format!(
                 "One crossing in {one} of {decided} such games; at T* the two differ by at most \
                  {residual:.1e} of E_0 - E_inf."
             ),
-            verdict: Verdict::of(one == decided && decided > 0 && residual < 1e-9),
-        },
-        Finding {
-            claim: "Acting upon a solution is an equilibrium if and only if T <= T* \
-                    (Proposition 2)."
-                .to_owned(),
-            measured: format!(
+            one == decided && decided > 0 && residual < 1e-9,
+        ),
+        Finding::claim(
+            "Acting upon a solution is an equilibrium if and only if T <= T* \
+                    (Proposition 2).",
+            format!(
                 "The gain of deviating, at twelve deadlines from T*/1,000,000 to 10 T*, has the \
                  sign that this asks for in {right} of {decided} games."
             ),
-            verdict: Verdict::of(right == decided && decided > 0),
-        },
-        Finding {
-            claim: "W* >= E_0: coordination is impossible; W* <= E_inf: no puzzle is needed \
-                    (Section III)."
-                .to_owned(),
-            measured: format!(
+            right == decided && decided > 0,
+        ),
+        Finding::claim(
+            "W* >= E_0: coordination is impossible; W* <= E_inf: no puzzle is needed \
+                    (Section III).",
+            format!(
                 "{} games impossible, {} without need, {decided} with a deadline; the case is that \
                  of the inequalities in {others} of {games}.",
                 with("impossible"),
                 with("unneeded")
             ),
-            verdict: Verdict::of(others == games && with("impossible") > 0 && with("unneeded") > 0),
-        },
-        Finding {
-            claim: "Is our E_T W in O(m + n) steps as exact as the definition's double sum?"
-                .to_owned(),
-            measured: format!("The largest relative difference is {error:.1e}."),
-            verdict: Verdict::answered_if(error < 1e-11),
-        },
+            others == games && with("impossible") > 0 && with("unneeded") > 0,
+        ),
+        Finding::answer_if(
+            "Is our E_T W in O(m + n) steps as exact as the definition's double sum?",
+            format!("The largest relative difference is {error:.1e}."),
+            error < 1e-11,
+        ),
     ]
 }
 
@@ -221,21 +201,20 @@ fn figure(setting: &Setting, table: &Table) -> Result<Figure, ExperimentError> {
             let above = game.payoff_at(deadline) - row.number("null_payoff");
             (deadline.get() / maximum, above / (zero - infinity))
         });
-        let (label, stroke) = (String::new(), Stroke::Solid);
-        marks.push(Mark::Line { label, points: points.collect(), stroke });
+        marks.push(Mark::line("", points, Stroke::Solid));
     }
-    marks.push(Mark::Horizontal { label: "W*".to_owned(), y: 0.0 });
-    marks.push(Mark::Vertical { label: "T*".to_owned(), x: 1.0 });
-    let panel = Panel {
-        title: "Random games, each in its own units".to_owned(),
-        x: Axis::logarithmic("deadline / T*"),
-        y: Axis::linear("(expected payoff - W*) / (E_0 - E_inf)"),
+    marks.push(Mark::horizontal("W*", 0.0));
+    marks.push(Mark::vertical("T*", 1.0));
+    let panel = Panel::new(
+        "Random games, each in its own units",
+        Axis::logarithmic("deadline / T*"),
+        Axis::linear("(expected payoff - W*) / (E_0 - E_inf)"),
         marks,
-    };
+    );
     let seed = setting.seed;
-    Ok(Figure {
-        name: "random-games".to_owned(),
-        caption: format!("The first {DRAWN} games with a deadline, seed {seed}."),
-        panels: vec![panel],
-    })
+    Ok(Figure::new(
+        "random-games",
+        format!("The first {DRAWN} games with a deadline, seed {seed}."),
+        vec![panel],
+    ))
 }

@@ -3,16 +3,34 @@
 use muster_mechanism::presence::{RaceSettings, RateBelief, Seconds, UnequalGame};
 use muster_mechanism::random::Stream;
 
-use super::games::{Null, Parts, deadlines, deviation_allowed, numbers};
+use super::shared::{Null, Parts, deadlines, deviation_allowed, numbers};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, Verdict,
-    refused,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::{largest, quantile};
 
 /// Games with machines of two rates.
-pub struct Rates;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "presence-unequal-rates",
+    title: "Machines of unequal rates",
+    source: "Brandenburger and Steverson, Discussion: conjectured to complicate the analysis only",
+    columns: &[
+        "game",
+        "whose",
+        "ratio",
+        "crossings",
+        "steps_not_falling",
+        "deadline_max_over_equal",
+        "difference_to_equal",
+        "payoff_deviation_simulated",
+    ],
+    data_file: None,
+    cells: |setting| setting.scale.pick(12, 200),
+    cell,
+    report,
+};
 
 /// Whose machines differ.
 const WHOSE: [&str; 2] = ["players", "malicious"];
@@ -24,57 +42,22 @@ const FAST: f64 = 0.1;
 const GAMES: usize = 5;
 const GRID: usize = 240;
 
-impl Experiment for Rates {
-    fn name(&self) -> &'static str {
-        "presence-unequal-rates"
-    }
-
-    fn title(&self) -> &'static str {
-        "Machines of unequal rates"
-    }
-
-    fn source(&self) -> &'static str {
-        "Brandenburger and Steverson, Discussion: conjectured to complicate the analysis only"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "game",
-            "whose",
-            "ratio",
-            "crossings",
-            "steps_not_falling",
-            "deadline_max_over_equal",
-            "difference_to_equal",
-            "payoff_deviation_simulated",
-        ]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        setting.scale.pick(12, 200)
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let mut rows = Vec::new();
-        for number in numbers(index, GAMES) {
-            let mut stream = Stream::new(setting.seed, number as u64);
-            let parts = Parts::random(&mut stream, Null::Between)?;
-            for whose in WHOSE {
-                for ratio in RATIOS {
-                    rows.push(row(setting, &parts, number, whose, ratio)?);
-                }
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let mut rows = Vec::new();
+    for number in numbers(index, GAMES) {
+        let mut stream = Stream::new(setting.seed, number as u64);
+        let parts = Parts::random(&mut stream, Null::Between)?;
+        for whose in WHOSE {
+            for ratio in RATIOS {
+                rows.push(row(setting, &parts, number, whose, ratio)?);
             }
         }
-        Ok(rows)
     }
+    Ok(rows)
+}
 
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        Ok(Report {
-            findings: findings(table),
-            figures: vec![figure(setting, table)?],
-            tables: Vec::new(),
-        })
-    }
+fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    Ok(Report::new(findings(table), vec![figure(setting, table)?]))
 }
 
 /// The game in which some machines of one side are `ratio` times as fast as all others.
@@ -113,16 +96,19 @@ fn row(
     let raced = RATIOS[number % RATIOS.len()] == ratio;
     let deviation =
         if raced { deviation(setting, &unequal, parts, number, whose)? } else { f64::NAN };
-    Ok(vec![
-        Value::from(number),
-        Value::from(whose),
-        Value::from(ratio),
-        Value::from(crossings.len()),
-        Value::from(not_falling),
-        Value::from(last.map_or(f64::NAN, |crossing| crossing.deadline.get() / maximum)),
-        Value::from(difference),
-        Value::from(deviation),
-    ])
+    Ok(EXPERIMENT.row([
+        ("game", number.into()),
+        ("whose", whose.into()),
+        ("ratio", ratio.into()),
+        ("crossings", crossings.len().into()),
+        ("steps_not_falling", not_falling.into()),
+        (
+            "deadline_max_over_equal",
+            last.map_or(f64::NAN, |crossing| crossing.deadline.get() / maximum).into(),
+        ),
+        ("difference_to_equal", difference.into()),
+        ("payoff_deviation_simulated", deviation.into()),
+    ]))
 }
 
 /// Simulation minus closed form at one deadline, in standard errors.
@@ -162,11 +148,10 @@ fn findings(table: &Table) -> Vec<Finding> {
     let monotone = worst(&rising) == 0.0;
     let percent = |share: f64| format!("{:.0}%", 100.0 * share);
     vec![
-        Finding {
-            claim: "Different rates only complicate the analysis, without qualitative change \
-                    (Discussion, a conjecture)."
-                .to_owned(),
-            measured: format!(
+        Finding::claim(
+            "Different rates only complicate the analysis, without qualitative change \
+                    (Discussion, a conjecture).",
+            format!(
                 "Where each malicious machine is 10, 100 or 10,000 times as fast as the others with \
                  probability {FAST}, E_T W rises somewhere in {}, {} and {} of games: a fast \
                  solution then tells of one fast machine, not of many. Where players' machines \
@@ -178,27 +163,26 @@ fn findings(table: &Table) -> Vec<Finding> {
                 percent(rising("players", 100.0)),
                 percent(rising("players", 10_000.0)),
             ),
-            verdict: Verdict::of(monotone),
-        },
-        Finding {
-            claim: "Is the largest deadline still one number? (open)".to_owned(),
-            measured: format!(
+            monotone,
+        ),
+        Finding::answer(
+            "Is the largest deadline still one number? (open)",
+            format!(
                 "E_T W crosses W* more than once in at most {} of games for any ratio and side; \
                  the solver gives every crossing.",
                 percent(worst(&several))
             ),
-            verdict: Verdict::Answered,
-        },
-        Finding {
-            claim: "Equal rates are the special case, and races follow the closed form.".to_owned(),
-            measured: format!(
+        ),
+        Finding::claim(
+            "Equal rates are the special case, and races follow the closed form.",
+            format!(
                 "With the ratio 1, E_T W differs from the game of equal machines by at most \
                  {difference:.1e} of its range; {} simulations deviate by at most {off:.2} \
                  standard errors (chance allows {allowed:.2}).",
                 deviations.len()
             ),
-            verdict: Verdict::of(difference < 1e-9 && off < allowed),
-        },
+            difference < 1e-9 && off < allowed,
+        ),
     ]
 }
 
@@ -206,14 +190,13 @@ fn findings(table: &Table) -> Vec<Finding> {
 fn sides(value: impl Fn(&str, f64) -> f64) -> Vec<Mark> {
     let mut marks = Vec::new();
     for whose in WHOSE {
-        let points = RATIOS.map(|ratio| (ratio, value(whose, ratio))).to_vec();
+        let points = RATIOS.map(|ratio| (ratio, value(whose, ratio)));
         let label = match whose {
-            "players" => "players' machines differ".to_owned(),
-            _ => "malicious machines differ".to_owned(),
+            "players" => "players' machines differ",
+            _ => "malicious machines differ",
         };
-        let (name, stroke) = (label.clone(), Stroke::Solid);
-        marks.push(Mark::Line { label: name, points: points.clone(), stroke });
-        marks.push(Mark::Points { label, points });
+        marks.push(Mark::line(label, points, Stroke::Solid));
+        marks.push(Mark::points(label, points));
     }
     marks
 }
@@ -222,7 +205,7 @@ fn sides(value: impl Fn(&str, f64) -> f64) -> Vec<Mark> {
 fn shift(table: &Table, whose: &str, ratio: f64) -> f64 {
     let of = |row: &Record| row.text("whose") == whose && row.number("ratio") == ratio;
     let shifts = table.records().filter(of).map(|row| row.number("deadline_max_over_equal"));
-    quantile(&shifts.filter(|shift| !shift.is_nan()).collect::<Vec<_>>(), 0.5)
+    quantile(shifts.filter(|shift| !shift.is_nan()), 0.5)
 }
 
 fn figure(setting: &Setting, table: &Table) -> Result<Figure, ExperimentError> {
@@ -233,18 +216,18 @@ fn figure(setting: &Setting, table: &Table) -> Result<Figure, ExperimentError> {
         let curve = deadlines(1e-6 / parts.rate, 20.0 / parts.rate, 300)?.into_iter();
         let curve = curve.map(|deadline| (deadline.get(), game.payoff_at(deadline)));
         let label = format!("ratio {ratio}");
-        curves.push(Mark::Line { label, points: curve.collect(), stroke: Stroke::Solid });
+        curves.push(Mark::line(label, curve, Stroke::Solid));
     }
-    curves.push(Mark::Horizontal { label: "W*".to_owned(), y: parts.payoffs.null() });
+    curves.push(Mark::horizontal("W*", parts.payoffs.null()));
     let ratio = || Axis::logarithmic("fast rate / slow rate");
-    Ok(Figure {
-        name: "unequal-rates".to_owned(),
-        caption: format!(
+    Ok(Figure::new(
+        "unequal-rates",
+        format!(
             "Each machine of one side is faster with probability {FAST}. Left: the example game \
              with unequal malicious machines. Others: random games, seed {}.",
             setting.seed
         ),
-        panels: vec![
+        vec![
             Panel::new(
                 "Expected payoff once solved",
                 Axis::logarithmic("deadline T (s)"),
@@ -264,5 +247,5 @@ fn figure(setting: &Setting, table: &Table) -> Result<Figure, ExperimentError> {
                 sides(|whose, ratio| shift(table, whose, ratio)),
             ),
         ],
-    })
+    ))
 }

@@ -3,71 +3,58 @@
 use muster_mechanism::presence::Outcome;
 use muster_mechanism::random::Stream;
 
-use super::games::{Null, Parts, deadlines, gain_headcount_known, numbers, solutions_asked};
+use super::shared::{Null, Parts, deadlines, gain_headcount_known, numbers, solutions_asked};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, Verdict,
-    refused,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::quantile;
 
 /// Welfare at the best deadline by the number of solutions.
-pub struct Solutions;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "presence-solutions",
+    title: "Asking for several solutions",
+    source: "Beyond Brandenburger and Steverson: the time of the s-th solution is Erlang",
+    columns: &[
+        "game",
+        "solutions",
+        "payoff_at_zero",
+        "outcome",
+        "deadline_best_seconds",
+        "deadline_max_seconds",
+        "gain_at_best",
+        "gain_headcount_known",
+    ],
+    data_file: None,
+    cells: |setting| setting.scale.pick(20, 200),
+    cell,
+    report,
+};
 
 const SOLUTIONS: [u32; 6] = [1, 2, 4, 8, 16, 32];
 /// Games in one cell.
 const GAMES: usize = 10;
 
-impl Experiment for Solutions {
-    fn name(&self) -> &'static str {
-        "presence-solutions"
-    }
-
-    fn title(&self) -> &'static str {
-        "Asking for several solutions"
-    }
-
-    fn source(&self) -> &'static str {
-        "Beyond Brandenburger and Steverson: the time of the s-th solution is Erlang"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "game",
-            "solutions",
-            "payoff_at_zero",
-            "outcome",
-            "deadline_best_seconds",
-            "deadline_max_seconds",
-            "gain_at_best",
-            "gain_headcount_known",
-        ]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        setting.scale.pick(20, 200)
-    }
-
-    /// Of ten games, three are impossible with one solution.
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let mut rows = Vec::new();
-        for number in numbers(index, GAMES) {
-            let null = if number % 10 < 3 { Null::Above } else { Null::Between };
-            let parts = Parts::random(&mut Stream::new(setting.seed, number as u64), null)?;
-            for solutions in SOLUTIONS {
-                rows.push(row(&parts, number, solutions)?);
-            }
+/// Of ten games, three are impossible with one solution.
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let mut rows = Vec::new();
+    for number in numbers(index, GAMES) {
+        let null = if number % 10 < 3 { Null::Above } else { Null::Between };
+        let parts = Parts::random(&mut Stream::new(setting.seed, number as u64), null)?;
+        for solutions in SOLUTIONS {
+            rows.push(row(&parts, number, solutions)?);
         }
-        Ok(rows)
     }
+    Ok(rows)
+}
 
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        Ok(Report {
-            findings: findings(table),
-            figures: vec![figure(setting, table)?],
-            tables: vec![("By the number of solutions.".to_owned(), by_solutions(table))],
-        })
-    }
+fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    Ok(Report {
+        findings: findings(table),
+        figures: vec![figure(setting, table)?],
+        tables: vec![("By the number of solutions.".to_owned(), by_solutions(table))],
+    })
 }
 
 fn row(parts: &Parts, number: usize, solutions: u32) -> Result<Row, ExperimentError> {
@@ -78,16 +65,16 @@ fn row(parts: &Parts, number: usize, solutions: u32) -> Result<Row, ExperimentEr
         Outcome::Unneeded { best } => ("unneeded", Some(best), None),
         Outcome::Deadline { maximum, best, .. } => ("deadline", Some(best), Some(maximum)),
     };
-    Ok(vec![
-        Value::from(number),
-        Value::from(f64::from(solutions)),
-        Value::from(game.payoff_at_zero()),
-        Value::from(outcome),
-        Value::from(best.map_or(f64::NAN, |best| best.get())),
-        Value::from(maximum.map_or(f64::NAN, |maximum| maximum.get())),
-        Value::from(best.map_or(0.0, |best| game.welfare(best) - null)),
-        Value::from(gain_headcount_known(&game)),
-    ])
+    Ok(EXPERIMENT.row([
+        ("game", number.into()),
+        ("solutions", Value::from(f64::from(solutions))),
+        ("payoff_at_zero", game.payoff_at_zero().into()),
+        ("outcome", outcome.into()),
+        ("deadline_best_seconds", best.map_or(f64::NAN, |best| best.get()).into()),
+        ("deadline_max_seconds", maximum.map_or(f64::NAN, |maximum| maximum.get()).into()),
+        ("gain_at_best", best.map_or(0.0, |best| game.welfare(best) - null).into()),
+        ("gain_headcount_known", gain_headcount_known(&game).into()),
+    ]))
 }
 
 /// The rows of one number of solutions.
@@ -107,7 +94,7 @@ fn impossible(table: &Table, solutions: u32) -> usize {
 }
 
 fn findings(table: &Table) -> Vec<Finding> {
-    let medians = SOLUTIONS.map(|solutions| quantile(&shares(table, solutions), 0.5));
+    let medians = SOLUTIONS.map(|solutions| quantile(shares(table, solutions), 0.5));
     let percent = |share: f64| format!("{:.1}%", 100.0 * share);
     let columns = SOLUTIONS.map(|solutions| shares(table, solutions));
     let games = columns[0].len();
@@ -120,9 +107,9 @@ fn findings(table: &Table) -> Vec<Finding> {
     let after = impossible(table, most);
     let [first, .., last] = medians;
     vec![
-        Finding {
-            claim: "Does asking for more solutions make the headcount sharper? (open)".to_owned(),
-            measured: format!(
+        Finding::answer_if(
+            "Does asking for more solutions make the headcount sharper? (open)",
+            format!(
                 "The best deadline gives {} of the value of knowing the headcount with one \
                  solution (median), {} with {}, {} with {most}; each doubling raises it in {rising} \
                  of {games} games.",
@@ -131,16 +118,16 @@ fn findings(table: &Table) -> Vec<Finding> {
                 SOLUTIONS[2],
                 percent(last)
             ),
-            verdict: Verdict::answered_if(games > 0 && last > first && rising == games),
-        },
-        Finding {
-            claim: "Can it make coordination possible where one solution cannot? (open)".to_owned(),
-            measured: format!(
+            games > 0 && last > first && rising == games,
+        ),
+        Finding::answer_if(
+            "Can it make coordination possible where one solution cannot? (open)",
+            format!(
                 "Of {before} games that are impossible with one solution, {after} are so with \
                  {most}."
             ),
-            verdict: Verdict::answered_if(before > 0 && after < before),
-        },
+            before > 0 && after < before,
+        ),
     ]
 }
 
@@ -166,36 +153,34 @@ fn figure(setting: &Setting, table: &Table) -> Result<Figure, ExperimentError> {
             // In mean times between solutions, so that curves can be compared.
             (deadline.get() / time, game.welfare(deadline))
         });
-        let label = solutions_asked(solutions);
-        let points = curve.collect();
-        welfare.push(Mark::Line { label, points, stroke: Stroke::Solid });
+        welfare.push(Mark::line(solutions_asked(solutions), curve, Stroke::Solid));
     }
-    welfare.push(Mark::Horizontal { label: "W*".to_owned(), y: parts.payoffs.null() });
-    let at = |solutions: u32, share: f64| quantile(&shares(table, solutions), share);
-    let median = SOLUTIONS.map(|s| (f64::from(s), at(s, 0.5))).to_vec();
-    let band = SOLUTIONS.map(|s| (f64::from(s), at(s, 0.25), at(s, 0.75))).to_vec();
-    let label = "median and middle half of games".to_owned();
+    welfare.push(Mark::horizontal("W*", parts.payoffs.null()));
+    let at = |solutions: u32, share: f64| quantile(shares(table, solutions), share);
+    let median = SOLUTIONS.map(|s| (f64::from(s), at(s, 0.5)));
+    let band = SOLUTIONS.map(|s| (f64::from(s), at(s, 0.25), at(s, 0.75)));
+    let label = "median and middle half of games";
     let shares = vec![
-        Mark::Band { label: label.clone(), points: band },
-        Mark::Line { label: label.clone(), points: median.clone(), stroke: Stroke::Solid },
-        Mark::Points { label, points: median },
+        Mark::band(label, band),
+        Mark::line(label, median, Stroke::Solid),
+        Mark::points(label, median),
     ];
-    Ok(Figure {
-        name: "solutions".to_owned(),
-        caption: format!("Left: the example game. Right: random games, seed {}.", setting.seed),
-        panels: vec![
-            Panel {
-                title: "Welfare of a present player".to_owned(),
-                x: Axis::logarithmic("deadline / solutions (s)"),
-                y: Axis::linear("expected payoff"),
-                marks: welfare,
-            },
-            Panel {
-                title: "Value of the best deadline".to_owned(),
-                x: Axis::logarithmic("solutions asked for"),
-                y: Axis::linear("share of knowing the headcount").within(0.0, 1.0),
-                marks: shares,
-            },
+    Ok(Figure::new(
+        "solutions",
+        format!("Left: the example game. Right: random games, seed {}.", setting.seed),
+        vec![
+            Panel::new(
+                "Welfare of a present player",
+                Axis::logarithmic("deadline / solutions (s)"),
+                Axis::linear("expected payoff"),
+                welfare,
+            ),
+            Panel::new(
+                "Value of the best deadline",
+                Axis::logarithmic("solutions asked for"),
+                Axis::linear("share of knowing the headcount").within(0.0, 1.0),
+                shares,
+            ),
         ],
-    })
+    ))
 }

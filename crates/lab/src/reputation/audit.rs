@@ -3,15 +3,38 @@
 use muster_mechanism::random::Stream;
 use muster_mechanism::reputation::{Profile, equilibrium};
 
-use super::{answer, claim, distance, medians, simplex, uniform};
+use super::shared::{distance, medians, simplex, uniform};
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Report, Row, Scale, Setting, Table, Value, refused,
 };
 use crate::figure::{Axis, Figure, Panel};
+use crate::grid::Grid;
 use crate::statistics::{largest, mean};
 
 /// Liars among the truthful, by how much and how many.
-pub struct Audit;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "reputation-audit",
+    title: "What lying costs, and who is found out",
+    source: "Game of Trust, Lemma 2 (Eq. 2)",
+    columns: &[
+        "lie",
+        "repetition",
+        "lean",
+        "liars",
+        "liar_payoff_relative",
+        "truthful_payoff_relative",
+        "reputation_error_max",
+        "regret_max",
+        "audit_gap",
+        "tried_excess",
+        "liars_found_share",
+    ],
+    data_file: None,
+    cells: |setting| grid(setting).cells(),
+    cell,
+    report,
+};
 
 const USERS: usize = 40;
 const SERVERS: usize = 8;
@@ -27,88 +50,63 @@ fn repetitions(scale: Scale) -> usize {
     scale.pick(5, 40)
 }
 
-impl Experiment for Audit {
-    fn name(&self) -> &'static str {
-        "reputation-audit"
-    }
+fn grid(setting: &Setting) -> Grid<2> {
+    Grid([LIES.len(), repetitions(setting.scale)])
+}
 
-    fn title(&self) -> &'static str {
-        "What lying costs, and who is found out"
-    }
-
-    fn source(&self) -> &'static str {
-        "Game of Trust, Lemma 2 (Eq. 2)"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "lie",
-            "repetition",
-            "lean",
-            "liars",
-            "liar_payoff_relative",
-            "truthful_payoff_relative",
-            "reputation_error_max",
-            "regret_max",
-            "audit_gap",
-            "tried_excess",
-            "liars_found_share",
-        ]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        LIES.len() * repetitions(setting.scale)
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let repetitions = repetitions(setting.scale);
-        let (lie, repetition) = (LIES[index / repetitions], index % repetitions);
-        let mut stream = Stream::new(setting.seed, repetition as u64);
-        let trust = uniform(&mut stream, SERVERS, 0.05, 1.0);
-        let mut rows = Vec::new();
-        for lean in LEANS {
-            for liars in LIARS {
-                let head = [lie.into(), repetition.into(), lean.into(), liars.into()];
-                let measured = profile(lie, lean, liars, &trust, &mut stream)?;
-                rows.push(head.into_iter().chain(measured.map(Value::from)).collect());
-            }
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let [lie, repetition] = grid(setting).at(index);
+    let lie = LIES[lie];
+    let mut stream = Stream::new(setting.seed, repetition as u64);
+    let trust = uniform(&mut stream, SERVERS, 0.05, 1.0);
+    let mut rows = Vec::new();
+    for lean in LEANS {
+        for liars in LIARS {
+            let head = [
+                ("lie", lie.into()),
+                ("repetition", repetition.into()),
+                ("lean", lean.into()),
+                ("liars", liars.into()),
+            ];
+            let measured = profile(lie, lean, liars, &trust, &mut stream)?;
+            rows.push(EXPERIMENT.row_of(head.into_iter().chain(measured)));
         }
-        Ok(rows)
     }
+    Ok(rows)
+}
 
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        let lone = |r: &crate::experiment::Record| r.number("liars") == 1.0;
-        let gain = largest(
-            table
-                .records()
-                .filter(|r| lone(r) && r.number("lean") > 0.0)
-                .map(|r| r.number("liar_payoff_relative")),
-        );
-        let gap = largest(table.records().map(|r| r.number("audit_gap")));
-        let excess = largest(table.records().map(|r| r.number("tried_excess")));
-        let profiles = table.rows.len();
-        let findings = vec![
-            claim(
-                "Lemma 2: a lone liar among the truthful earns less than |R|_1/n.",
-                format!("At most {gain:.6} times that, over every lie and every lean from 0.1."),
-                gain < 1.0,
+fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    let lone = |r: &crate::experiment::Record| r.number("liars") == 1.0;
+    let gain = largest(
+        table
+            .records()
+            .filter(|r| lone(r) && r.number("lean") > 0.0)
+            .map(|r| r.number("liar_payoff_relative")),
+    );
+    let gap = largest(table.records().map(|r| r.number("audit_gap")));
+    let excess = largest(table.records().map(|r| r.number("tried_excess")));
+    let profiles = table.rows.len();
+    let findings = vec![
+        Finding::claim(
+            "Lemma 2: a lone liar among the truthful earns less than |R|_1/n.",
+            format!("At most {gain:.6} times that, over every lie and every lean from 0.1."),
+            gain < 1.0,
+        ),
+        Finding::claim(
+            "The audit's regret is exact: some strategy earns the promised payoff, and no other \
+             more.",
+            format!(
+                "{profiles} profiles: playing the best response misses its promise by at most \
+                 {gap:.1e}, and the payoffs of {TRIES} other strategies each are at most it \
+                 {excess:+.1e}.",
             ),
-            claim(
-                "The audit's regret is exact: some strategy earns the promised payoff, and no other \
-                 more.",
-                format!(
-                    "{profiles} profiles: playing the best response misses its promise by at most \
-                     {gap:.1e}, and the payoffs of {TRIES} other strategies each are at most it \
-                     {excess:+.1e}.",
-                ),
-                gap < 1e-9 && excess < 1e-12,
-            ),
-            price(table),
-            mass(table),
-            found(table),
-        ];
-        Ok(Report { findings, figures: vec![figure(setting, table)], tables: vec![] })
-    }
+            gap < 1e-9 && excess < 1e-12,
+        ),
+        price(table),
+        mass(table),
+        found(table),
+    ];
+    Ok(Report::new(findings, vec![figure(setting, table)]))
 }
 
 /// One profile: the first `liars` users lean towards a lie, the others play N(R).
@@ -118,7 +116,7 @@ fn profile(
     liars: usize,
     trust: &[f64],
     stream: &mut Stream,
-) -> Result<[f64; 7], ExperimentError> {
+) -> Result<[(&'static str, Value); 7], ExperimentError> {
     let truth = equilibrium(trust).map_err(refused)?;
     let mut rows = vec![truth.clone(); USERS];
     for row in rows.iter_mut().take(liars) {
@@ -135,13 +133,13 @@ fn profile(
     order.sort_by(|&a, &b| regret.gains[b].total_cmp(&regret.gains[a]).then(b.cmp(&a)));
     let found = order[..liars].iter().filter(|&&user| user < liars).count();
     Ok([
-        mean(&payoffs[..liars]) / even,
-        mean(&payoffs[liars..]) / even,
-        distance(&profile.decoded(), &truth),
-        regret.largest / even,
-        gap,
-        excess,
-        found as f64 / liars as f64,
+        ("liar_payoff_relative", (mean(&payoffs[..liars]) / even).into()),
+        ("truthful_payoff_relative", (mean(&payoffs[liars..]) / even).into()),
+        ("reputation_error_max", distance(&profile.decoded(), &truth).into()),
+        ("regret_max", (regret.largest / even).into()),
+        ("audit_gap", gap.into()),
+        ("tried_excess", excess.into()),
+        ("liars_found_share", (found as f64 / liars as f64).into()),
     ])
 }
 
@@ -197,7 +195,7 @@ fn price(table: &Table) -> Finding {
             .records()
             .filter(|r| r.text("lie") == lie && r.number("lean") == lean)
             .filter(|r| r.number("liars") == 1.0);
-        mean(&here.map(|r| r.number(column)).collect::<Vec<_>>())
+        mean(here.map(|r| r.number(column)))
     };
     let listed = LIES.map(|lie| {
         format!(
@@ -207,7 +205,7 @@ fn price(table: &Table) -> Finding {
             at(lie, 1.0, "reputation_error_max")
         )
     });
-    answer(
+    Finding::answer(
         "What does a lie cost the lone liar?",
         format!(
             "Of its payoff, leaning by a tenth and wholly, one of {USERS} users: {}.",
@@ -224,7 +222,7 @@ fn mass(table: &Table) -> Finding {
         .filter(|r| r.number("liar_payoff_relative") >= r.number("truthful_payoff_relative"));
     let lies = table.records().filter(|r| r.number("lean") > 0.0).count();
     let exceptions = worse.count();
-    claim(
+    Finding::claim(
         "Proof of Lemma 2: N(R) earns at least |R|_1/n whatever others do, so of liars and \
          truthful users the truthful are better paid.",
         format!("Not so in {exceptions} of {lies} profiles with 1 to 30 liars of {USERS}."),
@@ -237,11 +235,11 @@ fn found(table: &Table) -> Finding {
         let here = table
             .records()
             .filter(|r| r.number("liars") == liars as f64 && r.number("lean") == lean);
-        100.0 * mean(&here.map(|r| r.number("liars_found_share")).collect::<Vec<_>>())
+        100.0 * mean(here.map(|r| r.number("liars_found_share")))
     };
     let listed =
         LIARS.map(|liars| format!("{liars}: {:.0}% and {:.0}%", at(liars, 0.25), at(liars, 1.0)));
-    answer(
+    Finding::answer(
         "Does the audit point at the liars?",
         format!(
             "Of those with the largest regret, as many as there are liars, so many are liars, \
@@ -263,22 +261,19 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
         }
         marks
     };
-    let panel = |title: &str, x: &str, y: &str, marks| Panel {
-        title: title.into(),
-        x: Axis::linear(x),
-        y: Axis::linear(y),
-        marks,
+    let panel = |title: &str, x: &str, y: &str, marks| {
+        Panel::new(title, Axis::linear(x), Axis::linear(y), marks)
     };
-    Figure {
-        name: "audit".into(),
-        caption: format!(
+    Figure::new(
+        "audit",
+        format!(
             "Payoffs in units of |R|_1/n: of a lone liar by how far it leans; of liars who lie \
              wholly, by their number; and the largest regret that the audit finds. {USERS} users, \
              {SERVERS} servers; medians and 10% to 90% quantiles over {} truths, seed {}.",
             repetitions(setting.scale),
             setting.seed
         ),
-        panels: vec![
+        vec![
             panel(
                 "a lone liar",
                 "lean towards the lie",
@@ -298,5 +293,5 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
                 curves("liars", "regret_max", ("lean", 1.0)),
             ),
         ],
-    }
+    )
 }

@@ -5,15 +5,34 @@ use muster_mechanism::reputation::{
     Misinformation, RankSettings, committee_size, honest_majority, lottery, top_committee,
 };
 
-use super::{answer, claim, positive_medians, uniform};
+use super::shared::{positive_medians, uniform};
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel};
+use crate::grid::Grid;
 use crate::statistics::{largest, mean};
 
 /// The chance of an honest majority, exact and sampled.
-pub struct Committee;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "reputation-committee",
+    title: "The risk that a committee is not honest",
+    source: "Game of Trust, Appendix A",
+    columns: &[
+        "population",
+        "truth",
+        "committee_size",
+        "selection",
+        "risk",
+        "risk_sampled",
+        "deviation_sigmas",
+    ],
+    data_file: None,
+    cells: |setting| grid(setting).cells(),
+    cell,
+    report,
+};
 
 const SERVERS: usize = 200;
 const USERS: usize = 400;
@@ -39,88 +58,61 @@ fn repetitions(scale: Scale) -> Repetitions {
     )
 }
 
-impl Experiment for Committee {
-    fn name(&self) -> &'static str {
-        "reputation-committee"
-    }
+fn grid(setting: &Setting) -> Grid<3> {
+    Grid([POPULATIONS.len(), repetitions(setting.scale).truths, SELECTIONS.len()])
+}
 
-    fn title(&self) -> &'static str {
-        "The risk that a committee is not honest"
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let repetitions = repetitions(setting.scale);
+    let [population, truth, way] = grid(setting).at(index);
+    // The same truth and reputation for every way to select.
+    let mut stream = Stream::new(setting.seed, (population * repetitions.truths + truth) as u64);
+    let (population, selection) = (POPULATIONS[population], SELECTIONS[way]);
+    let trust = trust_of(population, &mut stream);
+    let seed = stream.next_word();
+    let graph = Misinformation::Random.graph(&trust, USERS, MISINFORMED, 0.3, seed);
+    let ranking = graph.and_then(|g| g.rank(&RankSettings::default())).map_err(refused)?;
+    let mut stream = Stream::new(seed, 1 + way as u64);
+    let mut rows = Vec::new();
+    for size in SIZES {
+        let mut select = || choose(selection, &ranking.reputation, size, &mut stream);
+        let chosen: Vec<Vec<usize>> = match selection {
+            "best by reputation" => vec![select()?],
+            _ => (0..repetitions.lotteries).map(|_| select()).collect::<Result<_, _>>()?,
+        };
+        let risks = chosen
+            .iter()
+            .map(|members| {
+                let honesty: Vec<f64> = members.iter().map(|&j| trust[j]).collect();
+                Ok(honest_majority(&honesty).map_err(refused)?.risk)
+            })
+            .collect::<Result<Vec<f64>, ExperimentError>>()?;
+        let risk = mean(&risks);
+        let sampled = sampled(&chosen, &trust, repetitions.samples, &mut stream);
+        // Samples go round the committees evenly, so their variance is that of each.
+        let variance = mean(risks.iter().map(|p| p * (1.0 - p)));
+        let sigma = (variance / repetitions.samples as f64).sqrt();
+        rows.push(EXPERIMENT.row([
+            ("population", population.into()),
+            ("truth", truth.into()),
+            ("committee_size", size.into()),
+            ("selection", selection.into()),
+            ("risk", risk.into()),
+            ("risk_sampled", sampled.into()),
+            ("deviation_sigmas", ((sampled - risk) / sigma).into()),
+        ]));
     }
+    Ok(rows)
+}
 
-    fn source(&self) -> &'static str {
-        "Game of Trust, Appendix A"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "population",
-            "truth",
-            "committee_size",
-            "selection",
-            "risk",
-            "risk_sampled",
-            "deviation_sigmas",
-        ]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        POPULATIONS.len() * repetitions(setting.scale).truths * SELECTIONS.len()
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let repetitions = repetitions(setting.scale);
-        let (selection, rest) = (SELECTIONS[index % 3], index / 3);
-        let (population, truth) =
-            (POPULATIONS[rest / repetitions.truths], rest % repetitions.truths);
-        // The same truth and reputation for every way to select.
-        let mut stream = Stream::new(setting.seed, rest as u64);
-        let trust = trust_of(population, &mut stream);
-        let seed = stream.next_word();
-        let graph = Misinformation::Random.graph(&trust, USERS, MISINFORMED, 0.3, seed);
-        let ranking = graph.and_then(|g| g.rank(&RankSettings::default())).map_err(refused)?;
-        let mut stream = Stream::new(seed, 1 + index as u64 % 3);
-        let mut rows = Vec::new();
-        for size in SIZES {
-            let mut select = || choose(selection, &ranking.reputation, size, &mut stream);
-            let chosen: Vec<Vec<usize>> = match selection {
-                "best by reputation" => vec![select()?],
-                _ => (0..repetitions.lotteries).map(|_| select()).collect::<Result<_, _>>()?,
-            };
-            let risks = chosen
-                .iter()
-                .map(|members| {
-                    let honesty: Vec<f64> = members.iter().map(|&j| trust[j]).collect();
-                    Ok(honest_majority(&honesty).map_err(refused)?.risk)
-                })
-                .collect::<Result<Vec<f64>, ExperimentError>>()?;
-            let risk = mean(&risks);
-            let sampled = sampled(&chosen, &trust, repetitions.samples, &mut stream);
-            // Samples go round the committees evenly, so their variance is that of each.
-            let variance = mean(&risks.iter().map(|p| p * (1.0 - p)).collect::<Vec<_>>());
-            let sigma = (variance / repetitions.samples as f64).sqrt();
-            rows.push(vec![
-                population.into(),
-                truth.into(),
-                size.into(),
-                selection.into(),
-                risk.into(),
-                sampled.into(),
-                ((sampled - risk) / sigma).into(),
-            ]);
-        }
-        Ok(rows)
-    }
-
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        let findings = vec![agreement(setting, table), order(table), polylog(table), parity(table)];
-        let caption = "Risk of a dishonest majority, by population and size; means over truths.";
-        Ok(Report {
-            findings,
-            figures: vec![figure(setting, table)],
-            tables: vec![(caption.into(), summary(table))],
-        })
-    }
+fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    let findings = vec![agreement(setting, table), order(table), polylog(table), parity(table)];
+    let caption = "Risk of a dishonest majority, by population and size; means over truths.";
+    Ok(Report {
+        findings,
+        figures: vec![figure(setting, table)],
+        tables: vec![(caption.into(), summary(table))],
+    })
 }
 
 /// Probabilities that servers are honest.
@@ -173,9 +165,9 @@ fn agreement(setting: &Setting, table: &Table) -> Finding {
         .filter(|r| r.number("risk").min(1.0 - r.number("risk")) * samples >= 10.0)
         .map(|r| r.number("deviation_sigmas"))
         .collect();
-    let spread = mean(&compared.iter().map(|z| z * z).collect::<Vec<_>>()).sqrt();
+    let spread = mean(compared.iter().map(|z| z * z)).sqrt();
     let worst = largest(compared.iter().map(|z| z.abs()));
-    claim(
+    Finding::claim(
         "The Poisson-binomial risk is exact.",
         format!(
             "{} committees against {samples} samples each: root mean square deviation {spread:.2} \
@@ -191,7 +183,7 @@ fn risk(table: &Table, population: &str, selection: &str, size: usize) -> f64 {
         .records()
         .filter(|r| r.text("population") == population && r.text("selection") == selection)
         .filter(|r| r.number("committee_size") == size as f64);
-    mean(&here.map(|r| r.number("risk")).collect::<Vec<_>>())
+    mean(here.map(|r| r.number("risk")))
 }
 
 fn order(table: &Table) -> Finding {
@@ -218,7 +210,7 @@ fn order(table: &Table) -> Finding {
         let risks = SELECTIONS.map(|s| format!("{:.1e}", risk(table, population, s, nearest)));
         format!("{population}: {}", risks.join(", "))
     });
-    claim(
+    Finding::claim(
         "Appendix A: taking the servers of the highest reputation maximises the chance of an honest \
          majority.",
         format!(
@@ -251,7 +243,7 @@ fn polylog(table: &Table) -> Finding {
             .unwrap_or(0);
         format!("{population}: below 1e-6 from {least} on, least at {best}")
     });
-    answer(
+    Finding::answer(
         "Appendix A asks for polylog(m) members. How many are enough, and are more always better?",
         format!(
             "Of {SERVERS} servers our default takes {size}; nearest size here {nearest}. The best \
@@ -275,7 +267,7 @@ fn parity(table: &Table) -> Finding {
             higher += usize::from(at(even) > at(odd));
         }
     }
-    answer(
+    Finding::answer(
         "A block needs more than half of the committee. Odd or even?",
         format!("One member more than an odd number raises the risk in {higher} of {cases} cases."),
     )
@@ -308,23 +300,23 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
             marks.extend(positive_medians(selection, points));
         }
         let default = committee_size(SERVERS) as f64;
-        marks.push(Mark::Vertical { label: "ceil(ln(m)^2)".into(), x: default });
-        Panel {
-            title: format!("{population} servers"),
-            x: Axis::logarithmic("members"),
-            y: Axis::logarithmic("risk of a dishonest majority").within(1e-12, 1.0),
+        marks.push(Mark::vertical("ceil(ln(m)^2)", default));
+        Panel::new(
+            format!("{population} servers"),
+            Axis::logarithmic("members"),
+            Axis::logarithmic("risk of a dishonest majority").within(1e-12, 1.0),
             marks,
-        }
+        )
     });
-    Figure {
-        name: "committee".into(),
-        caption: format!(
+    Figure::new(
+        "committee",
+        format!(
             "P(at most half of a committee is honest), exact, by size (odd) and selection; cut off \
              at 1e-12. {SERVERS} servers, honest with probability 0.6 to 1 (good), 0.2 to 0.8 \
              (poor), 0.7 to 1 and for 30% of them 0 to 0.5 (mixed); {MISINFORMED} of {USERS} users \
              misinformed. Medians and 10% to 90% quantiles over {} truths, seed {}.",
             repetitions.truths, setting.seed
         ),
-        panels: panels.to_vec(),
-    }
+        panels.to_vec(),
+    )
 }

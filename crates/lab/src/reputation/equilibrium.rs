@@ -3,15 +3,37 @@
 use muster_mechanism::random::Stream;
 use muster_mechanism::reputation::{EndorsementGraph, Profile, RankSettings, equilibrium};
 
-use super::{answer, claim, distance, positive_medians, simplex, uniform};
+use super::shared::{distance, positive_medians, simplex, uniform};
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Panel};
+use crate::grid::Grid;
 use crate::statistics::{largest, quantile, smallest};
 
 /// Best-response dynamics from random starts.
-pub struct Equilibrium;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "reputation-equilibrium",
+    title: "Everybody who knows the truth endorses it",
+    source: "Game of Trust, Lemma 2 and Theorem 5.1",
+    columns: &[
+        "users",
+        "servers",
+        "repetition",
+        "start",
+        "round",
+        "strategy_error_max",
+        "decoded_error_max",
+        "regret_max",
+        "truth_payoff_relative",
+        "truth_regret_max",
+    ],
+    data_file: None,
+    cells: |setting| grid(setting).cells(),
+    cell,
+    report,
+};
 
 /// Where the dynamics start.
 const STARTS: [&str; 3] = ["random strategies", "one server each", "mirror image"];
@@ -28,123 +50,94 @@ fn sizes(scale: Scale) -> (Vec<(usize, usize)>, usize) {
     (users.iter().flat_map(|&n| servers.iter().map(move |&m| (n, m))).collect(), repetitions)
 }
 
-impl Experiment for Equilibrium {
-    fn name(&self) -> &'static str {
-        "reputation-equilibrium"
-    }
+fn grid(setting: &Setting) -> Grid<2> {
+    let (sizes, repetitions) = sizes(setting.scale);
+    Grid([sizes.len(), repetitions])
+}
 
-    fn title(&self) -> &'static str {
-        "Everybody who knows the truth endorses it"
-    }
-
-    fn source(&self) -> &'static str {
-        "Game of Trust, Lemma 2 and Theorem 5.1"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "users",
-            "servers",
-            "repetition",
-            "start",
-            "round",
-            "strategy_error_max",
-            "decoded_error_max",
-            "regret_max",
-            "truth_payoff_relative",
-            "truth_regret_max",
-        ]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        let (sizes, repetitions) = sizes(setting.scale);
-        sizes.len() * repetitions
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let (sizes, repetitions) = sizes(setting.scale);
-        let ((users, servers), repetition) = (sizes[index / repetitions], index % repetitions);
-        let mut stream = Stream::new(setting.seed, index as u64);
-        let trust = uniform(&mut stream, servers, 0.05, 1.0);
-        let truth = equilibrium(&trust).map_err(refused)?;
-        let everybody = Profile::symmetric(users, &truth).map_err(refused)?;
-        let truth_regret = everybody.regret(&trust).map_err(refused)?.largest;
-        let mut rows = Vec::new();
-        for start in STARTS {
-            let mut profile = first(start, users, &trust, &mut stream)?;
-            let rounds_max = ROUNDS_MAX_PER_USER * users;
-            let (mut round, mut error) = (0usize, f64::INFINITY);
-            while round <= rounds_max && error > ARRIVED {
-                error = profile.rows().iter().map(|row| distance(row, &truth)).fold(0.0, f64::max);
-                rows.push(vec![
-                    users.into(),
-                    servers.into(),
-                    repetition.into(),
-                    start.into(),
-                    round.into(),
-                    error.into(),
-                    distance(&decoded(&profile)?, &truth).into(),
-                    profile.regret(&trust).map_err(refused)?.largest.into(),
-                    truth_payoff(&profile, &trust, &truth)?.into(),
-                    truth_regret.into(),
-                ]);
-                // Every round at first, then ever fewer are looked at.
-                let step = 1 + round / 10;
-                let moved = profile.best_response_dynamics(&trust, 0.0, step);
-                profile = moved.map_err(refused)?.profile;
-                round += step;
-            }
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let [size, repetition] = grid(setting).at(index);
+    let (users, servers) = sizes(setting.scale).0[size];
+    let mut stream = Stream::new(setting.seed, index as u64);
+    let trust = uniform(&mut stream, servers, 0.05, 1.0);
+    let truth = equilibrium(&trust).map_err(refused)?;
+    let everybody = Profile::symmetric(users, &truth).map_err(refused)?;
+    let truth_regret = everybody.regret(&trust).map_err(refused)?.largest;
+    let mut rows = Vec::new();
+    for start in STARTS {
+        let mut profile = first(start, users, &trust, &mut stream)?;
+        let rounds_max = ROUNDS_MAX_PER_USER * users;
+        let (mut round, mut error) = (0usize, f64::INFINITY);
+        while round <= rounds_max && error > ARRIVED {
+            error = profile.rows().iter().map(|row| distance(row, &truth)).fold(0.0, f64::max);
+            rows.push(EXPERIMENT.row([
+                ("users", users.into()),
+                ("servers", servers.into()),
+                ("repetition", repetition.into()),
+                ("start", start.into()),
+                ("round", round.into()),
+                ("strategy_error_max", error.into()),
+                ("decoded_error_max", distance(&decoded(&profile)?, &truth).into()),
+                ("regret_max", profile.regret(&trust).map_err(refused)?.largest.into()),
+                ("truth_payoff_relative", truth_payoff(&profile, &trust, &truth)?.into()),
+                ("truth_regret_max", truth_regret.into()),
+            ]));
+            // Every round at first, then ever fewer are looked at.
+            let step = 1 + round / 10;
+            let moved = profile.best_response_dynamics(&trust, 0.0, step);
+            profile = moved.map_err(refused)?.profile;
+            round += step;
         }
-        Ok(rows)
     }
+    Ok(rows)
+}
 
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        let (sizes, repetitions) = sizes(setting.scale);
-        let records: Vec<_> = table.records().collect();
-        let ends: Vec<_> = records
-            .iter()
-            .enumerate()
-            .filter(|(k, _)| records.get(k + 1).is_none_or(|next| next.number("round") == 0.0))
-            .map(|(_, record)| *record)
-            .collect();
-        let farthest = largest(ends.iter().map(|end| end.number("strategy_error_max")));
-        let decoded = largest(ends.iter().map(|end| end.number("decoded_error_max")));
-        let rounds = largest(ends.iter().map(|end| end.number("round")));
-        let floor = smallest(records.iter().map(|r| r.number("truth_payoff_relative")));
-        let regret = largest(records.iter().map(|r| r.number("truth_regret_max")));
-        let games = ends.len();
-        let findings = vec![
-            claim(
-                "Lemma 2: there is one equilibrium, and in it every user plays N(R).",
-                format!(
-                    "Best-response dynamics from {games} starts over {} sizes end off N(R) by at \
-                     most {farthest:.1e}, after at most {rounds} rounds.",
-                    sizes.len()
-                ),
-                farthest < REACHED,
+fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    let (sizes, repetitions) = sizes(setting.scale);
+    let records: Vec<_> = table.records().collect();
+    let ends: Vec<_> = records
+        .iter()
+        .enumerate()
+        .filter(|(k, _)| records.get(k + 1).is_none_or(|next| next.number("round") == 0.0))
+        .map(|(_, record)| *record)
+        .collect();
+    let farthest = largest(ends.iter().map(|end| end.number("strategy_error_max")));
+    let decoded = largest(ends.iter().map(|end| end.number("decoded_error_max")));
+    let rounds = largest(ends.iter().map(|end| end.number("round")));
+    let floor = smallest(records.iter().map(|r| r.number("truth_payoff_relative")));
+    let regret = largest(records.iter().map(|r| r.number("truth_regret_max")));
+    let games = ends.len();
+    let findings = vec![
+        Finding::claim(
+            "Lemma 2: there is one equilibrium, and in it every user plays N(R).",
+            format!(
+                "Best-response dynamics from {games} starts over {} sizes end off N(R) by at \
+                 most {farthest:.1e}, after at most {rounds} rounds.",
+                sizes.len()
             ),
-            claim(
-                "Lemma 2: nobody gains by leaving N(R) while the others play it.",
-                format!("The exact best response gains at most {regret:.1e}."),
-                regret < 1e-12,
+            farthest < REACHED,
+        ),
+        Finding::claim(
+            "Lemma 2: nobody gains by leaving N(R) while the others play it.",
+            format!("The exact best response gains at most {regret:.1e}."),
+            regret < 1e-12,
+        ),
+        Finding::claim(
+            "Proof of Lemma 2: playing N(R) earns at least |R|_1/n whatever the others do.",
+            format!(
+                "Over all {} profiles on the way it earns at least {floor:.12} times that.",
+                records.len()
             ),
-            claim(
-                "Proof of Lemma 2: playing N(R) earns at least |R|_1/n whatever the others do.",
-                format!(
-                    "Over all {} profiles on the way it earns at least {floor:.12} times that.",
-                    records.len()
-                ),
-                floor > 1.0 - 1e-12,
-            ),
-            claim(
-                "Theorem 5.1: Designated PageRank decodes N(R) from the equilibrium.",
-                format!("Largest error of a reputation at the end of the dynamics: {decoded:.1e}."),
-                decoded < REACHED,
-            ),
-            speed(&ends),
-        ];
-        Ok(Report { findings, figures: vec![figure(setting, table, repetitions)], tables: vec![] })
-    }
+            floor > 1.0 - 1e-12,
+        ),
+        Finding::claim(
+            "Theorem 5.1: Designated PageRank decodes N(R) from the equilibrium.",
+            format!("Largest error of a reputation at the end of the dynamics: {decoded:.1e}."),
+            decoded < REACHED,
+        ),
+        speed(&ends),
+    ];
+    Ok(Report::new(findings, vec![figure(setting, table, repetitions)]))
 }
 
 /// Near N(R) a best response undoes `(n-2)/(2(n-1))` of the sum of what the others are off: nothing for
@@ -161,7 +154,7 @@ fn speed(ends: &[Record]) -> Finding {
             format!("{:.0} with {n} users", quantile(&rounds, 0.5))
         })
         .collect();
-    answer(
+    Finding::answer(
         "How many rounds does it take until every entry is within 1e-12 of N(R)?",
         format!("In the median {}.", listed.join(", ")),
     )
@@ -232,22 +225,24 @@ fn figure(setting: &Setting, table: &Table, repetitions: usize) -> Figure {
             .map(|r| (r.number("round"), r.number("strategy_error_max")));
         by_start.extend(positive_medians(start, points));
     }
-    let panel = |title: String, marks| Panel {
-        title,
-        x: Axis::logarithmic("round (everybody moves once)"),
-        y: Axis::logarithmic("largest distance from N(R)"),
-        marks,
+    let panel = |title: String, marks| {
+        Panel::new(
+            title,
+            Axis::logarithmic("round (everybody moves once)"),
+            Axis::logarithmic("largest distance from N(R)"),
+            marks,
+        )
     };
-    Figure {
-        name: "equilibrium".into(),
-        caption: format!(
+    Figure::new(
+        "equilibrium",
+        format!(
             "Best-response dynamics from random starts reach N(R). Medians and 10% to 90% \
              quantiles over {repetitions} games each, seed {}.",
             setting.seed
         ),
-        panels: vec![
+        vec![
             panel(format!("{servers} servers, random strategies"), by_users),
             panel(format!("{users} users, {servers} servers"), by_start),
         ],
-    }
+    )
 }

@@ -3,16 +3,40 @@
 use muster_mechanism::random::Stream;
 use muster_mechanism::reputation::{EndorsementGraph, RankSettings, equilibrium};
 
-use super::{answer, claim, distance, positive_medians, simplex, uniform};
+use super::shared::{distance, positive_medians, simplex, uniform};
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Value,
     refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+use crate::grid::Grid;
 use crate::statistics::{largest, mean, smallest};
 
 /// Informed users best-respond while fresh users do as they like.
-pub struct Hierarchical;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "reputation-hierarchical",
+    title: "Newcomers cannot disturb those who know",
+    source: "Game of Trust, Section 6",
+    columns: &[
+        "informed",
+        "fresh",
+        "servers",
+        "habit",
+        "repetition",
+        "step",
+        "round",
+        "strategy_error_max",
+        "decoded_error_max",
+        "regret_max",
+        "fresh_share",
+        "fresh_payoff_relative",
+    ],
+    data_file: None,
+    cells: |setting| grid(setting).cells(),
+    cell,
+    report,
+};
 
 /// What fresh users do.
 const HABITS: [&str; 4] = ["informed users only", "any users", "one favourite", "a ring of fresh"];
@@ -38,126 +62,99 @@ fn sizes(scale: Scale) -> (&'static [(usize, usize, usize)], usize) {
 
 type Rows = Vec<Vec<(u32, f64)>>;
 
-impl Experiment for Hierarchical {
-    fn name(&self) -> &'static str {
-        "reputation-hierarchical"
-    }
+fn grid(setting: &Setting) -> Grid<3> {
+    let (sizes, repetitions) = sizes(setting.scale);
+    Grid([sizes.len(), HABITS.len(), repetitions])
+}
 
-    fn title(&self) -> &'static str {
-        "Newcomers cannot disturb those who know"
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let [size, habit, repetition] = grid(setting).at(index);
+    let ((informed, fresh, servers), habit) = (sizes(setting.scale).0[size], HABITS[habit]);
+    let mut stream = Stream::new(setting.seed, index as u64);
+    let trust = uniform(&mut stream, servers, 0.05, 1.0);
+    let users = informed + fresh;
+    let mut start: Rows = Vec::with_capacity(users);
+    for user in 0..users {
+        start.push(match user < informed {
+            true => on_servers(users, &simplex(&mut stream, servers)),
+            false => fresh_row(habit, user, informed, users, &mut stream),
+        });
     }
-
-    fn source(&self) -> &'static str {
-        "Game of Trust, Section 6"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "informed",
-            "fresh",
-            "servers",
-            "habit",
-            "repetition",
-            "step",
-            "round",
-            "strategy_error_max",
-            "decoded_error_max",
-            "regret_max",
-            "fresh_share",
-            "fresh_payoff_relative",
-        ]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        let (sizes, repetitions) = sizes(setting.scale);
-        sizes.len() * HABITS.len() * repetitions
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let (sizes, repetitions) = sizes(setting.scale);
-        let (game, repetition) = (index / repetitions, index % repetitions);
-        let ((informed, fresh, servers), habit) =
-            (sizes[game / HABITS.len()], HABITS[game % HABITS.len()]);
-        let mut stream = Stream::new(setting.seed, index as u64);
-        let trust = uniform(&mut stream, servers, 0.05, 1.0);
-        let users = informed + fresh;
-        let mut start: Rows = Vec::with_capacity(users);
-        for user in 0..users {
-            start.push(match user < informed {
-                true => on_servers(users, &simplex(&mut stream, servers)),
-                false => fresh_row(habit, user, informed, users, &mut stream),
-            });
+    let head = [
+        ("informed", informed.into()),
+        ("fresh", fresh.into()),
+        ("servers", servers.into()),
+        ("habit", habit.into()),
+        ("repetition", repetition.into()),
+    ];
+    let row = |measured: &[(&'static str, Value)]| {
+        EXPERIMENT.row_of(head.iter().chain(measured).cloned())
+    };
+    let mut found: Vec<Row> = Vec::new();
+    for (step, rounds_max) in STEPS {
+        for measured in dynamics(start.clone(), informed, &trust, step, rounds_max)? {
+            found.push(row(&measured));
         }
-        let head = [informed.into(), fresh.into(), servers.into(), habit.into(), repetition.into()];
-        let mut found: Vec<Row> = Vec::new();
-        for (step, rounds_max) in STEPS {
-            for measured in dynamics(start.clone(), informed, &trust, step, rounds_max)? {
-                let nothing = [Value::Absent, Value::Absent];
-                found.push(head.iter().cloned().chain(measured).chain(nothing).collect());
-            }
-        }
-        for (share, payoff) in fresh_payoffs(informed, fresh, &trust, &mut stream)? {
-            let nothing = vec![Value::Absent; 5];
-            let measured = [share.into(), payoff.into()];
-            found.push(head.iter().cloned().chain(nothing).chain(measured).collect());
-        }
-        Ok(found)
     }
+    for (share, payoff) in fresh_payoffs(informed, fresh, &trust, &mut stream)? {
+        found.push(row(&[("fresh_share", share.into()), ("fresh_payoff_relative", payoff.into())]));
+    }
+    Ok(found)
+}
 
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        let dynamics: Vec<_> = table.records().filter(|r| !r.number("round").is_nan()).collect();
-        let (ends, whole): (Vec<_>, Vec<_>) = dynamics
-            .iter()
-            .enumerate()
-            .filter(|(k, _)| dynamics.get(k + 1).is_none_or(|next| next.number("round") == 0.0))
-            .map(|(_, record)| *record)
-            .partition(|end| end.number("step") < 1.0);
-        let farthest = largest(ends.iter().map(|end| end.number("strategy_error_max")));
-        let decoded = largest(ends.iter().map(|end| end.number("decoded_error_max")));
-        let regret = largest(ends.iter().map(|end| end.number("regret_max")));
-        let of = |share: f64| {
-            table
-                .records()
-                .filter(move |r| r.number("fresh_share") == share)
-                .map(|r| r.number("fresh_payoff_relative"))
-        };
-        let spread = largest(of(0.0).map(|payoff| (payoff - 1.0).abs()));
-        let dearest = largest(SHARES[1..].iter().flat_map(|&share| of(share)));
-        let all_fresh = smallest(of(1.0));
-        let findings = vec![
-            claim(
-                "Section 6: in equilibrium informed users play N(R), whatever fresh users do.",
-                format!(
-                    "{} games, four habits of fresh users: the informed go a quarter of the way to \
-                     their best response at a time and end off N(R) by at most {farthest:.1e}; the \
-                     best deviation gains {regret:.1e}.",
-                    ends.len()
-                ),
-                farthest < 1e-9 && regret < 1e-10,
+fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    let dynamics: Vec<_> = table.records().filter(|r| !r.number("round").is_nan()).collect();
+    let (ends, whole): (Vec<_>, Vec<_>) = dynamics
+        .iter()
+        .enumerate()
+        .filter(|(k, _)| dynamics.get(k + 1).is_none_or(|next| next.number("round") == 0.0))
+        .map(|(_, record)| *record)
+        .partition(|end| end.number("step") < 1.0);
+    let farthest = largest(ends.iter().map(|end| end.number("strategy_error_max")));
+    let decoded = largest(ends.iter().map(|end| end.number("decoded_error_max")));
+    let regret = largest(ends.iter().map(|end| end.number("regret_max")));
+    let of = |share: f64| {
+        table
+            .records()
+            .filter(move |r| r.number("fresh_share") == share)
+            .map(|r| r.number("fresh_payoff_relative"))
+    };
+    let spread = largest(of(0.0).map(|payoff| (payoff - 1.0).abs()));
+    let dearest = largest(SHARES[1..].iter().flat_map(|&share| of(share)));
+    let all_fresh = smallest(of(1.0));
+    let findings = vec![
+        Finding::claim(
+            "Section 6: in equilibrium informed users play N(R), whatever fresh users do.",
+            format!(
+                "{} games, four habits of fresh users: the informed go a quarter of the way to \
+                 their best response at a time and end off N(R) by at most {farthest:.1e}; the \
+                 best deviation gains {regret:.1e}.",
+                ends.len()
             ),
-            claim(
-                "Section 6: Designated PageRank decodes N(R) whatever fresh users do.",
-                format!("Largest error of a reputation: {decoded:.1e}."),
-                decoded < 1e-9,
+            farthest < 1e-9 && regret < 1e-10,
+        ),
+        Finding::claim(
+            "Section 6: Designated PageRank decodes N(R) whatever fresh users do.",
+            format!("Largest error of a reputation: {decoded:.1e}."),
+            decoded < 1e-9,
+        ),
+        Finding::claim(
+            "Section 6: a fresh user who endorses fresh users does worse than one who \
+             endorses informed users only.",
+            format!(
+                "With 20% to 100% of the row on fresh users it earns at most {dearest:.3} \
+                 times as much, with all of it as little as {all_fresh:.3} times.",
             ),
-            claim(
-                "Section 6: a fresh user who endorses fresh users does worse than one who \
-                 endorses informed users only.",
-                format!(
-                    "With 20% to 100% of the row on fresh users it earns at most {dearest:.3} \
-                     times as much, with all of it as little as {all_fresh:.3} times.",
-                ),
-                dearest < 1.0,
-            ),
-            claim(
-                "Section 6: any way to spread a row over informed users is as good as another.",
-                format!("Payoffs of random rows over informed users differ by {spread:.1e}."),
-                spread < 1e-10,
-            ),
-            whole_steps(&whole),
-        ];
-        Ok(Report { findings, figures: vec![figure(setting, table)], tables: vec![] })
-    }
+            dearest < 1.0,
+        ),
+        Finding::claim(
+            "Section 6: any way to spread a row over informed users is as good as another.",
+            format!("Payoffs of random rows over informed users differ by {spread:.1e}."),
+            spread < 1e-10,
+        ),
+        whole_steps(&whole),
+    ];
+    Ok(Report::new(findings, vec![figure(setting, table)]))
 }
 
 /// Where the informed go all of the way to their best response.
@@ -168,7 +165,7 @@ fn whole_steps(ends: &[Record]) -> Finding {
         let all = ends.iter().filter(|end| end.text("habit") == habit).count();
         format!("{habit} {here} of {all}")
     });
-    answer(
+    Finding::answer(
         "Do plain best responses find the equilibrium?",
         format!(
             "Still further than 0.01 from N(R) after {} rounds of whole steps: {}. Who is endorsed \
@@ -179,20 +176,26 @@ fn whole_steps(ends: &[Record]) -> Finding {
     )
 }
 
-/// (step, round, distance of informed strategies from N(R), of the decoded reputation, largest
-/// regret), round by round.
+/// Step, distance of informed strategies from N(R), of the decoded reputation, and largest regret,
+/// round by round.
 fn dynamics(
     mut rows: Rows,
     informed: usize,
     trust: &[f64],
     step: f64,
     rounds_max: usize,
-) -> Result<Vec<[Value; 5]>, ExperimentError> {
+) -> Result<Vec<[(&'static str, Value); 5]>, ExperimentError> {
     let truth = equilibrium(trust).map_err(refused)?;
     let mut found = Vec::new();
     for round in 0..=rounds_max {
         let seen = observe(&rows, informed, trust, &truth)?;
-        found.push([step.into(), round.into(), seen.0.into(), seen.1.into(), seen.2.into()]);
+        found.push([
+            ("step", step.into()),
+            ("round", round.into()),
+            ("strategy_error_max", seen.0.into()),
+            ("decoded_error_max", seen.1.into()),
+            ("regret_max", seen.2.into()),
+        ]);
         if seen.0 < 1e-10 {
             break;
         }
@@ -321,28 +324,28 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
         });
         Mark::line(format!("{informed} informed, {fresh} fresh"), points, Stroke::Solid)
     });
-    Figure {
-        name: "hierarchical".into(),
-        caption: format!(
+    Figure::new(
+        "hierarchical",
+        format!(
             "Left: {informed} informed users move towards their best responses among {fresh} fresh ones, \
              {servers} servers, by what fresh users do; medians and 10% to 90% quantiles over \
              {repetitions} games. Right: what a fresh user earns by endorsing fresh users, \
              relative to endorsing informed ones only. Seed {}.",
             setting.seed
         ),
-        panels: vec![
-            Panel {
-                title: "informed users".into(),
-                x: Axis::linear("round (every informed user moves once)"),
-                y: Axis::logarithmic("largest distance from N(R)"),
-                marks: rounds,
-            },
-            Panel {
-                title: "fresh users".into(),
-                x: Axis::linear("share endorsed to fresh users"),
-                y: Axis::linear("payoff, relative"),
-                marks: payoffs.collect(),
-            },
+        vec![
+            Panel::new(
+                "informed users",
+                Axis::linear("round (every informed user moves once)"),
+                Axis::logarithmic("largest distance from N(R)"),
+                rounds,
+            ),
+            Panel::new(
+                "fresh users",
+                Axis::linear("share endorsed to fresh users"),
+                Axis::linear("payoff, relative"),
+                payoffs.collect(),
+            ),
         ],
-    }
+    )
 }

@@ -3,15 +3,35 @@
 use muster_mechanism::random::Stream;
 use muster_mechanism::reputation::{EndorsementGraph, IncrementalRank, RankSettings, Refresh};
 
-use super::{answer, claim, positive_medians};
+use super::shared::positive_medians;
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel};
+use crate::grid::Grid;
 use crate::statistics::{largest, mean, quantile};
 
 /// Rows change one after another, at every tolerance.
-pub struct Incremental;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "reputation-incremental",
+    title: "One changed row, without a whole solve",
+    source: "Ours: dynamic updates, Game of Trust, Section 8 (future work)",
+    columns: &[
+        "web",
+        "repetition",
+        "tolerance",
+        "change",
+        "refresh",
+        "work_relative",
+        "error_l1",
+        "error_certified",
+    ],
+    data_file: None,
+    cells: |setting| grid(setting).cells(),
+    cell,
+    report,
+};
 
 /// Whom users endorse: the popular; anybody; neighbours on a ring; servers only.
 const WEBS: [&str; 4] = ["popular", "anybody", "neighbours", "servers only"];
@@ -34,88 +54,58 @@ fn sizes(scale: Scale) -> Sizes {
 
 type Endorsements = Vec<(u32, f64)>;
 
-impl Experiment for Incremental {
-    fn name(&self) -> &'static str {
-        "reputation-incremental"
-    }
+fn grid(setting: &Setting) -> Grid<2> {
+    Grid([WEBS.len(), sizes(setting.scale).repetitions])
+}
 
-    fn title(&self) -> &'static str {
-        "One changed row, without a whole solve"
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let sizes = sizes(setting.scale);
+    let [web, repetition] = grid(setting).at(index);
+    let web = WEBS[web];
+    let mut stream = Stream::new(setting.seed, index as u64);
+    let mut rows: Vec<Endorsements> =
+        (0..sizes.users).map(|user| endorse(web, user, &sizes, &mut stream)).collect();
+    let mut ranks = Vec::new();
+    for tolerance in TOLERANCES {
+        let settings = RankSettings { tolerance, ..RankSettings::default() };
+        let graph = graph(&rows, sizes.servers)?;
+        let sweeps = graph.rank(&settings).map_err(refused)?.sweeps;
+        let start = IncrementalRank::new(sizes.servers, rows.clone(), settings);
+        ranks.push((tolerance, sweeps * graph.edges(), start.map_err(refused)?));
     }
-
-    fn source(&self) -> &'static str {
-        "Ours: dynamic updates, Game of Trust, Section 8 (future work)"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "web",
-            "repetition",
-            "tolerance",
-            "change",
-            "refresh",
-            "work_relative",
-            "error_l1",
-            "error_certified",
-        ]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        WEBS.len() * sizes(setting.scale).repetitions
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let sizes = sizes(setting.scale);
-        let (web, repetition) = (WEBS[index / sizes.repetitions], index % sizes.repetitions);
-        let mut stream = Stream::new(setting.seed, index as u64);
-        let mut rows: Vec<Endorsements> =
-            (0..sizes.users).map(|user| endorse(web, user, &sizes, &mut stream)).collect();
-        let mut ranks = Vec::new();
-        for tolerance in TOLERANCES {
-            let settings = RankSettings { tolerance, ..RankSettings::default() };
-            let graph = graph(&rows, sizes.servers)?;
-            let sweeps = graph.rank(&settings).map_err(refused)?.sweeps;
-            let start = IncrementalRank::new(sizes.servers, rows.clone(), settings);
-            ranks.push((tolerance, sweeps * graph.edges(), start.map_err(refused)?));
+    let exact = RankSettings { tolerance: 1e-14, ..RankSettings::default() };
+    let mut found = Vec::new();
+    for change in 0..sizes.changes {
+        let user = stream.below(sizes.users as u64) as usize;
+        rows[user] = endorse(web, user, &sizes, &mut stream);
+        let wanted = graph(&rows, sizes.servers)?.rank(&exact).map_err(refused)?.reputation;
+        for (tolerance, solve, ranks) in &mut ranks {
+            let refresh = ranks.set_row(user, rows[user].clone()).map_err(refused)?;
+            let (refresh, work) = match refresh {
+                Refresh::Pushed(edges) => ("pushed", edges as f64 / *solve as f64),
+                Refresh::Solved => ("solved", 1.0),
+            };
+            let error: f64 =
+                wanted.iter().zip(ranks.reputation()).map(|(a, b)| (a - b).abs()).sum();
+            found.push(EXPERIMENT.row([
+                ("web", web.into()),
+                ("repetition", repetition.into()),
+                ("tolerance", (*tolerance).into()),
+                ("change", change.into()),
+                ("refresh", refresh.into()),
+                ("work_relative", work.into()),
+                ("error_l1", error.into()),
+                ("error_certified", ranks.error_bound().into()),
+            ]));
         }
-        let exact = RankSettings { tolerance: 1e-14, ..RankSettings::default() };
-        let mut found = Vec::new();
-        for change in 0..sizes.changes {
-            let user = stream.below(sizes.users as u64) as usize;
-            rows[user] = endorse(web, user, &sizes, &mut stream);
-            let wanted = graph(&rows, sizes.servers)?.rank(&exact).map_err(refused)?.reputation;
-            for (tolerance, solve, ranks) in &mut ranks {
-                let refresh = ranks.set_row(user, rows[user].clone()).map_err(refused)?;
-                let (refresh, work) = match refresh {
-                    Refresh::Pushed(edges) => ("pushed", edges as f64 / *solve as f64),
-                    Refresh::Solved => ("solved", 1.0),
-                };
-                let error: f64 =
-                    wanted.iter().zip(ranks.reputation()).map(|(a, b)| (a - b).abs()).sum();
-                found.push(vec![
-                    web.into(),
-                    repetition.into(),
-                    (*tolerance).into(),
-                    change.into(),
-                    refresh.into(),
-                    work.into(),
-                    error.into(),
-                    ranks.error_bound().into(),
-                ]);
-            }
-        }
-        Ok(found)
     }
+    Ok(found)
+}
 
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        let findings = vec![certificate(table), work(table), fallbacks(table)];
-        let figures = vec![figure(setting, table)];
-        Ok(Report {
-            findings,
-            figures,
-            tables: vec![("By web and tolerance.".into(), summary(table))],
-        })
-    }
+fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    let findings = vec![certificate(table), work(table), fallbacks(table)];
+    let figures = vec![figure(setting, table)];
+    Ok(Report { findings, figures, tables: vec![("By web and tolerance.".into(), summary(table))] })
 }
 
 fn endorse(web: &str, user: usize, sizes: &Sizes, stream: &mut Stream) -> Endorsements {
@@ -161,7 +151,7 @@ fn certificate(table: &Table) -> Finding {
         .filter(|r| r.number("error_l1") > 1e-12)
         .map(|r| r.number("error_certified") / r.number("error_l1"))
         .collect();
-    claim(
+    Finding::claim(
         "Ours: the certified bound holds for the L1 error of reputation.",
         format!(
             "Exceeded in {exceeded} of {} updates. It is {:.0} times the error in the median, from \
@@ -176,7 +166,7 @@ fn certificate(table: &Table) -> Finding {
 }
 
 fn work_of(table: &Table, web: &str, tolerance: f64) -> f64 {
-    mean(&of(table, web, tolerance).map(|r| r.number("work_relative")).collect::<Vec<_>>())
+    mean(of(table, web, tolerance).map(|r| r.number("work_relative")))
 }
 
 fn work(table: &Table) -> Finding {
@@ -185,7 +175,7 @@ fn work(table: &Table) -> Finding {
             .map(|tolerance| format!("{:.2}%", 100.0 * work_of(table, web, tolerance)));
         format!("{web}: {}", parts.join(", "))
     });
-    answer(
+    Finding::answer(
         "How much of a solve does one changed row cost?",
         format!(
             "Endorsements read, of those that a solve to the same tolerance reads, at 1e-5, 1e-9 \
@@ -202,7 +192,7 @@ fn fallbacks(table: &Table) -> Finding {
         format!("{solved} at {tolerance:.0e}")
     });
     let per_tolerance = table.rows.len() / TOLERANCES.len();
-    answer(
+    Finding::answer(
         "How often must a change be solved for as a whole?",
         format!("Of {per_tolerance} changes each: {}.", listed.join(", ")),
     )
@@ -247,18 +237,15 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
         }
         marks
     };
-    let panel = |title: &str, y: &str, marks| Panel {
-        title: title.into(),
-        x: Axis::logarithmic("tolerance"),
-        y: Axis::logarithmic(y),
-        marks,
+    let panel = |title: &str, y: &str, marks| {
+        Panel::new(title, Axis::logarithmic("tolerance"), Axis::logarithmic(y), marks)
     };
     let sizes = sizes(setting.scale);
     let mut work = curves("work_relative");
-    work.push(Mark::Horizontal { label: "a whole solve".into(), y: 1.0 });
-    Figure {
-        name: "incremental".into(),
-        caption: format!(
+    work.push(Mark::horizontal("a whole solve", 1.0));
+    Figure::new(
+        "incremental",
+        format!(
             "One of {} users changes its row: endorsements read, relative to a whole solve; the \
              true and the certified L1 error of the reputations of {} servers. Medians and 10% to \
              90% quantiles over {} changes, seed {}.",
@@ -267,10 +254,10 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
             sizes.changes * sizes.repetitions,
             setting.seed
         ),
-        panels: vec![
+        vec![
             panel("work", "endorsements read (solves)", work),
             panel("true error", "L1 error of reputation", curves("error_l1")),
             panel("certified error", "bound on the L1 error", curves("error_certified")),
         ],
-    }
+    )
 }

@@ -3,15 +3,35 @@
 use muster_mechanism::random::Stream;
 use muster_mechanism::reputation::Misinformation;
 
-use super::{answer, claim, medians, uniform};
+use super::shared::{medians, uniform};
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Report, Row, Scale, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+use crate::grid::Grid;
 use crate::statistics::{largest, mean, spreads};
 
 /// Designated and ordinary PageRank under misinformation.
-pub struct Misinformed;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "reputation-misinformation",
+    title: "How many misinformed users reputation survives",
+    source: "Game of Trust, Section 8 (future work)",
+    columns: &[
+        "misinformation",
+        "social",
+        "repetition",
+        "misinformed_share",
+        "pagerank",
+        "inversions_share",
+        "error_max",
+        "mean_over_largest_trust",
+    ],
+    data_file: None,
+    cells: |setting| grid(setting).cells(),
+    cell,
+    report,
+};
 
 const USERS: usize = 200;
 const SERVERS: usize = 20;
@@ -32,116 +52,85 @@ fn sizes(scale: Scale) -> (Vec<usize>, usize) {
     scale.pick(((0..=9).map(|k| 10 * k).collect(), 5), ((0..=38).map(|k| 5 * k / 2).collect(), 40))
 }
 
-impl Experiment for Misinformed {
-    fn name(&self) -> &'static str {
-        "reputation-misinformation"
-    }
+fn grid(setting: &Setting) -> Grid<3> {
+    Grid([Misinformation::ALL.len(), SOCIAL.len(), sizes(setting.scale).1])
+}
 
-    fn title(&self) -> &'static str {
-        "How many misinformed users reputation survives"
-    }
-
-    fn source(&self) -> &'static str {
-        "Game of Trust, Section 8 (future work)"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "misinformation",
-            "social",
-            "repetition",
-            "misinformed_share",
-            "pagerank",
-            "inversions_share",
-            "error_max",
-            "mean_over_largest_trust",
-        ]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        Misinformation::ALL.len() * SOCIAL.len() * sizes(setting.scale).1
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let (percents, repetitions) = sizes(setting.scale);
-        let (case, repetition) = (index / repetitions, index % repetitions);
-        let (kind, social) = (Misinformation::ALL[case / 2], SOCIAL[case % 2]);
-        // The same truth for every kind: differences are due to the kind.
-        let mut stream = Stream::new(setting.seed, repetition as u64);
-        let trust = uniform(&mut stream, SERVERS, 0.05, 1.0);
-        let ratio = mean(&trust) / largest(trust.iter().copied());
-        let seed = stream.next_word();
-        let mut rows = Vec::new();
-        for percent in percents {
-            let misinformed = USERS * percent / 100;
-            let found = kind.compare(&trust, USERS, misinformed, social, seed).map_err(refused)?;
-            for (rank, distortion) in RANKS.into_iter().zip([found.0, found.1]) {
-                rows.push(vec![
-                    name(kind).into(),
-                    social.into(),
-                    repetition.into(),
-                    (misinformed as f64 / USERS as f64).into(),
-                    rank.into(),
-                    distortion.inversions.into(),
-                    distortion.error_max.into(),
-                    ratio.into(),
-                ]);
-            }
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let [kind, social, repetition] = grid(setting).at(index);
+    let (kind, social) = (Misinformation::ALL[kind], SOCIAL[social]);
+    // The same truth for every kind: differences are due to the kind.
+    let mut stream = Stream::new(setting.seed, repetition as u64);
+    let trust = uniform(&mut stream, SERVERS, 0.05, 1.0);
+    let ratio = mean(&trust) / largest(trust.iter().copied());
+    let seed = stream.next_word();
+    let mut rows = Vec::new();
+    for percent in sizes(setting.scale).0 {
+        let misinformed = USERS * percent / 100;
+        let found = kind.compare(&trust, USERS, misinformed, social, seed).map_err(refused)?;
+        for (rank, distortion) in RANKS.into_iter().zip([found.0, found.1]) {
+            rows.push(EXPERIMENT.row([
+                ("misinformation", name(kind).into()),
+                ("social", social.into()),
+                ("repetition", repetition.into()),
+                ("misinformed_share", (misinformed as f64 / USERS as f64).into()),
+                ("pagerank", rank.into()),
+                ("inversions_share", distortion.inversions.into()),
+                ("error_max", distortion.error_max.into()),
+                ("mean_over_largest_trust", ratio.into()),
+            ]));
         }
-        Ok(rows)
     }
+    Ok(rows)
+}
 
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        let average = |kind: &str, rank: &str, social: f64, share: f64, column: &str| {
-            let values: Vec<f64> = table
-                .records()
-                .filter(|r| r.text("misinformation") == kind && r.text("pagerank") == rank)
-                .filter(|r| r.number("social") == social)
-                .filter(|r| (r.number("misinformed_share") - share).abs() < 1e-9)
-                .map(|r| r.number(column))
-                .collect();
-            mean(&values)
-        };
-        let kinds = Misinformation::ALL.map(name);
-        let at = |rank: &str, column: &str, share: f64| {
-            kinds.map(|kind| format!("{:.3}", average(kind, rank, 0.3, share, column))).join(", ")
-        };
-        let clean = |rank: &str| {
-            SOCIAL
-                .map(|s| average("random", rank, s, 0.0, "error_max"))
-                .into_iter()
-                .fold(0.0, f64::max)
-        };
-        let findings = vec![
-            claim(
-                "Section 4.1: teleport is restricted to users so that servers get nothing but \
-                 endorsements; ordinary PageRank lands on servers as well.",
-                format!(
-                    "Without misinformed users the decoded reputation is off by {:.1e} designated \
-                     and {:.1e} ordinary.",
-                    clean("designated"),
-                    clean("ordinary")
-                ),
-                clean("designated") < 1e-10 && clean("ordinary") > 1e-3,
+fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    let average = |kind: &str, rank: &str, social: f64, share: f64, column: &str| {
+        let values: Vec<f64> = table
+            .records()
+            .filter(|r| r.text("misinformation") == kind && r.text("pagerank") == rank)
+            .filter(|r| r.number("social") == social)
+            .filter(|r| (r.number("misinformed_share") - share).abs() < 1e-9)
+            .map(|r| r.number(column))
+            .collect();
+        mean(&values)
+    };
+    let kinds = Misinformation::ALL.map(name);
+    let at = |rank: &str, column: &str, share: f64| {
+        kinds.map(|kind| format!("{:.3}", average(kind, rank, 0.3, share, column))).join(", ")
+    };
+    let clean = |rank: &str| {
+        SOCIAL.map(|s| average("random", rank, s, 0.0, "error_max")).into_iter().fold(0.0, f64::max)
+    };
+    let findings = vec![
+        Finding::claim(
+            "Section 4.1: teleport is restricted to users so that servers get nothing but \
+             endorsements; ordinary PageRank lands on servers as well.",
+            format!(
+                "Without misinformed users the decoded reputation is off by {:.1e} designated \
+                 and {:.1e} ordinary.",
+                clean("designated"),
+                clean("ordinary")
             ),
-            answer(
-                "Section 8: how sensitive are ranks to misinformed users?",
-                format!(
-                    "With 20% (40%) of them, inversions under designated PageRank are {} ({}) and \
-                     the largest error is {} ({}) for {}.",
-                    at("designated", "inversions_share", 0.2),
-                    at("designated", "inversions_share", 0.4),
-                    at("designated", "error_max", 0.2),
-                    at("designated", "error_max", 0.4),
-                    kinds.join(", ")
-                ),
+            clean("designated") < 1e-10 && clean("ordinary") > 1e-3,
+        ),
+        Finding::answer(
+            "Section 8: how sensitive are ranks to misinformed users?",
+            format!(
+                "With 20% (40%) of them, inversions under designated PageRank are {} ({}) and \
+                 the largest error is {} ({}) for {}.",
+                at("designated", "inversions_share", 0.2),
+                at("designated", "inversions_share", 0.4),
+                at("designated", "error_max", 0.2),
+                at("designated", "error_max", 0.4),
+                kinds.join(", ")
             ),
-            protection(table),
-            tipping(table),
-        ];
-        let figures = vec![figure(setting, table)];
-        Ok(Report { findings, figures, tables: vec![] })
-    }
+        ),
+        protection(table),
+        tipping(table),
+    ];
+    let figures = vec![figure(setting, table)];
+    Ok(Report::new(findings, figures))
 }
 
 /// Ordinary against designated PageRank, profile by profile.
@@ -153,7 +142,7 @@ fn protection(table: &Table) -> Finding {
         (worse, better)
     };
     let (error, inversions) = (more("error_max"), more("inversions_share"));
-    answer(
+    Finding::answer(
         "Does the designated restriction protect against misinformation?",
         format!(
             "Of {} profiles, ordinary PageRank has the larger error in {} and the smaller in {}, \
@@ -184,7 +173,7 @@ fn tipping(table: &Table) -> Finding {
             if as_said { right += 1 } else { wrong += 1 }
         }
     }
-    claim(
+    Finding::claim(
         "Ours: mirrored endorsements of servers leave the order as it is up to a share of \
          1 - mean(R)/max(R) of the users, and turn all of it round beyond.",
         format!("{right} of {} profiles do so.", right + wrong),
@@ -217,22 +206,22 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
                 }
             }
             let y = Axis::linear(y);
-            panels.push(Panel {
-                title: format!("{kind} misinformation"),
-                x: Axis::linear("misinformed users (share)").within(0.0, 1.0),
-                y: if column == "error_max" { y } else { y.within(0.0, 1.0) },
+            panels.push(Panel::new(
+                format!("{kind} misinformation"),
+                Axis::linear("misinformed users (share)").within(0.0, 1.0),
+                if column == "error_max" { y } else { y.within(0.0, 1.0) },
                 marks,
-            });
+            ));
         }
     }
-    Figure {
-        name: "misinformation".into(),
-        caption: format!(
+    Figure::new(
+        "misinformation",
+        format!(
             "Inverted pairs of servers, and the largest error of a reputation, by the share of \
              misinformed users: {USERS} users, {SERVERS} servers, 30% of a row to fellow users. \
              Medians and 10% to 90% quantiles over {repetitions} truths, seed {}.",
             setting.seed
         ),
         panels,
-    }
+    )
 }

@@ -5,16 +5,43 @@ use muster_mechanism::reputation::{
     best_response, equilibrium, noisy_decoding_bound, noisy_regret, noisy_regret_bound,
 };
 
-use super::{answer, claim, distance, medians, positive_medians, uniform};
+use super::shared::{distance, medians, positive_medians, uniform};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Value,
-    refused,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+use crate::grid::Grid;
 use crate::statistics::{largest, mean, quantile, smallest};
 
 /// Regret and decoding error under a common error of belief.
-pub struct Noisy;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "reputation-noisy",
+    title: "What a common error of belief costs",
+    source: "Game of Trust, Lemma 3 and Theorem 7.1",
+    columns: &[
+        "part",
+        "noise",
+        "users",
+        "servers",
+        "game",
+        "noise_max",
+        "regret",
+        "regret_bound_paper",
+        "regret_closed_form",
+        "error_relative_mean",
+        "error_relative_q99",
+        "server_error_relative_max",
+        "server_error_excess_sigmas",
+        "within_paper_share",
+        "within_exact_share",
+        "promised_share",
+    ],
+    data_file: None,
+    cells: |setting| grid(setting).cells(),
+    cell,
+    report,
+};
 
 /// How beliefs err: evenly within eps; by exactly eps up or down; normally with eps at three deviations.
 const NOISES: [&str; 3] = ["even", "two-point", "normal"];
@@ -52,61 +79,27 @@ fn sizes(scale: Scale) -> Sizes {
     )
 }
 
-impl Experiment for Noisy {
-    fn name(&self) -> &'static str {
-        "reputation-noisy"
-    }
+/// First the numbers of users, then those of servers.
+fn grid(setting: &Setting) -> Grid<2> {
+    let sizes = sizes(setting.scale);
+    Grid([sizes.users.len() + sizes.decoding_servers.len(), sizes.games])
+}
 
-    fn title(&self) -> &'static str {
-        "What a common error of belief costs"
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let sizes = sizes(setting.scale);
+    let [place, game] = grid(setting).at(index);
+    let mut stream = Stream::new(setting.seed, index as u64);
+    match place.checked_sub(sizes.users.len()) {
+        None => regrets(sizes.users[place], game, &mut stream),
+        Some(k) => decodings(sizes.decoding_servers[k], game, sizes.draws, &mut stream),
     }
+}
 
-    fn source(&self) -> &'static str {
-        "Game of Trust, Lemma 3 and Theorem 7.1"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "part",
-            "noise",
-            "users",
-            "servers",
-            "game",
-            "noise_max",
-            "regret",
-            "regret_bound_paper",
-            "regret_closed_form",
-            "error_relative_mean",
-            "error_relative_q99",
-            "server_error_relative_max",
-            "server_error_excess_sigmas",
-            "within_paper_share",
-            "within_exact_share",
-            "promised_share",
-        ]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        let sizes = sizes(setting.scale);
-        sizes.games * (sizes.users.len() + sizes.decoding_servers.len())
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let sizes = sizes(setting.scale);
-        let (place, game) = (index / sizes.games, index % sizes.games);
-        let mut stream = Stream::new(setting.seed, index as u64);
-        match place.checked_sub(sizes.users.len()) {
-            None => regrets(sizes.users[place], game, &mut stream),
-            Some(k) => decodings(sizes.decoding_servers[k], game, sizes.draws, &mut stream),
-        }
-    }
-
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        let mut findings = lemma_3(table);
-        findings.extend(theorem_7_1(setting, table));
-        let figures = vec![regret_figure(setting, table), decoding_figure(setting, table)];
-        Ok(Report { findings, figures, tables: vec![] })
-    }
+fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    let mut findings = lemma_3(table);
+    findings.extend(theorem_7_1(setting, table));
+    let figures = vec![regret_figure(setting, table), decoding_figure(setting, table)];
+    Ok(Report::new(findings, figures))
 }
 
 /// Trust, and a belief with an error of at most (normal: three deviations) `noise`, within [0, 1].
@@ -155,19 +148,19 @@ fn regret_row(
     // Where all play alike, each earns the same share of every server that is endorsed at all.
     let endorsed = trust.iter().zip(&played).filter(|(_, x)| **x > 0.0).map(|(r, _)| r);
     let regret = best - endorsed.sum::<f64>() / users as f64;
-    let mut row: Row = vec![
-        part.into(),
-        kind.into(),
-        users.into(),
-        trust.len().into(),
-        game.into(),
-        noise.into(),
-        regret.into(),
-        noisy_regret_bound(users, trust.len(), noise).map_err(refused)?.into(),
-        noisy_regret(users, trust, belief).map_err(refused)?.into(),
-    ];
-    row.resize(Noisy.columns().len(), Value::Absent);
-    Ok(row)
+    let bound = noisy_regret_bound(users, trust.len(), noise).map_err(refused)?;
+    let closed_form = noisy_regret(users, trust, belief).map_err(refused)?;
+    Ok(EXPERIMENT.row_of([
+        ("part", part.into()),
+        ("noise", kind.into()),
+        ("users", users.into()),
+        ("servers", trust.len().into()),
+        ("game", game.into()),
+        ("noise_max", noise.into()),
+        ("regret", regret.into()),
+        ("regret_bound_paper", bound.into()),
+        ("regret_closed_form", closed_form.into()),
+    ]))
 }
 
 /// How far the decoded reputation is off, in units of eps / |R|_1, over many draws of the belief.
@@ -210,19 +203,22 @@ fn decodings(
         });
         let outside = if kind == "normal" { NORMAL_OUTSIDE } else { 0.0 };
         let relative: Vec<f64> = errors.iter().map(|e| e / unit).collect();
-        let mut row: Row =
-            vec!["decoding".into(), kind.into(), Value::Absent, servers.into(), game.into()];
-        row.extend([noise.into(), Value::Absent, Value::Absent, Value::Absent]);
-        row.extend([
-            mean(&relative).into(),
-            quantile(&relative, 0.99).into(),
-            largest(by_server.iter().map(|sums| sums.0 / count)).into(),
-            largest(excess).into(),
-            share(unit).into(),
-            share(bound).into(),
-            (1.0 - servers as f64 * outside - SUM_OUTSIDE).max(0.0).into(),
-        ]);
-        rows.push(row);
+        let error_max = largest(by_server.iter().map(|sums| sums.0 / count));
+        let promised = (1.0 - servers as f64 * outside - SUM_OUTSIDE).max(0.0);
+        rows.push(EXPERIMENT.row_of([
+            ("part", "decoding".into()),
+            ("noise", kind.into()),
+            ("servers", servers.into()),
+            ("game", game.into()),
+            ("noise_max", noise.into()),
+            ("error_relative_mean", mean(&relative).into()),
+            ("error_relative_q99", quantile(&relative, 0.99).into()),
+            ("server_error_relative_max", error_max.into()),
+            ("server_error_excess_sigmas", largest(excess).into()),
+            ("within_paper_share", share(unit).into()),
+            ("within_exact_share", share(bound).into()),
+            ("promised_share", promised.into()),
+        ]));
     }
     Ok(rows)
 }
@@ -231,7 +227,7 @@ fn lemma_3(table: &Table) -> Vec<Finding> {
     let of = |part: &'static str| table.records().filter(move |r| r.text("part") == part);
     let ratio = |r: &Record| r.number("regret") / r.number("regret_bound_paper");
     let worst = largest(of("regret").map(|r| ratio(&r)));
-    let typical = quantile(&of("regret").map(|r| ratio(&r)).collect::<Vec<_>>(), 0.5);
+    let typical = quantile(of("regret").map(|r| ratio(&r)), 0.5);
     let gap = |r: &Record| r.number("regret") - r.number("regret_closed_form");
     // Payoffs are of the order of m/n, so their differences carry its rounding.
     let excess = largest(of("regret").chain(of("overlooked")).map(|r| gap(&r)));
@@ -241,7 +237,7 @@ fn lemma_3(table: &Table) -> Vec<Finding> {
     let beyond: Vec<_> = overlooked.iter().filter(|r| ratio(r) > 1.0).collect();
     let example = beyond.iter().map(|r| ratio(r)).fold(0.0, f64::max);
     vec![
-        claim(
+        Finding::claim(
             "Lemma 3: for eps = 1/n, nobody gains more than eps' = m^2 (n-1)/n^2 (1+eps)/(1-eps) \
              by leaving N(R') when everybody plays it.",
             format!(
@@ -250,7 +246,7 @@ fn lemma_3(table: &Table) -> Vec<Finding> {
             ),
             worst <= 1.0,
         ),
-        answer(
+        Finding::answer(
             "Lemma 3 assumes eps = O(1/n). Does the bound hold without?",
             format!(
                 "Where all overlook a server of trust 0.1 = eps, whoever notices it takes all of its \
@@ -259,7 +255,7 @@ fn lemma_3(table: &Table) -> Vec<Finding> {
                 overlooked.len()
             ),
         ),
-        answer(
+        Finding::answer(
             "Section 7 conjectures a tighter eps', dominated by the error of beliefs.",
             format!(
                 "eps' <= |R|_1 (n-1)/n (1 - (sum_j sqrt(N(R)_j N(R')_j))^2): second order in the \
@@ -283,9 +279,7 @@ fn theorem_7_1(setting: &Setting, table: &Table) -> Vec<Finding> {
         let promised = r.number("promised_share");
         r.number(column) >= promised - 3.0 * (promised * (1.0 - promised) / draws).sqrt()
     };
-    let share = |kind: &'static str| {
-        mean(&of(kind).map(|r| r.number("within_paper_share")).collect::<Vec<_>>())
-    };
+    let share = |kind: &'static str| mean(of(kind).map(|r| r.number("within_paper_share")));
     let short = all().filter(|r| !kept(r, "within_paper_share")).count();
     let count = all().count();
     let exact = smallest(all().map(|r| r.number("within_exact_share")));
@@ -293,11 +287,11 @@ fn theorem_7_1(setting: &Setting, table: &Table) -> Vec<Finding> {
     let servers = sizes(setting.scale).decoding_servers;
     let tail = |m: usize| {
         let here = of("two-point").filter(move |r| r.number("servers") == m as f64);
-        mean(&here.map(|r| r.number("error_relative_q99")).collect::<Vec<_>>())
+        mean(here.map(|r| r.number("error_relative_q99")))
     };
     let (few, many) = (servers[0], servers[servers.len() - 1]);
     vec![
-        claim(
+        Finding::claim(
             "Theorem 7.1 (as proved): the expected error of every server's decoded reputation is \
              at most eps/|R|_1.",
             format!(
@@ -307,7 +301,7 @@ fn theorem_7_1(setting: &Setting, table: &Table) -> Vec<Finding> {
             ),
             excess < 4.0,
         ),
-        claim(
+        Finding::claim(
             "Theorem 7.1, read for each draw: the largest error of the decoded reputation is at \
              most eps/|R|_1 with probability at least 1 - m p - q.",
             format!(
@@ -320,13 +314,13 @@ fn theorem_7_1(setting: &Setting, table: &Table) -> Vec<Finding> {
             ),
             short == 0,
         ),
-        claim(
+        Finding::claim(
             "Theorem 7.1 without approximation (5): (eps + delta max_j N(R)_j)/(|R|_1 - delta), \
              with the same probability.",
             format!("Least share of draws within it over all samples: {exact:.4}."),
             exact_kept,
         ),
-        claim(
+        Finding::claim(
             "Section 7: the approximation becomes exact as the number of servers grows.",
             format!(
                 "Two-point noise: the 99% quantile of the error falls from {:.3} eps/|R|_1 with \
@@ -360,23 +354,23 @@ fn regret_figure(setting: &Setting, table: &Table) -> Figure {
             points.dedup();
             marks.push(Mark::line(label, points, Stroke::Dashed));
         }
-        Panel {
-            title: format!("{servers} servers"),
-            x: Axis::logarithmic("users"),
-            y: Axis::logarithmic("gain of the best deviation"),
+        Panel::new(
+            format!("{servers} servers"),
+            Axis::logarithmic("users"),
+            Axis::logarithmic("gain of the best deviation"),
             marks,
-        }
+        )
     };
-    Figure {
-        name: "regret".into(),
-        caption: format!(
+    Figure::new(
+        "regret",
+        format!(
             "What the best deviation gains where all play N(R') for a belief R' within eps of R, \
              and the bound of Lemma 3. Medians and 10% to 90% quantiles over {} games, seed {}.",
             sizes(setting.scale).games,
             setting.seed
         ),
-        panels: REGRET_SERVERS.map(panel).to_vec(),
-    }
+        REGRET_SERVERS.map(panel).to_vec(),
+    )
 }
 
 fn decoding_figure(setting: &Setting, table: &Table) -> Figure {
@@ -391,18 +385,15 @@ fn decoding_figure(setting: &Setting, table: &Table) -> Figure {
         }
         marks
     };
-    let panel = |title: &str, y: &str, marks: Vec<Mark>| Panel {
-        title: title.into(),
-        x: Axis::logarithmic("servers"),
-        y: Axis::linear(y),
-        marks,
+    let panel = |title: &str, y: &str, marks: Vec<Mark>| {
+        Panel::new(title, Axis::logarithmic("servers"), Axis::linear(y), marks)
     };
     let mut tail = curves("error_relative_q99");
-    tail.push(Mark::Horizontal { label: "Theorem 7.1".into(), y: 1.0 });
+    tail.push(Mark::horizontal("Theorem 7.1", 1.0));
     let share = curves("within_paper_share");
-    Figure {
-        name: "decoding".into(),
-        caption: format!(
+    Figure::new(
+        "decoding",
+        format!(
             "Error of the decoded reputation where all play N(R'), eps = {DECODING_NOISE}, in \
              units of eps/|R|_1: its 99% quantile, and the share of draws with at most one unit. \
              Medians and 10% to 90% quantiles over {} games of {} draws, seed {}.",
@@ -410,9 +401,9 @@ fn decoding_figure(setting: &Setting, table: &Table) -> Figure {
             sizes(setting.scale).draws,
             setting.seed
         ),
-        panels: vec![
+        vec![
             panel("99% quantile", "largest error (eps/|R|_1)", tail),
             panel("within eps/|R|_1", "share of draws", share),
         ],
-    }
+    )
 }

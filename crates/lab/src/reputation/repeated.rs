@@ -3,16 +3,39 @@
 use muster_mechanism::random::Stream;
 use muster_mechanism::reputation::{RepeatedGame, equilibrium};
 
-use super::{answer, claim, medians, uniform};
+use super::shared::{medians, uniform};
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Value,
     refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+use crate::grid::Grid;
 use crate::statistics::{mean, smallest, spreads};
 
 /// Users with discounted Beta posteriors play their means, round after round.
-pub struct Repeated;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "reputation-repeated",
+    title: "How fast reputation follows trust",
+    source: "Game of Trust, Section 8 (future work)",
+    columns: &[
+        "part",
+        "users",
+        "observed",
+        "drift",
+        "discount",
+        "repetition",
+        "round",
+        "error_max",
+        "inversions_share",
+        "lag_rounds",
+        "discount_kalman",
+    ],
+    data_file: None,
+    cells: |setting| grid(setting).cells(),
+    cell,
+    report,
+};
 
 const SERVERS: usize = 10;
 const USERS: usize = 50;
@@ -34,67 +57,38 @@ fn sizes(scale: Scale) -> Sizes {
     scale.pick(Sizes { repetitions: 4, rounds: 800 }, Sizes { repetitions: 20, rounds: 3000 })
 }
 
-const GAMES: usize = DRIFTS.len() * DISCOUNTS.len();
+const GAMES: Grid<2> = Grid([DRIFTS.len(), DISCOUNTS.len()]);
 
-impl Experiment for Repeated {
-    fn name(&self) -> &'static str {
-        "reputation-repeated"
-    }
+/// First every drift with every discount, then the crowds.
+fn grid(setting: &Setting) -> Grid<2> {
+    Grid([GAMES.cells() + CROWDS.len(), sizes(setting.scale).repetitions])
+}
 
-    fn title(&self) -> &'static str {
-        "How fast reputation follows trust"
-    }
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let sizes = sizes(setting.scale);
+    let [game, repetition] = grid(setting).at(index);
+    // The same trust and the same fortune for every discount: differences are due to it.
+    let mut stream = Stream::new(setting.seed, repetition as u64);
+    let start = uniform(&mut stream, SERVERS, 0.2, 0.95);
+    let seed = stream.next_word();
+    let (part, users, drift, discount) = match game.checked_sub(GAMES.cells()) {
+        None => {
+            let [drift, discount] = GAMES.at(game);
+            ("drift", USERS, DRIFTS[drift], DISCOUNTS[discount])
+        }
+        Some(k) => ("crowd", CROWDS[k], 0.0, CROWD_DISCOUNT),
+    };
+    let settings = RepeatedGame { users, observed: OBSERVED, discount, drift, prior: 1.0, seed };
+    play(&settings, part, repetition, &start, sizes.rounds)
+}
 
-    fn source(&self) -> &'static str {
-        "Game of Trust, Section 8 (future work)"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "part",
-            "users",
-            "observed",
-            "drift",
-            "discount",
-            "repetition",
-            "round",
-            "error_max",
-            "inversions_share",
-            "lag_rounds",
-            "discount_kalman",
-        ]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        (GAMES + CROWDS.len()) * sizes(setting.scale).repetitions
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let sizes = sizes(setting.scale);
-        let (game, repetition) = (index / sizes.repetitions, index % sizes.repetitions);
-        // The same trust and the same fortune for every discount: differences are due to it.
-        let mut stream = Stream::new(setting.seed, repetition as u64);
-        let start = uniform(&mut stream, SERVERS, 0.2, 0.95);
-        let seed = stream.next_word();
-        let (part, users, drift, discount) = match game.checked_sub(GAMES) {
-            None => {
-                ("drift", USERS, DRIFTS[game / DISCOUNTS.len()], DISCOUNTS[game % DISCOUNTS.len()])
-            }
-            Some(k) => ("crowd", CROWDS[k], 0.0, CROWD_DISCOUNT),
-        };
-        let settings =
-            RepeatedGame { users, observed: OBSERVED, discount, drift, prior: 1.0, seed };
-        play(&settings, part, repetition, &start, sizes.rounds)
-    }
-
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        let findings = vec![steady(table), best_discounts(table), lags(table), crowd(table)];
-        Ok(Report {
-            findings,
-            figures: vec![figure(setting, table)],
-            tables: vec![("The best discount by drift.".into(), discounts(table))],
-        })
-    }
+fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    let findings = vec![steady(table), best_discounts(table), lags(table), crowd(table)];
+    Ok(Report {
+        findings,
+        figures: vec![figure(setting, table)],
+        tables: vec![("The best discount by drift.".into(), discounts(table))],
+    })
 }
 
 /// Rounds of the first stretch, by which ignorance wears off, are shown one by one.
@@ -112,22 +106,21 @@ fn play(
     let average = |f: &dyn Fn(&muster_mechanism::reputation::Round) -> f64| {
         settled.iter().map(f).sum::<f64>() / settled.len() as f64
     };
-    let variance =
-        average(&|round| mean(&round.trust.iter().map(|r| r * (1.0 - r)).collect::<Vec<_>>()));
+    let variance = average(&|round| mean(round.trust.iter().map(|r| r * (1.0 - r))));
     let row = |round: Value, error: f64, inversions: f64, lag: Value, kalman: Value| -> Row {
-        vec![
-            part.into(),
-            game.users.into(),
-            game.observed.into(),
-            game.drift.into(),
-            game.discount.into(),
-            repetition.into(),
-            round,
-            error.into(),
-            inversions.into(),
-            lag,
-            kalman,
-        ]
+        EXPERIMENT.row([
+            ("part", part.into()),
+            ("users", game.users.into()),
+            ("observed", game.observed.into()),
+            ("drift", game.drift.into()),
+            ("discount", game.discount.into()),
+            ("repetition", repetition.into()),
+            ("round", round),
+            ("error_max", error.into()),
+            ("inversions_share", inversions.into()),
+            ("lag_rounds", lag),
+            ("discount_kalman", kalman),
+        ])
     };
     let mut rows: Vec<Row> = FIRST
         .into_iter()
@@ -184,7 +177,7 @@ fn settled(table: &Table) -> impl Iterator<Item = Record<'_>> {
 fn settled_error(table: &Table, drift: f64, discount: f64) -> f64 {
     let here =
         settled(table).filter(|r| r.number("drift") == drift && r.number("discount") == discount);
-    mean(&here.map(|r| r.number("error_max")).collect::<Vec<_>>())
+    mean(here.map(|r| r.number("error_max")))
 }
 
 /// (best discount, its error, Kalman's discount).
@@ -207,10 +200,10 @@ fn steady(table: &Table) -> Finding {
             .records()
             .filter(|r| r.text("part") == "drift" && r.number("drift") == 0.0)
             .filter(|r| r.number("discount") == 1.0 && r.number("round") == round as f64);
-        mean(&here.map(|r| r.number("error_max")).collect::<Vec<_>>())
+        mean(here.map(|r| r.number("error_max")))
     };
     let (early, late) = (at(32), at(512));
-    claim(
+    Finding::claim(
         "Ours: while trust stands still and nothing is forgotten, the error falls like one over \
          the root of the rounds.",
         format!(
@@ -232,7 +225,7 @@ fn best_discounts(table: &Table) -> Finding {
         let ratio = (1.0 - discount) / (1.0 - kalman);
         ratio > 0.4 && ratio < 2.5
     });
-    claim(
+    Finding::claim(
         "Section 8 leaves repeated games open. Ours: the faster trust drifts, the more must be \
          forgotten, about as much as a Kalman filter would.",
         format!("Best discount of the grid by drift per round: {}.", listed.join("; ")),
@@ -245,13 +238,13 @@ fn lags(table: &Table) -> Finding {
         let discount = best(table, drift).0;
         let here = settled(table)
             .filter(|r| r.number("drift") == drift && r.number("discount") == discount);
-        mean(&here.map(|r| r.number("lag_rounds")).collect::<Vec<_>>())
+        mean(here.map(|r| r.number("lag_rounds")))
     };
     let listed: Vec<String> = DRIFTS[1..]
         .iter()
         .map(|&drift| format!("{:.0} rounds at drift {drift}", of(drift)))
         .collect();
-    answer(
+    Finding::answer(
         "Section 8: how fast can reputation follow?",
         format!("With the best discount it lies behind by {}.", listed.join(", ")),
     )
@@ -263,11 +256,11 @@ fn crowd(table: &Table) -> Finding {
             .records()
             .filter(|r| r.text("part") == "crowd" && r.number("round").is_nan())
             .filter(|r| r.number("users") == users as f64);
-        mean(&here.map(|r| r.number("error_max")).collect::<Vec<_>>())
+        mean(here.map(|r| r.number("error_max")))
     };
     let errors = CROWDS.map(of);
     let [.., before, last] = errors;
-    answer(
+    Finding::answer(
         "Do more users make reputation more exact?",
         format!(
             "With discount {CROWD_DISCOUNT} and {:.0}% of outcomes seen, the settled error is {} \
@@ -319,9 +312,9 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
     let (error, memory) = ("largest error of a reputation", "memory 1/(1 - discount) (rounds)");
     let mut learning = panel("trust stands still", Axis::logarithmic("round"), error, learning);
     learning.y = Axis::logarithmic(error);
-    Figure {
-        name: "repeated".into(),
-        caption: format!(
+    Figure::new(
+        "repeated",
+        format!(
             "Reputation of {SERVERS} servers among {USERS} users who each see {:.0}% of the \
              outcomes: from ignorance, by memory and drift (standard deviation of trust per \
              round), how many rounds it is behind, and by the number of users. Medians and 10% to \
@@ -331,7 +324,7 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
             sizes.rounds,
             setting.seed
         ),
-        panels: vec![
+        vec![
             learning,
             panel("trust drifts", Axis::logarithmic(memory), error, tracking),
             panel("how late", Axis::logarithmic(memory), "lag (rounds)", lag_marks(table)),
@@ -342,7 +335,7 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
                 medians("no drift", crowd),
             ),
         ],
-    }
+    )
 }
 
 /// How many rounds reputation is behind, by memory, beside the age of what is remembered.

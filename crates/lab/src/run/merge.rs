@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::store::{self, Cells, Content, FILE, Head, Store};
+use super::store::{self, Cells, Content, FILE, Store};
 use super::{Error, Observer, Outcome, Status, report};
 use crate::experiment::{Experiment, Setting};
+use crate::head::Head;
 use crate::output;
 
 /// Unites the cells that lie in `from`, directories of runs with `--shard`, and reports as if all
@@ -14,7 +15,7 @@ use crate::output;
 /// # Errors
 /// Where cells are of different settings, contradict each other, or are missing.
 pub fn merge(
-    experiments: &[&dyn Experiment],
+    experiments: &[&Experiment],
     from: &[PathBuf],
     out: &Path,
     data: Option<PathBuf>,
@@ -34,7 +35,7 @@ pub fn merge(
     for (experiment, head, cells) in found {
         let start = Instant::now();
         observer.begin(experiment, 0);
-        let folder = out.join(experiment.name());
+        let folder = out.join(experiment.name);
         let (mut store, _) = Store::open(&folder, &head, true, false)?;
         for (&cell, rows) in &cells {
             store.add(cell, rows)?;
@@ -43,7 +44,7 @@ pub fn merge(
         let count = cells.len();
         let status = report(&folder, experiment, &setting, &head, cells);
         let outcome = Outcome {
-            experiment: experiment.name().to_owned(),
+            experiment: experiment.name.to_owned(),
             seconds: start.elapsed().as_secs_f64(),
             cells: count,
             resumed: count,
@@ -56,8 +57,8 @@ pub fn merge(
     Ok(outcomes)
 }
 
-fn unite(experiment: &dyn Experiment, from: &[PathBuf]) -> Result<Option<Content>, Error> {
-    let name = experiment.name();
+fn unite(experiment: &Experiment, from: &[PathBuf]) -> Result<Option<Content>, Error> {
+    let name = experiment.name;
     let refuse = |reason: String| Error::Merge { experiment: name.to_owned(), reason };
     let mut united: Option<(Head, Cells, PathBuf)> = None;
     for folder in from {
@@ -85,7 +86,7 @@ fn unite(experiment: &dyn Experiment, from: &[PathBuf]) -> Result<Option<Content
     }
     let Some((head, cells, path)) = united else { return Ok(None) };
     let setting = Setting { scale: head.scale, seed: head.seed, data: None };
-    if head.columns != experiment.columns() || head.cells != experiment.cells(&setting) {
+    if head.columns != experiment.columns || head.cells != (experiment.cells)(&setting) {
         let path = path.display();
         return Err(refuse(format!(
             "{path} was computed by a program whose experiment has other cells or columns: merge \

@@ -17,10 +17,10 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 pub use merge::merge;
-pub use store::Head;
 
 use crate::experiment::{Experiment, ExperimentError, Row, Setting, Table, Value, Verdict};
 use crate::files::FileError;
+use crate::head::Head;
 use crate::output::{self, OutputError};
 use store::{Cells, Store};
 
@@ -124,7 +124,7 @@ impl Shard {
 #[derive(Clone)]
 pub struct Plan<'a> {
     /// In the order in which they run.
-    pub experiments: Vec<&'a dyn Experiment>,
+    pub experiments: Vec<&'a Experiment>,
     /// With which setting.
     pub setting: Setting,
     /// The directory of results, one directory an experiment.
@@ -178,7 +178,7 @@ pub struct Outcome {
 /// Is told how a run goes on.
 pub trait Observer: Sync {
     /// An experiment begins: `todo` cells are to be computed.
-    fn begin(&self, experiment: &dyn Experiment, todo: usize);
+    fn begin(&self, experiment: &Experiment, todo: usize);
     /// One of them is finished.
     fn cell(&self);
     /// The experiment has ended.
@@ -196,13 +196,13 @@ pub fn run(plan: &Plan, observer: &dyn Observer) -> Result<Vec<Outcome>, Error> 
     for experiment in &plan.experiments {
         let start = Instant::now();
         let mut outcome = Outcome {
-            experiment: experiment.name().to_owned(),
+            experiment: experiment.name.to_owned(),
             seconds: 0.0,
             cells: 0,
             resumed: 0,
             status: Status::Partial { finished: 0 },
         };
-        outcome.status = match one(plan, *experiment, observer, &mut outcome) {
+        outcome.status = match one(plan, experiment, observer, &mut outcome) {
             Ok(status) => status,
             Err(error) => Status::Failed(error),
         };
@@ -216,11 +216,11 @@ pub fn run(plan: &Plan, observer: &dyn Observer) -> Result<Vec<Outcome>, Error> 
 
 fn one(
     plan: &Plan,
-    experiment: &dyn Experiment,
+    experiment: &Experiment,
     observer: &dyn Observer,
     outcome: &mut Outcome,
 ) -> Result<Status, Error> {
-    let folder = plan.out.join(experiment.name());
+    let folder = plan.out.join(experiment.name);
     let head = match Head::new(experiment, &plan.setting) {
         Err(reason @ ExperimentError::DataMissing { .. }) => {
             output::write_skipped(&folder, experiment, &plan.setting, &reason)?;
@@ -248,20 +248,19 @@ fn one(
 /// Computes cells in parallel and keeps each as soon as it is finished. After the first failure no
 /// new cell begins.
 fn compute(
-    experiment: &dyn Experiment,
+    experiment: &Experiment,
     setting: &Setting,
     todo: &[usize],
     store: Store,
     observer: &dyn Observer,
 ) -> Result<Vec<(usize, Vec<Row>)>, Error> {
     let (store, failed) = (Mutex::new(store), AtomicBool::new(false));
-    let wanted = experiment.columns().len();
+    let wanted = experiment.columns.len();
     let cell = |&cell: &usize| {
         if failed.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let mut rows = experiment
-            .cell(setting, cell)
+        let mut rows = (experiment.cell)(setting, cell)
             .map_err(|source| Error::Experiment { place: format!("cell {cell}"), source })?;
         if let Some(row) = rows.iter().find(|row| row.len() != wanted) {
             return Err(Error::Row { cell, found: row.len(), wanted });
@@ -290,15 +289,14 @@ fn compute(
 /// Puts the table together and writes everything that it shows.
 fn report(
     folder: &Path,
-    experiment: &dyn Experiment,
+    experiment: &Experiment,
     setting: &Setting,
     head: &Head,
     cells: Cells,
 ) -> Result<Status, Error> {
     let rows = cells.into_values().flatten().collect();
     let table = Table { columns: head.columns.clone(), rows };
-    let report = experiment
-        .report(setting, &table)
+    let report = (experiment.report)(setting, &table)
         .map_err(|source| Error::Experiment { place: "the report".to_owned(), source })?;
     output::write(folder, experiment, head, &table, &report)?;
     let count = |verdict| report.findings.iter().filter(|found| found.verdict == verdict).count();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Error, Observer, Outcome, Plan, Shard, Status, merge, run};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Report, Row, Scale, Setting, Table, Value, Verdict,
+    Experiment, ExperimentError, Finding, Part, Report, Row, Scale, Setting, Table, Value,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 
@@ -15,80 +15,47 @@ use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 struct Count(AtomicUsize);
 
 impl Observer for Count {
-    fn begin(&self, _: &dyn Experiment, _: usize) {}
+    fn begin(&self, _: &Experiment, _: usize) {}
     fn cell(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
     fn end(&self, _: &Outcome) {}
 }
 
-/// Twelve cells of two rows; one cell may fail.
-struct Curve {
-    fails_at: Option<usize>,
-    data: Option<&'static str>,
+/// Twelve cells of two rows.
+const CURVE: Experiment = Experiment {
+    part: &Part { heading: "Tests", about: "What tests run.", sources: "fedcba9876543210" },
+    name: "test-curve",
+    title: "A curve <of> tests",
+    source: "this test",
+    columns: &["x", "y", "word, or \"name\""],
+    data_file: None,
+    cells: |_| 12,
+    cell,
+    report,
+};
+
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let x = index as f64 / 3.0;
+    let row = |y: f64, word: &str| vec![Value::from(x), Value::Number(y), Value::from(word)];
+    Ok(vec![row(x * setting.seed as f64, "a, b"), row(f64::NAN, "c")])
 }
 
-const CURVE: Curve = Curve { fails_at: None, data: None };
-
-impl Experiment for Curve {
-    fn name(&self) -> &'static str {
-        "test-curve"
-    }
-    fn title(&self) -> &'static str {
-        "A curve <of> tests"
-    }
-    fn source(&self) -> &'static str {
-        "this test"
-    }
-    fn columns(&self) -> &'static [&'static str] {
-        &["x", "y", "word, or \"name\""]
-    }
-    fn data_file(&self) -> Option<&'static str> {
-        self.data
-    }
-    fn cells(&self, _: &Setting) -> usize {
-        12
-    }
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        if self.fails_at == Some(index) {
-            return Err(ExperimentError::Mechanism("no such number".into()));
-        }
-        let x = index as f64 / 3.0;
-        let row = |y: f64, word: &str| vec![Value::from(x), Value::Number(y), Value::from(word)];
-        Ok(vec![row(x * setting.seed as f64, "a, b"), row(f64::NAN, "c")])
-    }
-    fn report(&self, _: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        let number = |value: &Value| match value {
-            Value::Number(number) => Some(*number),
-            _ => None,
-        };
-        let points = table.rows.iter().filter_map(|row| number(&row[0]).zip(number(&row[1])));
-        let points = points.collect::<Vec<_>>();
-        let absent = table.rows.iter().filter(|row| row[1] == Value::Absent).count();
-        let line = Mark::Line { label: "y".to_owned(), points, stroke: Stroke::Solid };
-        let panel = Panel {
-            title: "y over x".to_owned(),
-            x: Axis::linear("x"),
-            y: Axis::linear("y"),
-            marks: vec![line],
-        };
-        Ok(Report {
-            findings: vec![Finding {
-                claim: "half of it is absent".to_owned(),
-                measured: format!("{absent} of {}", table.rows.len()),
-                verdict: Verdict::of(absent == 12),
-            }],
-            figures: vec![Figure {
-                name: "curve".to_owned(),
-                caption: "A <line>.".to_owned(),
-                panels: vec![panel],
-            }],
-            tables: vec![("All.".to_owned(), table.clone())],
-        })
-    }
+fn report(_: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    let points = table.records().map(|row| (row.number("x"), row.number("y")));
+    let points = points.filter(|(_, y)| !y.is_nan());
+    let absent = table.rows.iter().filter(|row| row[1] == Value::Absent).count();
+    let line = Mark::line("y", points, Stroke::Solid);
+    let panel = Panel::new("y over x", Axis::linear("x"), Axis::linear("y"), vec![line]);
+    let measured = format!("{absent} of {}", table.rows.len());
+    Ok(Report {
+        findings: vec![Finding::claim("half of it is absent", measured, absent == 12)],
+        figures: vec![Figure::new("curve", "A <line>.", vec![panel])],
+        tables: vec![("All.".to_owned(), table.clone())],
+    })
 }
 
-fn plan<'a>(experiment: &'a Curve, out: &Path) -> Plan<'a> {
+fn plan<'a>(experiment: &'a Experiment, out: &Path) -> Plan<'a> {
     Plan {
         experiments: vec![experiment],
         setting: Setting { scale: Scale::Quick, seed: 7, data: None },
@@ -214,8 +181,8 @@ fn cells_of_another_setting_are_refused_until_told_otherwise() {
     assert_eq!(computed, 12);
 
     let path = folder.path().join("test-curve/cells.jsonl");
-    let sources = env!("MUSTER_LAB_SOURCES");
-    let foreign = fs::read_to_string(&path).expect("a file").replace(sources, "0123456789abcdef");
+    let whole = fs::read_to_string(&path).expect("a file");
+    let foreign = whole.replace(CURVE.part.sources, "0123456789abcdef");
     fs::write(&path, foreign).expect("written");
     other.fresh = false;
     assert!(matches!(go(&other, 2).0.expect("it runs").status, Status::Failed(_)));
@@ -247,7 +214,13 @@ fn damage_is_told_with_its_line() {
 #[test]
 fn failures_are_told_and_keep_what_was_computed() {
     let folder = tempfile::tempdir().expect("a folder");
-    let failing = Curve { fails_at: Some(5), data: None };
+    let failing = Experiment {
+        cell: |setting, index| match index {
+            5 => Err(ExperimentError::Mechanism("no such number".into())),
+            _ => cell(setting, index),
+        },
+        ..CURVE
+    };
     let (outcome, _) = go(&plan(&failing, folder.path()), 1);
     let Status::Failed(error) = outcome.expect("the run goes on").status else { panic!("failed") };
     assert_eq!(error.to_string(), "cell 5: no such number");
@@ -256,7 +229,7 @@ fn failures_are_told_and_keep_what_was_computed() {
     assert!(computed < 12, "{computed} cells were computed again");
 
     let out = folder.path().join("skipped");
-    let needs = Curve { fails_at: None, data: Some("numbers.csv") };
+    let needs = Experiment { data_file: Some("numbers.csv"), ..CURVE };
     let (outcome, _) = go(&plan(&needs, &out), 1);
     assert!(matches!(outcome.expect("it runs").status, Status::Skipped(_)));
     assert!(text(&out, "index.html").contains("Not run: needs numbers.csv"));
@@ -265,4 +238,26 @@ fn failures_are_told_and_keep_what_was_computed() {
     assert!(matches!(go(&none, 1).0, Err(Error::Shard { index: 2, of: 2 })));
     let nowhere = merge(&[&CURVE], &[out], &folder.path().join("m"), None, &Count::default());
     assert!(matches!(nowhere, Err(Error::NothingToMerge)));
+}
+
+#[test]
+fn rows_are_written_and_read_by_name() {
+    let row = CURVE.row_of([("y", 2.0.into())]);
+    assert_eq!(row, [Value::Absent, Value::Number(2.0), Value::Absent]);
+    let table = Table::new(CURVE.columns, vec![row]);
+    let record = table.records().next().expect("a row");
+    assert!(record.number("x").is_nan() && record.number("y") == 2.0);
+    type Slip = fn(&Table);
+    let slips: [(&str, Slip); 5] = [
+        ("`z` is not one of", |table| _ = table.records().next().map(|row| row.number("z"))),
+        ("`z` is not one of", |table| _ = table.records().next().map(|row| row.text("z"))),
+        ("`z` is not one of", |_| _ = CURVE.row_of([("z", 1.0.into())])),
+        ("`y` stands twice", |_| _ = CURVE.row_of([("y", 1.0.into()), ("y", 1.0.into())])),
+        ("a value for every column", |_| _ = CURVE.row([("y", 1.0.into())])),
+    ];
+    for (words, slip) in slips {
+        let panic = std::panic::catch_unwind(|| slip(&table)).expect_err("a slip");
+        let sentence = panic.downcast_ref::<String>().expect("a sentence");
+        assert!(sentence.contains(words), "{sentence}");
+    }
 }

@@ -4,15 +4,25 @@ use muster_mechanism::verification::{
     Baseline, ScoringMatrix, VerificationError, VerificationGame,
 };
 
-use super::shared::{digits, with};
+use super::shared::with;
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Verdict,
-    refused,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+use crate::words::short;
 
 /// Appendix 13 of the paper.
-pub struct Appendix13;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "verification-appendix-13",
+    title: "Payments under a wrong prior",
+    source: "It Takes Two, Appendix 13 (its tables' numbers are lost; its statements are checked)",
+    columns: &["benchmark", "rule", "margin", "shift", "budget", "honest", "lazy", "adversarial"],
+    data_file: None,
+    cells: |_| BENCHMARKS.iter().map(|benchmark| benchmark.rules.len()).sum(),
+    cell,
+    report,
+};
 
 /// The largest distance of the prior.
 const DISTANCE_MAX: f64 = 0.05;
@@ -78,58 +88,36 @@ const BENCHMARKS: [Benchmark; 2] = [
     },
 ];
 
-impl Experiment for Appendix13 {
-    fn name(&self) -> &'static str {
-        "verification-appendix-13"
-    }
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let all = BENCHMARKS.iter().flat_map(|b| b.rules.iter().map(move |rule| (b, rule)));
+    let (benchmark, rule) = all.clone().nth(index).expect("one cell per rule");
+    sweep(benchmark, *rule, setting.scale).map_err(refused)
+}
 
-    fn title(&self) -> &'static str {
-        "Payments under a wrong prior"
-    }
-
-    fn source(&self) -> &'static str {
-        "It Takes Two, Appendix 13 (its tables' numbers are lost; its statements are checked)"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &["benchmark", "rule", "margin", "shift", "budget", "honest", "lazy", "adversarial"]
-    }
-
-    fn cells(&self, _: &Setting) -> usize {
-        BENCHMARKS.iter().map(|benchmark| benchmark.rules.len()).sum()
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let all = BENCHMARKS.iter().flat_map(|b| b.rules.iter().map(move |rule| (b, rule)));
-        let (benchmark, rule) = all.clone().nth(index).expect("one cell per rule");
-        sweep(benchmark, *rule, setting.scale).map_err(refused)
-    }
-
-    fn report(&self, _: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        Ok(Report {
-            findings: vec![
-                keeps_signs(table),
-                loses_without_margin(table),
-                cheaper(
-                    table,
-                    "coin",
-                    "Coin: with a margin the design pays less than simple agreement and \
-                     logarithmic scoring",
-                    &["simple agreement", "logarithmic"],
-                ),
-                oracle(table),
-                cheaper(
-                    table,
-                    "proof of learning",
-                    "Proof of learning: the design pays less than mutual information, even if \
-                     that one knows the actual prior",
-                    &["mutual information", "mutual information, oracle", "oracle without margin"],
-                ),
-            ],
-            figures: BENCHMARKS.iter().map(|benchmark| figure(table, benchmark)).collect(),
-            tables: BENCHMARKS.iter().map(|benchmark| at_distance(table, benchmark)).collect(),
-        })
-    }
+fn report(_: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    Ok(Report {
+        findings: vec![
+            keeps_signs(table),
+            loses_without_margin(table),
+            cheaper(
+                table,
+                "coin",
+                "Coin: with a margin the design pays less than simple agreement and \
+                 logarithmic scoring",
+                &["simple agreement", "logarithmic"],
+            ),
+            oracle(table),
+            cheaper(
+                table,
+                "proof of learning",
+                "Proof of learning: the design pays less than mutual information, even if \
+                 that one knows the actual prior",
+                &["mutual information", "mutual information, oracle", "oracle without margin"],
+            ),
+        ],
+        figures: BENCHMARKS.iter().map(|benchmark| figure(table, benchmark)).collect(),
+        tables: BENCHMARKS.iter().map(|benchmark| at_distance(table, benchmark)).collect(),
+    })
 }
 
 fn sweep(
@@ -154,16 +142,16 @@ fn sweep(
             }
         };
         let metrics = actual.metrics(&matrix)?;
-        rows.push(vec![
-            benchmark.name.into(),
-            name.into(),
-            margin.into(),
-            shift.into(),
-            metrics.budget.into(),
-            metrics.honest.into(),
-            metrics.lazy.into(),
-            metrics.adversarial.into(),
-        ]);
+        rows.push(EXPERIMENT.row([
+            ("benchmark", benchmark.name.into()),
+            ("rule", name.into()),
+            ("margin", margin.into()),
+            ("shift", shift.into()),
+            ("budget", metrics.budget.into()),
+            ("honest", metrics.honest.into()),
+            ("lazy", metrics.lazy.into()),
+            ("adversarial", metrics.adversarial.into()),
+        ]));
     }
     Ok(rows)
 }
@@ -194,31 +182,30 @@ fn tolerated(rows: &Table, benchmark: &'static str, rule: &'static str) -> f64 {
 fn keeps_signs(rows: &Table) -> Finding {
     let tolerated = |name| tolerated(rows, name, "design");
     let (coin, learning) = (tolerated("coin"), tolerated("proof of learning"));
-    Finding {
-        claim: "With a margin, honest utility stays above and dishonest utility below zero under \
-                a slightly wrong prior (the distance is lost: 0.02)"
-            .into(),
-        measured: format!(
+    Finding::claim(
+        "With a margin, honest utility stays above and dishonest utility below zero under \
+                a slightly wrong prior (the distance is lost: 0.02)",
+        format!(
             "up to distance {} in coin (margin 0.1) and {} in proof of learning (margin 0.2)",
-            digits(coin),
-            digits(learning)
+            short(coin, 4),
+            short(learning, 4)
         ),
-        verdict: Verdict::of(coin >= DISTANCE && learning >= DISTANCE),
-    }
+        coin >= DISTANCE && learning >= DISTANCE,
+    )
 }
 
 fn loses_without_margin(rows: &Table) -> Finding {
     let tolerated = |name| tolerated(rows, name, "design, no margin");
     let (coin, learning) = (tolerated("coin"), tolerated("proof of learning"));
-    Finding {
-        claim: "It is the margin that ensures this".into(),
-        measured: format!(
+    Finding::claim(
+        "It is the margin that ensures this",
+        format!(
             "without one, up to distance {} in coin and {} in proof of learning",
-            digits(coin),
-            digits(learning)
+            short(coin, 4),
+            short(learning, 4)
         ),
-        verdict: Verdict::of(coin == 0.0 && learning == 0.0),
-    }
+        coin == 0.0 && learning == 0.0,
+    )
 }
 
 /// Whether the design with a margin pays less than these rules at every distance.
@@ -240,7 +227,7 @@ fn cheaper(
         holds &= least > 0.0;
         parts.push(format!("{:.1}% to {:.1}% less than {rival}", 100.0 * least, 100.0 * most));
     }
-    Finding { claim: claim.to_owned(), measured: parts.join("; "), verdict: Verdict::of(holds) }
+    Finding::claim(claim, parts.join("; "), holds)
 }
 
 fn budget(row: Record) -> f64 {
@@ -257,17 +244,16 @@ fn oracle(rows: &Table) -> Finding {
         })
     };
     let (with, without) = (range("mutual information, oracle"), range("oracle without margin"));
-    Finding {
-        claim: "Coin: mutual information that knows the actual prior can pay slightly less than \
-                the design"
-            .into(),
-        measured: format!(
+    Finding::claim(
+        "Coin: mutual information that knows the actual prior can pay slightly less than \
+                the design",
+        format!(
             "up to distance {DISTANCE_MAX} it pays from {:+.1}% to {:+.1}% without a margin, which \
              an oracle does not need; from {:+.1}% to {:+.1}% with margin 0.1",
             without.0, without.1, with.0, with.1
         ),
-        verdict: Verdict::of(without.0 < 0.0),
-    }
+        without.0 < 0.0,
+    )
 }
 
 /// The numbers at the largest distance, as the paper tabulates them.
@@ -290,34 +276,33 @@ fn figure(rows: &Table, benchmark: &'static Benchmark) -> Figure {
     let panel = |title: &str, column: &'static str| {
         let mut marks: Vec<Mark> = Vec::new();
         for (rule, kind, _) in benchmark.rules {
-            let points = of(rows, benchmark.name, rule)
-                .map(|row| (row.number("shift"), row.number(column)))
-                .collect();
+            let points =
+                of(rows, benchmark.name, rule).map(|row| (row.number("shift"), row.number(column)));
             let stroke = if matches!(kind, Kind::Design) { Stroke::Solid } else { Stroke::Dashed };
-            marks.push(Mark::Line { label: (*rule).to_owned(), points, stroke });
+            marks.push(Mark::line(*rule, points, stroke));
         }
         if column != "budget" {
-            marks.push(Mark::Horizontal { label: String::new(), y: 0.0 });
+            marks.push(Mark::horizontal("", 0.0));
         }
-        Panel {
-            title: title.to_owned(),
-            x: Axis::linear("shift of the prior (total variation)"),
-            y: Axis::linear("money per task"),
+        Panel::new(
+            title,
+            Axis::linear("shift of the prior (total variation)"),
+            Axis::linear("money per task"),
             marks,
-        }
+        )
     };
-    Figure {
-        name: benchmark.name.replace(' ', "-"),
-        caption: format!(
+    Figure::new(
+        benchmark.name.replace(' ', "-"),
+        format!(
             "{}: what is paid and earned if the actual prior differs from the assumed one. \
              Designs solid; the others are aligned for the assumed prior, the oracle for the \
              actual one. Infinite payments are cut at {PAYMENT_MAX}.",
             benchmark.name
         ),
-        panels: vec![
+        vec![
             panel("payment per verifier", "budget"),
             panel("utility of honesty", "honest"),
             panel("utility of not looking", "lazy"),
         ],
-    }
+    )
 }

@@ -4,15 +4,40 @@
 use muster_mechanism::random::Stream;
 use muster_mechanism::verification::{ScoringMatrix, VerificationError, VerificationGame};
 
-use super::shared::{BENCHMARKS, digits, lossy_channel, with};
+use super::shared::{BENCHMARKS, lossy_channel, with};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, Verdict,
-    refused,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+use crate::words::short;
 
 /// Theorems 5.10 and 10.1.
-pub struct Collusion;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "verification-collusion",
+    title: "What collusion gains",
+    source: "It Takes Two, Theorems 5.10 and 10.1, Section 10.1",
+    columns: &[
+        "kind",
+        "benchmark",
+        "margin",
+        "verifiers",
+        "colluders",
+        "guaranteed_colluders",
+        "separate_gain",
+        "one_looks_gain",
+        "nobody_looks_gain",
+        "truthful_total",
+        "same_total",
+        "loss_bound",
+        "favours_agreement",
+        "observations_differ",
+    ],
+    data_file: None,
+    cells: |setting| BENCHMARKS.len() * sizes(setting).len() + random_cells(setting),
+    cell,
+    report,
+};
 
 const VERIFIERS: usize = 401;
 /// The largest share of colluders that is drawn: beyond, agreeing blindly pays most.
@@ -131,66 +156,23 @@ impl Strategies {
     }
 }
 
-impl Experiment for Collusion {
-    fn name(&self) -> &'static str {
-        "verification-collusion"
-    }
-
-    fn title(&self) -> &'static str {
-        "What collusion gains"
-    }
-
-    fn source(&self) -> &'static str {
-        "It Takes Two, Theorems 5.10 and 10.1, Section 10.1"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "kind",
-            "benchmark",
-            "margin",
-            "verifiers",
-            "colluders",
-            "guaranteed_colluders",
-            "separate_gain",
-            "one_looks_gain",
-            "nobody_looks_gain",
-            "truthful_total",
-            "same_total",
-            "loss_bound",
-            "favours_agreement",
-            "observations_differ",
-        ]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        BENCHMARKS.len() * sizes(setting).len() + random_cells(setting)
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let sizes = sizes(setting);
-        match BENCHMARKS.get(index / sizes.len()) {
-            Some(&(benchmark, margin)) => {
-                let size = sizes[index % sizes.len()];
-                party_of(benchmark, margin, size).map(|row| vec![row])
-            }
-            None => same_reports(setting.seed, index as u64),
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let sizes = sizes(setting);
+    match BENCHMARKS.get(index / sizes.len()) {
+        Some(&(benchmark, margin)) => {
+            let size = sizes[index % sizes.len()];
+            party_of(benchmark, margin, size).map(|row| vec![row])
         }
-        .map_err(refused)
+        None => same_reports(setting.seed, index as u64),
     }
+    .map_err(refused)
+}
 
-    fn report(&self, _: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        Ok(Report {
-            findings: vec![
-                separate(table),
-                bounded_loss(table),
-                agreement(table),
-                free_riding(table),
-            ],
-            figures: vec![figure(table)],
-            tables: Vec::new(),
-        })
-    }
+fn report(_: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    Ok(Report::new(
+        vec![separate(table), bounded_loss(table), agreement(table), free_riding(table)],
+        vec![figure(table)],
+    ))
 }
 
 /// The sizes of parties: all small ones, then coarser.
@@ -209,19 +191,17 @@ fn party_of(benchmark: &str, margin: f64, colluders: usize) -> Result<Row, Verif
     let party = Party { colluders, malicious: 0, verifiers: VERIFIERS };
     let shared = game.shared_observation(&matrix, colluders, VERIFIERS)?;
     let guaranteed = game.robustness(&matrix)?.malicious_max(VERIFIERS);
-    let mut row = vec![
-        "party".into(),
-        benchmark.into(),
-        margin.into(),
-        VERIFIERS.into(),
-        colluders.into(),
-        guaranteed.into(),
-        strategies.gain_max(party).into(),
-        (shared.one_looks_total - shared.honest_total).into(),
-        (shared.nobody_looks_total - shared.honest_total).into(),
-    ];
-    row.resize(14, Value::Absent);
-    Ok(row)
+    Ok(EXPERIMENT.row_of([
+        ("kind", "party".into()),
+        ("benchmark", benchmark.into()),
+        ("margin", margin.into()),
+        ("verifiers", VERIFIERS.into()),
+        ("colluders", colluders.into()),
+        ("guaranteed_colluders", guaranteed.into()),
+        ("separate_gain", strategies.gain_max(party).into()),
+        ("one_looks_gain", (shared.one_looks_total - shared.honest_total).into()),
+        ("nobody_looks_gain", (shared.nobody_looks_total - shared.honest_total).into()),
+    ]))
 }
 
 /// Theorem 10.1 in random designs: parties with random observations.
@@ -245,17 +225,17 @@ fn same_reports(seed: u64, index: u64) -> Result<Vec<Row>, VerificationError> {
         let pairs = (colluders * (colluders - 1)) as f64;
         let bound = 2.0 * matrix.bound() * pairs / (verifiers - 1) as f64;
         let differ = observations.windows(2).any(|pair| pair[0] != pair[1]);
-        let mut row = vec!["same report".into(), "random".into(), Value::Absent];
-        row.extend([verifiers.into(), colluders.into()]);
-        row.resize(9, Value::Absent);
-        row.extend([
-            party.truthful_total.into(),
-            party.same_total.into(),
-            bound.into(),
-            (favours).into(),
-            (differ).into(),
-        ]);
-        rows.push(row);
+        rows.push(EXPERIMENT.row_of([
+            ("kind", "same report".into()),
+            ("benchmark", "random".into()),
+            ("verifiers", verifiers.into()),
+            ("colluders", colluders.into()),
+            ("truthful_total", party.truthful_total.into()),
+            ("same_total", party.same_total.into()),
+            ("loss_bound", bound.into()),
+            ("favours_agreement", favours.into()),
+            ("observations_differ", differ.into()),
+        ]));
     }
     Ok(rows)
 }
@@ -299,16 +279,15 @@ fn separate(rows: &Table) -> Finding {
              has {first}"
         ));
     }
-    Finding {
-        claim: "Theorem 5.10: colluders who do not share observations gain nothing while there \
-                are at most alpha (n-1)/2 of them"
-            .into(),
-        measured: format!(
+    Finding::claim(
+        "Theorem 5.10: colluders who do not share observations gain nothing while there \
+                are at most alpha (n-1)/2 of them",
+        format!(
             "n = {VERIFIERS}, every pair of pure strategies in every split: {}",
             parts.join("; ")
         ),
-        verdict: Verdict::of(holds),
-    }
+        holds,
+    )
 }
 
 fn bounded_loss(rows: &Table) -> Finding {
@@ -318,17 +297,16 @@ fn bounded_loss(rows: &Table) -> Finding {
         worst = worst.max(loss / row.number("loss_bound"));
         count += 1;
     }
-    Finding {
-        claim: "Theorem 10.1 (i): for a party that shares observations, some report that all make \
-                costs little: at most 2 M l (l-1)/(n-1) in total (constant rederived)"
-            .into(),
-        measured: format!(
+    Finding::claim(
+        "Theorem 10.1 (i): for a party that shares observations, some report that all make \
+                costs little: at most 2 M l (l-1)/(n-1) in total (constant rederived)",
+        format!(
             "{count} parties in random designs: the largest loss is {} of that{}",
-            digits(worst),
+            short(worst, 4),
             if worst <= 0.0 { ", so that it never costs anything" } else { "" }
         ),
-        verdict: Verdict::of(worst <= 1.0),
-    }
+        worst <= 1.0,
+    )
 }
 
 fn agreement(rows: &Table) -> Finding {
@@ -345,17 +323,15 @@ fn agreement(rows: &Table) -> Finding {
             gaining += usize::from(gain > 0.0);
         }
     }
-    Finding {
-        claim:
-            "Theorem 10.1 (ii): if the rule favours agreement, a party that shares observations \
-                and saw different things gains by all reporting the same"
-                .into(),
-        measured: format!(
+    Finding::claim(
+        "Theorem 10.1 (ii): if the rule favours agreement, a party that shares observations \
+                and saw different things gains by all reporting the same",
+        format!(
             "{favouring} of {count} random designs favour agreement; in {gaining} of the \
              {differing} among them whose parties saw different things the party gains"
         ),
-        verdict: Verdict::of(differing > 0 && gaining == differing),
-    }
+        differing > 0 && gaining == differing,
+    )
 }
 
 fn free_riding(rows: &Table) -> Finding {
@@ -372,59 +348,56 @@ fn free_riding(rows: &Table) -> Finding {
             ),
         )
     });
-    Finding {
-        claim: "Section 10.1: if observations are shared, one look suffices for a party, and it \
-                saves the others' costs"
-            .into(),
-        measured: format!(
+    Finding::claim(
+        "Section 10.1: if observations are shared, one look suffices for a party, and it \
+                saves the others' costs",
+        format!(
             "n = {VERIFIERS}; {}",
             parts.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("; ")
         ),
-        verdict: Verdict::of(parts.iter().all(|(holds, _)| *holds)),
-    }
+        parts.iter().all(|(holds, _)| *holds),
+    )
 }
 
 fn figure(rows: &Table) -> Figure {
     let panel = |(benchmark, margin): (&'static str, f64)| {
-        let line = |label: &str, column: &str, stroke: Stroke| Mark::Line {
-            label: label.to_owned(),
-            points: parties(rows, benchmark, margin)
-                .map(|row| {
-                    let colluders = row.number("colluders");
-                    (colluders / VERIFIERS as f64, row.number(column) / colluders)
-                })
-                .filter(|(share, _)| *share <= SHARE_MAX)
-                .collect(),
-            stroke,
+        let line = |label: &str, column: &str, stroke: Stroke| {
+            Mark::line(
+                label,
+                parties(rows, benchmark, margin)
+                    .map(|row| {
+                        let colluders = row.number("colluders");
+                        (colluders / VERIFIERS as f64, row.number(column) / colluders)
+                    })
+                    .filter(|(share, _)| *share <= SHARE_MAX),
+                stroke,
+            )
         };
         let guaranteed = parties(rows, benchmark, margin)
             .next()
             .map_or(f64::NAN, |row| row.number("guaranteed_colluders"));
-        Panel {
-            title: format!("{benchmark}, margin {margin}"),
-            x: Axis::linear("colluders, share of all verifiers").within(0.0, SHARE_MAX),
-            y: Axis::linear("gain per colluder over honesty (money)"),
-            marks: vec![
+        Panel::new(
+            format!("{benchmark}, margin {margin}"),
+            Axis::linear("colluders, share of all verifiers").within(0.0, SHARE_MAX),
+            Axis::linear("gain per colluder over honesty (money)"),
+            vec![
                 line("observations kept apart", "separate_gain", Stroke::Solid),
                 line("one looks for all", "one_looks_gain", Stroke::Solid),
                 line("nobody looks", "nobody_looks_gain", Stroke::Dashed),
-                Mark::Horizontal { label: String::new(), y: 0.0 },
-                Mark::Vertical {
-                    label: "guaranteed by Theorem 5.10".into(),
-                    x: guaranteed / VERIFIERS as f64,
-                },
+                Mark::horizontal("", 0.0),
+                Mark::vertical("guaranteed by Theorem 5.10", guaranteed / VERIFIERS as f64),
             ],
-        }
+        )
     };
-    Figure {
-        name: "collusion".into(),
-        caption: format!(
+    Figure::new(
+        "collusion",
+        format!(
             "What each member of a party gains over honesty among {VERIFIERS} verifiers: with the \
              best pair of strategies if observations are not shared, and with the best common \
              report if one member, or none, looks."
         ),
-        panels: BENCHMARKS.map(panel).to_vec(),
-    }
+        BENCHMARKS.map(panel).to_vec(),
+    )
 }
 
 #[cfg(test)]

@@ -4,14 +4,36 @@
 use muster_mechanism::random::Stream;
 use muster_mechanism::verification::{DecisionRule, VerificationError, VerificationGame, Verifier};
 
-use super::shared::digits;
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Verdict, refused,
+    Experiment, ExperimentError, Finding, Report, Row, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+use crate::grid::Grid;
+use crate::words::short;
 
 /// The second of the paper's future works.
-pub struct DecisionErrors;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "verification-decision",
+    title: "Accepting and rejecting work",
+    source: "It Takes Two, Section 8, future work 2",
+    columns: &[
+        "verifiers",
+        "honesty",
+        "wrong_accept",
+        "wrong_reject",
+        "loss",
+        "wrong_accept_simulated",
+        "wrong_reject_simulated",
+        "deviation_in_standard_errors",
+        "loss_any",
+        "loss_majority",
+    ],
+    data_file: None,
+    cells: |setting| grid(setting).cells(),
+    cell,
+    report,
+};
 
 /// One proof in a hundred is dishonest.
 const PRIOR: [f64; 4] = [0.49, 0.25, 0.25, 0.01];
@@ -19,57 +41,28 @@ const PRIOR: [f64; 4] = [0.49, 0.25, 0.25, 0.01];
 const WRONG_ACCEPT: f64 = 100.0;
 const WRONG_REJECT: f64 = 20.0;
 const HONESTY: [f64; 4] = [0.6, 0.8, 0.95, 0.99];
+/// Of a few hundred normal deviates none exceeds this, except once in a thousand runs.
+const DEVIATION_MAX: f64 = 4.5;
 /// Rejecting on one report of Dishonest, and on a majority of them.
 const RULES: usize = 3;
 
-impl Experiment for DecisionErrors {
-    fn name(&self) -> &'static str {
-        "verification-decision"
-    }
+fn grid(setting: &Setting) -> Grid<2> {
+    Grid([HONESTY.len(), verifiers(setting).len()])
+}
 
-    fn title(&self) -> &'static str {
-        "Accepting and rejecting work"
-    }
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let [honesty, count] = grid(setting).at(index);
+    let (honesty, count) = (HONESTY[honesty], verifiers(setting)[count]);
+    let draws = setting.scale.pick(4_000, 200_000);
+    let stream = Stream::new(setting.seed, index as u64);
+    compare(count, honesty, draws, stream).map(|row| vec![row]).map_err(refused)
+}
 
-    fn source(&self) -> &'static str {
-        "It Takes Two, Section 8, future work 2"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "verifiers",
-            "honesty",
-            "wrong_accept",
-            "wrong_reject",
-            "loss",
-            "wrong_accept_simulated",
-            "wrong_reject_simulated",
-            "deviation_in_standard_errors",
-            "loss_any",
-            "loss_majority",
-        ]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        HONESTY.len() * verifiers(setting).len()
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let verifiers = verifiers(setting);
-        let honesty = HONESTY[index / verifiers.len()];
-        let count = verifiers[index % verifiers.len()];
-        let draws = setting.scale.pick(4_000, 200_000);
-        let stream = Stream::new(setting.seed, index as u64);
-        compare(count, honesty, draws, stream).map(|row| vec![row]).map_err(refused)
-    }
-
-    fn report(&self, _: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        Ok(Report {
-            findings: vec![agreement(table), more_verifiers(table), rivals(table)],
-            figures: vec![figure(table)],
-            tables: Vec::new(),
-        })
-    }
+fn report(_: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    Ok(Report::new(
+        vec![agreement(table), more_verifiers(table), rivals(table)],
+        vec![figure(table)],
+    ))
 }
 
 fn verifiers(setting: &Setting) -> Vec<usize> {
@@ -111,18 +104,18 @@ fn compare(
         WRONG_ACCEPT * PRIOR[3] * (1.0 - dishonest[rule])
             + WRONG_REJECT * (1.0 - PRIOR[3]) * honest[rule]
     };
-    Ok(vec![
-        count.into(),
-        honesty.into(),
-        exact.accept_dishonest.into(),
-        exact.reject_honest.into(),
-        exact.loss.into(),
-        accepted.into(),
-        honest[0].into(),
-        worst.into(),
-        loss(1).into(),
-        loss(2).into(),
-    ])
+    Ok(EXPERIMENT.row([
+        ("verifiers", count.into()),
+        ("honesty", honesty.into()),
+        ("wrong_accept", exact.accept_dishonest.into()),
+        ("wrong_reject", exact.reject_honest.into()),
+        ("loss", exact.loss.into()),
+        ("wrong_accept_simulated", accepted.into()),
+        ("wrong_reject_simulated", honest[0].into()),
+        ("deviation_in_standard_errors", worst.into()),
+        ("loss_any", loss(1).into()),
+        ("loss_majority", loss(2).into()),
+    ]))
 }
 
 impl Panelists {
@@ -164,16 +157,15 @@ fn agreement(rows: &Table) -> Finding {
     let deviations: Vec<f64> =
         rows.records().map(|row| row.number("deviation_in_standard_errors")).collect();
     let worst = deviations.iter().copied().fold(0.0, f64::max);
-    Finding {
-        claim: "Enumerated error rates are those of a simulation of the same verifiers".into(),
-        measured: format!(
+    Finding::claim(
+        "Enumerated error rates are those of a simulation of the same verifiers",
+        format!(
             "{} pairs of rates; the largest deviation is {:.1} standard errors",
             deviations.len(),
             worst
         ),
-        // Of a few hundred normal deviates none exceeds 4.5, except once in a thousand runs.
-        verdict: Verdict::of(worst < 4.5),
-    }
+        worst < DEVIATION_MAX,
+    )
 }
 
 /// The loss by number of verifiers, at one honesty.
@@ -192,23 +184,22 @@ fn more_verifiers(rows: &Table) -> Finding {
         let (first, last) = (list[0], list[list.len() - 1]);
         format!(
             "honesty {honesty}: {} with {}, {} with {}",
-            digits(first.1),
+            short(first.1, 4),
             first.0,
-            digits(last.1),
+            short(last.1, 4),
             last.0
         )
     });
     let shape = if falls { "never rises" } else { "rises somewhere" };
-    Finding {
-        claim: "Future work 2: how well reports decide".into(),
-        measured: format!(
+    Finding::answer(
+        "Future work 2: how well reports decide",
+        format!(
             "the expected loss {shape} with the number of verifiers (accepting everything loses \
              {}): {}",
-            digits(WRONG_ACCEPT * PRIOR[3]),
+            short(WRONG_ACCEPT * PRIOR[3], 4),
             parts.join("; ")
         ),
-        verdict: Verdict::Answered,
-    }
+    )
 }
 
 fn rivals(rows: &Table) -> Finding {
@@ -220,9 +211,9 @@ fn rivals(rows: &Table) -> Finding {
             .map(|row| row.number("loss") / row.number(column))
             .fold(f64::INFINITY, f64::min)
     };
-    Finding {
-        claim: "Future work 2: does weighing reports beat counting them".into(),
-        measured: format!(
+    Finding::answer(
+        "Future work 2: does weighing reports beat counting them",
+        format!(
             "its loss is {:.0}% to {:.0}% of rejecting on any report of Dishonest (simulated), \
              and {:.0}% to {:.0}% of rejecting on a majority",
             100.0 * best("loss_any"),
@@ -230,8 +221,7 @@ fn rivals(rows: &Table) -> Finding {
             100.0 * best("loss_majority"),
             100.0 * worst("loss_majority")
         ),
-        verdict: Verdict::Answered,
-    }
+    )
 }
 
 fn figure(rows: &Table) -> Figure {
@@ -240,22 +230,22 @@ fn figure(rows: &Table) -> Figure {
         for honesty in HONESTY {
             let label = format!("honesty {honesty}");
             let points = losses(rows, honesty, exact);
-            marks.push(Mark::Line { label: label.clone(), points, stroke: Stroke::Solid });
+            marks.push(Mark::line(&label, points, Stroke::Solid));
             if let Some(column) = simulated {
-                marks.push(Mark::Points { label, points: losses(rows, honesty, column) });
+                marks.push(Mark::points(label, losses(rows, honesty, column)));
             }
         }
-        Panel { title: title.to_owned(), x: Axis::linear("verifiers"), y, marks }
+        Panel::new(title, Axis::linear("verifiers"), y, marks)
     };
-    Figure {
-        name: "decision".into(),
-        caption: format!(
+    Figure::new(
+        "decision",
+        format!(
             "Proof of learning, one proof in a hundred dishonest, a wrong acceptance costs \
              {WRONG_ACCEPT} and a wrong rejection {WRONG_REJECT} replays. Lines: every \
              combination of reports enumerated; points: simulated. A verifier of honesty h \
              reports anything with probability 1 - h."
         ),
-        panels: vec![
+        vec![
             panel(
                 "dishonest work accepted",
                 "wrong_accept",
@@ -270,5 +260,5 @@ fn figure(rows: &Table) -> Figure {
             ),
             panel("expected loss", "loss", None, Axis::linear("loss per task (replays)")),
         ],
-    }
+    )
 }

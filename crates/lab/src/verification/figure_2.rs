@@ -3,16 +3,36 @@
 
 use muster_mechanism::verification::{ScoringMatrix, VerificationError, VerificationGame};
 
-use super::shared::{digits, with};
+use super::shared::with;
 use super::tables::printed_matrix;
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Value,
-    Verdict, refused,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+use crate::words::short;
 
 /// Figure 2 of the paper.
-pub struct Figure2;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "verification-figure-2",
+    title: "How many dishonest proofs a margin tolerates",
+    source: "It Takes Two, Figure 2, Appendix 12.2 and Theorem 6.3",
+    columns: &[
+        "kind",
+        "rule",
+        "margin",
+        "dishonest_share",
+        "honest_utility_min",
+        "dishonest_utility_max",
+        "tolerance",
+        "tolerance_bisected",
+        "bound",
+    ],
+    data_file: None,
+    cells: |setting| RULES.len() + margins(setting).len(),
+    cell,
+    report,
+};
 
 /// The share of dishonest proofs takes from the honest ones.
 const SHIFT: [f64; 4] = [-1.0, 0.0, 0.0, 1.0];
@@ -26,77 +46,41 @@ const SHARE_MAX: f64 = 0.1;
 
 const RULES: [(&str, f64); 3] = [("design", 0.2), ("printed", 0.2), ("design", 0.0)];
 
-impl Experiment for Figure2 {
-    fn name(&self) -> &'static str {
-        "verification-figure-2"
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let game = VerificationGame::proof_of_learning();
+    match RULES.get(index) {
+        Some(&(rule, margin)) => curve(&game, rule, margin, setting.scale),
+        None => tolerance(&game, margins(setting)[index - RULES.len()]).map(|row| vec![row]),
     }
+    .map_err(refused)
+}
 
-    fn title(&self) -> &'static str {
-        "How many dishonest proofs a margin tolerates"
-    }
-
-    fn source(&self) -> &'static str {
-        "It Takes Two, Figure 2, Appendix 12.2 and Theorem 6.3"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "kind",
-            "rule",
-            "margin",
-            "dishonest_share",
-            "honest_utility_min",
-            "dishonest_utility_max",
-            "tolerance",
-            "tolerance_bisected",
-            "bound",
-        ]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        RULES.len() + margins(setting).len()
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let game = VerificationGame::proof_of_learning();
-        match RULES.get(index) {
-            Some(&(rule, margin)) => curve(&game, rule, margin, setting.scale),
-            None => tolerance(&game, margins(setting)[index - RULES.len()]).map(|row| vec![row]),
-        }
-        .map_err(refused)
-    }
-
-    fn report(&self, _: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        let design = at_margin(table, 0.2).map_or(f64::NAN, |row| row.number("tolerance"));
-        let bisected =
-            at_margin(table, 0.2).map_or(f64::NAN, |row| row.number("tolerance_bisected"));
-        let printed = with(table, "rule", "printed")
-            .filter(|row| {
-                row.number("honest_utility_min") > 0.0 && row.number("dishonest_utility_max") < 0.0
-            })
-            .map(|row| row.number("dishonest_share"))
-            .fold(0.0, f64::max);
-        let findings = vec![
-            Finding {
-                claim: "Figure 2: with margin 0.2 honest actions gain and all others lose up to a \
-                        share of dishonest proofs (restored: 1/22)"
-                    .into(),
-                measured: format!(
-                    "canonical design: {} by a ratio, {} by bisection; the printed matrix: at \
-                     least {}",
-                    digits(design),
-                    digits(bisected),
-                    digits(printed)
-                ),
-                verdict: Verdict::of(
-                    (design - 1.0 / 22.0).abs() < 1e-9 && (bisected - design).abs() < 1e-6,
-                ),
-            },
-            without_margin(table),
-            bounds(table),
-        ];
-        Ok(Report { findings, figures: vec![figure(table)], tables: vec![tolerances(table)] })
-    }
+fn report(_: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    let design = at_margin(table, 0.2).map_or(f64::NAN, |row| row.number("tolerance"));
+    let bisected = at_margin(table, 0.2).map_or(f64::NAN, |row| row.number("tolerance_bisected"));
+    let printed = with(table, "rule", "printed")
+        .filter(|row| {
+            row.number("honest_utility_min") > 0.0 && row.number("dishonest_utility_max") < 0.0
+        })
+        .map(|row| row.number("dishonest_share"))
+        .fold(0.0, f64::max);
+    let findings = vec![
+        Finding::claim(
+            "Figure 2: with margin 0.2 honest actions gain and all others lose up to a \
+                    share of dishonest proofs (restored: 1/22)",
+            format!(
+                "canonical design: {} by a ratio, {} by bisection; the printed matrix: at \
+                 least {}",
+                short(design, 4),
+                short(bisected, 4),
+                short(printed, 4)
+            ),
+            (design - 1.0 / 22.0).abs() < 1e-9 && (bisected - design).abs() < 1e-6,
+        ),
+        without_margin(table),
+        bounds(table),
+    ];
+    Ok(Report { findings, figures: vec![figure(table)], tables: vec![tolerances(table)] })
 }
 
 fn margins(setting: &Setting) -> Vec<f64> {
@@ -141,9 +125,14 @@ fn curve(
         .map(|k| {
             let share = SHARE_MAX * k as f64 / points as f64;
             let (honest, other) = utilities(&shifted(game, share)?, &matrix);
-            let head = vec!["curve".into(), rule.into(), margin.into()];
-            let tail = vec![Value::Absent; 3];
-            Ok([head, vec![share.into(), honest.into(), other.into()], tail].concat())
+            Ok(EXPERIMENT.row_of([
+                ("kind", "curve".into()),
+                ("rule", rule.into()),
+                ("margin", margin.into()),
+                ("dishonest_share", share.into()),
+                ("honest_utility_min", honest.into()),
+                ("dishonest_utility_max", other.into()),
+            ]))
         })
         .collect()
 }
@@ -161,9 +150,14 @@ fn tolerance(game: &VerificationGame, margin: f64) -> Result<Row, VerificationEr
             high = middle;
         }
     }
-    let head = vec!["tolerance".into(), "design".into(), margin.into()];
-    let tail = vec![exact.into(), low.into(), matrix.bound().into()];
-    Ok([head, vec![Value::Absent; 3], tail].concat())
+    Ok(EXPERIMENT.row_of([
+        ("kind", "tolerance".into()),
+        ("rule", "design".into()),
+        ("margin", margin.into()),
+        ("tolerance", exact.into()),
+        ("tolerance_bisected", low.into()),
+        ("bound", matrix.bound().into()),
+    ]))
 }
 
 fn at_margin(rows: &Table, margin: f64) -> Option<Record<'_>> {
@@ -172,13 +166,12 @@ fn at_margin(rows: &Table, margin: f64) -> Option<Record<'_>> {
 
 fn without_margin(rows: &Table) -> Finding {
     let tolerance = at_margin(rows, 0.0).map_or(f64::NAN, |row| row.number("tolerance"));
-    Finding {
-        claim: "Section 3: without a margin, alignment may fail for any positive share of \
-                dishonest proofs"
-            .into(),
-        measured: format!("the design with margin 0 tolerates a share of {}", digits(tolerance)),
-        verdict: Verdict::of(tolerance == 0.0),
-    }
+    Finding::claim(
+        "Section 3: without a margin, alignment may fail for any positive share of \
+                dishonest proofs",
+        format!("the design with margin 0 tolerates a share of {}", short(tolerance, 4)),
+        tolerance == 0.0,
+    )
 }
 
 fn bounds(rows: &Table) -> Finding {
@@ -187,14 +180,12 @@ fn bounds(rows: &Table) -> Finding {
         (found - claimed).abs()
     };
     let worst = BOUNDS.iter().map(gap).fold(0.0, |a: f64, b| if b.is_nan() { b } else { a.max(b) });
-    Finding {
-        claim:
-            "The smallest bound M* is 6, 6.7, 7.4, 12.5, 22, 41 at margins 0, 0.1, 0.2, 0.5, 1, \
-                2 (restored)"
-                .into(),
-        measured: format!("the six numbers are met within {}", digits(worst)),
-        verdict: Verdict::of(worst < 1e-9),
-    }
+    Finding::claim(
+        "The smallest bound M* is 6, 6.7, 7.4, 12.5, 22, 41 at margins 0, 0.1, 0.2, 0.5, 1, \
+                2 (restored)",
+        format!("the six numbers are met within {}", short(worst, 4)),
+        worst < 1e-9,
+    )
 }
 
 fn tolerances(rows: &Table) -> (String, Table) {
@@ -211,52 +202,47 @@ fn figure(rows: &Table) -> Figure {
     let line = |rule: &'static str, column: &str, label: &str, stroke: Stroke| {
         let of_rule = with(rows, "rule", rule)
             .filter(|row| row.text("kind") == "curve" && row.number("margin") == 0.2);
-        let points =
-            of_rule.map(|row| (row.number("dishonest_share"), row.number(column))).collect();
-        Mark::Line { label: label.to_owned(), points, stroke }
+        let points = of_rule.map(|row| (row.number("dishonest_share"), row.number(column)));
+        Mark::line(label, points, stroke)
     };
-    let by_margin = |column: &str, label: &str| Mark::Line {
-        label: label.to_owned(),
-        points: with(rows, "kind", "tolerance")
-            .map(|row| (row.number("margin"), row.number(column)))
-            .collect(),
-        stroke: Stroke::Solid,
+    let by_margin = |column: &str, label: &str| {
+        Mark::line(
+            label,
+            with(rows, "kind", "tolerance").map(|row| (row.number("margin"), row.number(column))),
+            Stroke::Solid,
+        )
     };
-    let utilities = Panel {
-        title: "margin 0.2".into(),
-        x: Axis::linear("share of dishonest proofs"),
-        y: Axis::linear("utility (cost of a full check: 2)"),
-        marks: vec![
+    let utilities = Panel::new(
+        "margin 0.2",
+        Axis::linear("share of dishonest proofs"),
+        Axis::linear("utility (cost of a full check: 2)"),
+        vec![
             line("design", "honest_utility_min", "least honest", Stroke::Solid),
             line("design", "dishonest_utility_max", "best of all others", Stroke::Solid),
             line("printed", "honest_utility_min", "least honest, Table 8", Stroke::Dashed),
             line("printed", "dishonest_utility_max", "best others, Table 8", Stroke::Dashed),
-            Mark::Horizontal { label: String::new(), y: 0.0 },
-            Mark::Vertical { label: "1/22".into(), x: 1.0 / 22.0 },
+            Mark::horizontal("", 0.0),
+            Mark::vertical("1/22", 1.0 / 22.0),
         ],
-    };
-    let tolerated = Panel {
-        title: "what a margin tolerates".into(),
-        x: Axis::linear("margin"),
-        y: Axis::linear("tolerated share of dishonest proofs"),
-        marks: vec![by_margin("tolerance", "exact")],
-    };
-    let bound = Panel {
-        title: "and what it costs".into(),
-        x: Axis::linear("margin"),
-        y: Axis::linear("largest payment M*"),
-        marks: vec![
-            by_margin("bound", "design"),
-            Mark::Points { label: "restored".into(), points: BOUNDS.to_vec() },
-        ],
-    };
-    Figure {
-        name: "figure-2".into(),
-        caption: "Proof of learning. Left: the least utility of an honest action and the largest \
+    );
+    let tolerated = Panel::new(
+        "what a margin tolerates",
+        Axis::linear("margin"),
+        Axis::linear("tolerated share of dishonest proofs"),
+        vec![by_margin("tolerance", "exact")],
+    );
+    let bound = Panel::new(
+        "and what it costs",
+        Axis::linear("margin"),
+        Axis::linear("largest payment M*"),
+        vec![by_margin("bound", "design"), Mark::points("restored", BOUNDS)],
+    );
+    Figure::new(
+        "figure-2",
+        "Proof of learning. Left: the least utility of an honest action and the largest \
                   of any other while a share of proofs is dishonest, under the canonical design \
                   and the printed matrix. Middle: the share at which they meet zero, by margin. \
-                  Right: the largest payment of the design."
-            .into(),
-        panels: vec![utilities, tolerated, bound],
-    }
+                  Right: the largest payment of the design.",
+        vec![utilities, tolerated, bound],
+    )
 }

@@ -2,14 +2,38 @@
 
 use muster_mechanism::verification::{ProtocolModel, VerificationError};
 
-use super::shared::{digits, with};
+use super::shared::with;
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Verdict, refused,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+use crate::grid::Grid;
+use crate::words::short;
 
 /// The frontier of the protocol's design.
-pub struct Frontier;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "verification-frontier",
+    title: "What detection and robustness cost",
+    source: "Beyond It Takes Two: the parameters that its Appendix 12 takes as given",
+    columns: &[
+        "kind",
+        "compactness",
+        "flag_rate",
+        "flags",
+        "sampling_rate",
+        "margin",
+        "bound",
+        "payments",
+        "openings",
+        "total",
+        "detection",
+    ],
+    data_file: None,
+    cells: |setting| grid(setting).cells(),
+    cell,
+    report,
+};
 
 /// Four verifiers per stage; the unit of money is one replay, an opening costs a twentieth of it.
 const MODEL: ProtocolModel =
@@ -22,61 +46,36 @@ const DETECTIONS: [f64; 5] = [0.5, 0.7, 0.8, 0.9, 0.93];
 /// The paper's choice (Section 7.1): half of the stages flagged, two flags, half of them sampled.
 const PAPER: (f64, usize, f64) = (0.5, 2, 0.5);
 
-impl Experiment for Frontier {
-    fn name(&self) -> &'static str {
-        "verification-frontier"
-    }
+/// First the paper's choice, then all others.
+fn grid(setting: &Setting) -> Grid<2> {
+    Grid([1 + choices_of(&rates(setting)).cells(), COMPACTNESS.len()])
+}
 
-    fn title(&self) -> &'static str {
-        "What detection and robustness cost"
-    }
+fn choices_of(rates: &[f64]) -> Grid<2> {
+    Grid([rates.len(), FLAGS.len()])
+}
 
-    fn source(&self) -> &'static str {
-        "Beyond It Takes Two: the parameters that its Appendix 12 takes as given"
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let rates = rates(setting);
+    let [place, compactness] = grid(setting).at(index);
+    let compactness = COMPACTNESS[compactness];
+    let Some(place) = place.checked_sub(1) else {
+        let (rate, flags, sampling) = PAPER;
+        return point("paper", compactness, rate, flags, sampling).map_err(refused);
+    };
+    let [rate, flags] = choices_of(&rates).at(place);
+    let (rate, flags) = (rates[rate], FLAGS[flags]);
+    let mut rows = Vec::new();
+    for sampling in sampling_rates(setting) {
+        rows.extend(point("grid", compactness, rate, flags, sampling).map_err(refused)?);
     }
+    Ok(rows)
+}
 
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "kind",
-            "compactness",
-            "flag_rate",
-            "flags",
-            "sampling_rate",
-            "margin",
-            "bound",
-            "payments",
-            "openings",
-            "total",
-            "detection",
-        ]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        COMPACTNESS.len() * (1 + FLAGS.len() * rates(setting).len())
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let rates = rates(setting);
-        let compactness = COMPACTNESS[index % COMPACTNESS.len()];
-        let index = index / COMPACTNESS.len();
-        if index == 0 {
-            let (rate, flags, sampling) = PAPER;
-            return point("paper", compactness, rate, flags, sampling).map_err(refused);
-        }
-        let flags = FLAGS[(index - 1) % FLAGS.len()];
-        let rate = rates[(index - 1) / FLAGS.len()];
-        let mut rows = Vec::new();
-        for sampling in sampling_rates(setting) {
-            rows.extend(point("grid", compactness, rate, flags, sampling).map_err(refused)?);
-        }
-        Ok(rows)
-    }
-
-    fn report(&self, _: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        let mut findings = vec![cost_of_detection(table), flags(table), compactness(table)];
-        findings.extend(paper(table));
-        Ok(Report { findings, figures: vec![figure(table)], tables: vec![choices(table)] })
-    }
+fn report(_: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    let mut findings = vec![cost_of_detection(table), flags(table), compactness(table)];
+    findings.extend(paper(table));
+    Ok(Report { findings, figures: vec![figure(table)], tables: vec![choices(table)] })
 }
 
 fn rates(setting: &Setting) -> Vec<f64> {
@@ -99,19 +98,19 @@ fn point(
 ) -> Result<Vec<Row>, VerificationError> {
     let choice = MODEL.evaluate(flag_rate, flags, sampling_rate, compactness)?;
     let row = |c: muster_mechanism::verification::DesignChoice| {
-        vec![
-            kind.into(),
-            compactness.into(),
-            c.flag_rate.into(),
-            c.flags.into(),
-            c.sampling_rate.into(),
-            c.margin.into(),
-            c.bound.into(),
-            c.payments.into(),
-            c.openings.into(),
-            c.total.into(),
-            c.detection.into(),
-        ]
+        EXPERIMENT.row([
+            ("kind", kind.into()),
+            ("compactness", compactness.into()),
+            ("flag_rate", c.flag_rate.into()),
+            ("flags", c.flags.into()),
+            ("sampling_rate", c.sampling_rate.into()),
+            ("margin", c.margin.into()),
+            ("bound", c.bound.into()),
+            ("payments", c.payments.into()),
+            ("openings", c.openings.into()),
+            ("total", c.total.into()),
+            ("detection", c.detection.into()),
+        ])
     };
     Ok(choice.map(row).into_iter().collect())
 }
@@ -135,10 +134,10 @@ fn cheapest<'a>(
 fn describe(row: Record) -> String {
     format!(
         "{} (flag rate {}, {} flags, sampling {})",
-        digits(row.number("total")),
-        digits(row.number("flag_rate")),
+        short(row.number("total"), 4),
+        short(row.number("flag_rate"), 4),
         row.number("flags"),
-        digits(row.number("sampling_rate"))
+        short(row.number("sampling_rate"), 4)
     )
 }
 
@@ -150,17 +149,15 @@ fn cost_of_detection(rows: &Table) -> Finding {
             Some(format!("{detection}: {}", describe(row)))
         })
         .collect();
-    Finding {
-        claim: "Open: which flag rate, flags and sampling rate detect a cheated stage with a \
-                wanted probability at the least cost"
-            .into(),
-        measured: format!(
+    Finding::answer(
+        "Open: which flag rate, flags and sampling rate detect a cheated stage with a \
+                wanted probability at the least cost",
+        format!(
             "{} verifiers, compactness 0.02, cost per stage in replays at detection {}",
             MODEL.verifiers,
             parts.join(", ")
         ),
-        verdict: Verdict::Answered,
-    }
+    )
 }
 
 fn flags(rows: &Table) -> Finding {
@@ -170,18 +167,17 @@ fn flags(rows: &Table) -> Finding {
             let of_flags = |row: &Record| row.number("flags") == flags as f64;
             cheapest(rows, 0.02, 0.9, of_flags).map_or_else(
                 || format!("{flags}: out of reach"),
-                |row| format!("{flags}: {}", digits(row.number("total"))),
+                |row| format!("{flags}: {}", short(row.number("total"), 4)),
             )
         })
         .collect();
-    Finding {
-        claim: "Open: how many different flags are worth their replays".into(),
-        measured: format!(
+    Finding::answer(
+        "Open: how many different flags are worth their replays",
+        format!(
             "cheapest cost at detection 0.9 and compactness 0.02 by number of flags: {}",
             parts.join(", ")
         ),
-        verdict: Verdict::Answered,
-    }
+    )
 }
 
 fn compactness(rows: &Table) -> Finding {
@@ -190,15 +186,14 @@ fn compactness(rows: &Table) -> Finding {
         .map(|&compactness| {
             cheapest(rows, compactness, 0.9, |_| true).map_or_else(
                 || format!("{compactness}: out of reach"),
-                |row| format!("{compactness}: {}", digits(row.number("total"))),
+                |row| format!("{compactness}: {}", short(row.number("total"), 4)),
             )
         })
         .collect();
-    Finding {
-        claim: "Open: what robustness costs (a share alpha/2 of malicious verifiers)".into(),
-        measured: format!("cheapest cost at detection 0.9 by compactness: {}", parts.join(", ")),
-        verdict: Verdict::Answered,
-    }
+    Finding::answer(
+        "Open: what robustness costs (a share alpha/2 of malicious verifiers)",
+        format!("cheapest cost at detection 0.9 by compactness: {}", parts.join(", ")),
+    )
 }
 
 /// What the paper's choice costs, beside the cheapest with at least its detection.
@@ -207,19 +202,17 @@ fn paper(rows: &Table) -> Option<Finding> {
     let detection = choice.number("detection");
     let best = cheapest(rows, 0.02, detection, |_| true)?;
     let total = choice.number("total");
-    Some(Finding {
-        claim: "Section 7.1 flags half of the stages with two flags and samples half of them"
-            .into(),
-        measured: format!(
+    Some(Finding::answer(
+        "Section 7.1 flags half of the stages with two flags and samples half of them",
+        format!(
             "that costs {} and detects {}; the cheapest point that detects as much costs {}: \
              {:.0}% less",
-            digits(total),
-            digits(detection),
+            short(total, 4),
+            short(detection, 4),
             describe(best),
             100.0 * (1.0 - best.number("total") / total)
         ),
-        verdict: Verdict::Answered,
-    })
+    ))
 }
 
 fn choices(rows: &Table) -> (String, Table) {
@@ -255,52 +248,41 @@ fn choices(rows: &Table) -> (String, Table) {
 
 fn figure(rows: &Table) -> Figure {
     let wanted: Vec<f64> = (1..100).map(|k| f64::from(k) / 100.0).collect();
-    let line = |compactness: f64, column: &'static str, label: String, stroke: Stroke| Mark::Line {
-        label,
-        points: wanted
-            .iter()
-            .filter_map(|&d| Some((d, cheapest(rows, compactness, d, |_| true)?)))
-            .map(|(d, row)| (d, row.number(column)))
-            .collect(),
-        stroke,
+    let line = |compactness: f64, column: &'static str, label: String, stroke: Stroke| {
+        Mark::line(
+            label,
+            wanted
+                .iter()
+                .filter_map(|&d| Some((d, cheapest(rows, compactness, d, |_| true)?)))
+                .map(|(d, row)| (d, row.number(column))),
+            stroke,
+        )
     };
     let mut cost: Vec<Mark> = COMPACTNESS
         .iter()
         .map(|&a| line(a, "total", format!("compactness {a}"), Stroke::Solid))
         .collect();
-    cost.push(Mark::Points {
-        label: "the paper's choice (each compactness)".into(),
-        points: with(rows, "kind", "paper")
-            .map(|row| (row.number("detection"), row.number("total")))
-            .collect(),
-    });
+    cost.push(Mark::points(
+        "the paper's choice (each compactness)",
+        with(rows, "kind", "paper").map(|row| (row.number("detection"), row.number("total"))),
+    ));
     let middle = COMPACTNESS[1];
     let choice = vec![
         line(middle, "sampling_rate", "sampling rate".into(), Stroke::Solid),
         line(middle, "flag_rate", "flag rate".into(), Stroke::Solid),
     ];
     let x = || Axis::linear("probability that a dishonest stage is reported").within(0.0, 1.0);
-    Figure {
-        name: "frontier".into(),
-        caption: format!(
+    Figure::new(
+        "frontier",
+        format!(
             "Left: the least cost per stage (payments to {} verifiers and openings) at which a \
              dishonest stage is reported with the given probability. Right: the rates that reach \
              it at compactness {middle}. Steps come from the grid of rates.",
             MODEL.verifiers
         ),
-        panels: vec![
-            Panel {
-                title: "cost".into(),
-                x: x(),
-                y: Axis::linear("cost per stage (replays)"),
-                marks: cost,
-            },
-            Panel {
-                title: "best rates".into(),
-                x: x(),
-                y: Axis::linear("rate").within(0.0, 1.0),
-                marks: choice,
-            },
+        vec![
+            Panel::new("cost", x(), Axis::linear("cost per stage (replays)"), cost),
+            Panel::new("best rates", x(), Axis::linear("rate").within(0.0, 1.0), choice),
         ],
-    }
+    )
 }

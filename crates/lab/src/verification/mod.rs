@@ -10,16 +10,23 @@ mod sybil;
 mod tables;
 mod theorems;
 
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, Part};
+
+/// The part of the page.
+pub const PART: Part = Part {
+    heading: "Verification",
+    about: "Paying for checks that nobody can check.",
+    sources: env!("MUSTER_LAB_SOURCES_VERIFICATION"),
+};
 
 /// In the order of the page.
-pub const EXPERIMENTS: &[&dyn Experiment] = &[
-    &tables::Tables,
-    &figure_2::Figure2,
-    &appendix_13::Appendix13,
-    &theorems::Theorems,
-    &collusion::Collusion,
-    &sybil::Sybil,
-    &frontier::Frontier,
-    &decision::DecisionErrors,
+pub const EXPERIMENTS: &[&Experiment] = &[
+    &tables::EXPERIMENT,
+    &figure_2::EXPERIMENT,
+    &appendix_13::EXPERIMENT,
+    &theorems::EXPERIMENT,
+    &collusion::EXPERIMENT,
+    &sybil::EXPERIMENT,
+    &frontier::EXPERIMENT,
+    &decision::EXPERIMENT,
 ];

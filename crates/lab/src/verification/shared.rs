@@ -1,11 +1,10 @@
-//! What the experiments on verification share: random games, rows by a text, numbers in words.
+//! What the experiments on verification share: random games, rows by a text.
 
 use muster_mechanism::random::Stream;
 use muster_mechanism::verification::{VerificationError, VerificationGame};
 
 use crate::experiment::{Record, Table};
 use crate::statistics::normalised;
-use crate::words::short;
 
 /// The paper's benchmarks with margins of their designs.
 pub const BENCHMARKS: [(&str, f64); 3] =
@@ -17,11 +16,6 @@ pub fn benchmark(name: &str) -> VerificationGame {
         "coin" => VerificationGame::coin(),
         _ => VerificationGame::proof_of_learning(),
     }
-}
-
-/// A number with four significant digits, as the page shows it.
-pub fn digits(value: f64) -> String {
-    short(value, 4)
 }
 
 /// The rows in which a column has this text.
@@ -64,24 +58,4 @@ pub fn any_channel(stream: &mut Stream) -> Result<VerificationGame, Verification
 
 fn costs(stream: &mut Stream, types: usize) -> Vec<f64> {
     (0..types).map(|_| 3.0 * stream.uniform()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_keep_four_digits() {
-        for (value, text) in [
-            (0.0, "0"),
-            (1.0 / 22.0, "0.04545"),
-            (7.4, "7.4"),
-            (-2.016_666_7, "-2.017"),
-            (12_345.6, "12346"),
-            (1e-9, "1.000e-9"),
-            (100.0, "100"),
-        ] {
-            assert_eq!(digits(value), text);
-        }
-    }
 }

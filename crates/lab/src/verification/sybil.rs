@@ -2,62 +2,55 @@
 
 use muster_mechanism::verification::VerificationError;
 
-use super::shared::{BENCHMARKS, digits, with};
+use super::shared::{BENCHMARKS, with};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Verdict, refused,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
+use crate::grid::Grid;
+use crate::words::short;
 
 /// The first of the paper's future works.
-pub struct Sybil;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "verification-sybil",
+    title: "The price of Sybils",
+    source: "It Takes Two, Section 8, future work 1",
+    columns: &[
+        "benchmark",
+        "margin",
+        "others",
+        "identities",
+        "deposit",
+        "profit",
+        "return_on_deposit",
+        "honest_return",
+        "marginal_return",
+    ],
+    data_file: None,
+    cells: |_| GRID.cells(),
+    cell,
+    report,
+};
 
 /// Honest verifiers beside the machine.
 const OTHERS: [usize; 3] = [4, 16, 64];
 
-impl Experiment for Sybil {
-    fn name(&self) -> &'static str {
-        "verification-sybil"
-    }
+const GRID: Grid<2> = Grid([BENCHMARKS.len(), OTHERS.len()]);
 
-    fn title(&self) -> &'static str {
-        "The price of Sybils"
-    }
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let [benchmark, others] = GRID.at(index);
+    let (benchmark, margin) = BENCHMARKS[benchmark];
+    let most = setting.scale.pick(32, 256);
+    series(benchmark, margin, OTHERS[others], most).map_err(refused)
+}
 
-    fn source(&self) -> &'static str {
-        "It Takes Two, Section 8, future work 1"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "benchmark",
-            "margin",
-            "others",
-            "identities",
-            "deposit",
-            "profit",
-            "return_on_deposit",
-            "honest_return",
-            "marginal_return",
-        ]
-    }
-
-    fn cells(&self, _: &Setting) -> usize {
-        BENCHMARKS.len() * OTHERS.len()
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let (benchmark, margin) = BENCHMARKS[index / OTHERS.len()];
-        let most = setting.scale.pick(32, 256);
-        series(benchmark, margin, OTHERS[index % OTHERS.len()], most).map_err(refused)
-    }
-
-    fn report(&self, _: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        Ok(Report {
-            findings: vec![alone(table), splitting(table), crowd(table)],
-            figures: vec![figure(table)],
-            tables: vec![price(table)],
-        })
-    }
+fn report(_: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    Ok(Report {
+        findings: vec![alone(table), splitting(table), crowd(table)],
+        figures: vec![figure(table)],
+        tables: vec![price(table)],
+    })
 }
 
 fn series(
@@ -72,17 +65,17 @@ fn series(
     let mut rows = Vec::new();
     for identities in 1..=identities_max {
         let sybil = game.sybil_return(&matrix, identities, others)?;
-        rows.push(vec![
-            benchmark.into(),
-            margin.into(),
-            others.into(),
-            identities.into(),
-            sybil.deposit.into(),
-            sybil.profit.into(),
-            sybil.return_on_deposit.into(),
-            sybil.honest_return.into(),
-            ((sybil.profit - before) / matrix.bound()).into(),
-        ]);
+        rows.push(EXPERIMENT.row([
+            ("benchmark", benchmark.into()),
+            ("margin", margin.into()),
+            ("others", others.into()),
+            ("identities", identities.into()),
+            ("deposit", sybil.deposit.into()),
+            ("profit", sybil.profit.into()),
+            ("return_on_deposit", sybil.return_on_deposit.into()),
+            ("honest_return", sybil.honest_return.into()),
+            ("marginal_return", ((sybil.profit - before) / matrix.bound()).into()),
+        ]));
         before = sybil.profit;
     }
     Ok(rows)
@@ -103,14 +96,14 @@ fn alone(rows: &Table) -> Finding {
         .filter(|row| row.number("identities") == 1.0)
         .map(|row| row.number("return_on_deposit") - row.number("honest_return"))
         .fold(0.0, |worst: f64, gap| worst.max(gap.abs()));
-    Finding {
-        claim: "Theorem 4.3: one identity among honest ones earns most by honesty".into(),
-        measured: format!(
+    Finding::claim(
+        "Theorem 4.3: one identity among honest ones earns most by honesty",
+        format!(
             "its best return on deposit differs from the honest one by at most {}",
-            digits(gap)
+            short(gap, 4)
         ),
-        verdict: Verdict::of(gap < 1e-12),
-    }
+        gap < 1e-12,
+    )
 }
 
 fn splitting(rows: &Table) -> Finding {
@@ -119,20 +112,19 @@ fn splitting(rows: &Table) -> Finding {
         let at = |place: usize, column: &str| list[place].number(column);
         format!(
             "{benchmark}, margin {margin}: {} alone, {} with 2, {} with 8",
-            digits(at(0, "return_on_deposit")),
-            digits(at(1, "return_on_deposit")),
-            digits(at(7, "return_on_deposit"))
+            short(at(0, "return_on_deposit"), 4),
+            short(at(1, "return_on_deposit"), 4),
+            short(at(7, "return_on_deposit"), 4)
         )
     });
-    Finding {
-        claim: "Future work 1: how much splitting one stake into s identities earns".into(),
-        measured: format!(
+    Finding::answer(
+        "Future work 1: how much splitting one stake into s identities earns",
+        format!(
             "profit per task over deposit beside {} honest verifiers: {}",
             OTHERS[1],
             parts.join("; ")
         ),
-        verdict: Verdict::Answered,
-    }
+    )
 }
 
 fn crowd(rows: &Table) -> Finding {
@@ -141,19 +133,18 @@ fn crowd(rows: &Table) -> Finding {
         list.nth(1).map_or(f64::NAN, |row| row.number("marginal_return"))
     };
     let (few, many) = (marginal(OTHERS[0]), marginal(OTHERS[2]));
-    Finding {
-        claim: "Future work 1: which deposit makes Sybils unprofitable".into(),
-        measured: format!(
+    Finding::answer(
+        "Future work 1: which deposit makes Sybils unprofitable",
+        format!(
             "proof of learning, margin 0.2: the second identity earns {} of its deposit per task \
              beside {} honest verifiers and {} beside {}: it saves a look whatever their number, \
              so splitting pays unless locking a deposit costs more than that share per task",
-            digits(few),
+            short(few, 4),
             OTHERS[0],
-            digits(many),
+            short(many, 4),
             OTHERS[2]
         ),
-        verdict: Verdict::Answered,
-    }
+    )
 }
 
 /// The cost of locking money, per task, above which a further identity does not pay.
@@ -187,32 +178,32 @@ fn figure(rows: &Table) -> Figure {
     let panel = |pair: (&'static str, f64)| {
         let mut marks: Vec<Mark> = OTHERS
             .iter()
-            .map(|&others| Mark::Line {
-                label: format!("beside {others} honest verifiers"),
-                points: of(rows, pair, others)
-                    .map(|row| (row.number("identities"), row.number("return_on_deposit")))
-                    .collect(),
-                stroke: Stroke::Solid,
+            .map(|&others| {
+                Mark::line(
+                    format!("beside {others} honest verifiers"),
+                    of(rows, pair, others)
+                        .map(|row| (row.number("identities"), row.number("return_on_deposit"))),
+                    Stroke::Solid,
+                )
             })
             .collect();
         let honest = of(rows, pair, OTHERS[0]).next();
-        marks.push(Mark::Horizontal {
-            label: "one honest identity".into(),
-            y: honest.map_or(f64::NAN, |row| row.number("honest_return")),
-        });
-        Panel {
-            title: format!("{}, margin {}", pair.0, pair.1),
-            x: Axis::linear("identities of one machine"),
-            y: Axis::linear("profit per task over deposit"),
+        marks.push(Mark::horizontal(
+            "one honest identity",
+            honest.map_or(f64::NAN, |row| row.number("honest_return")),
+        ));
+        Panel::new(
+            format!("{}, margin {}", pair.0, pair.1),
+            Axis::linear("identities of one machine"),
+            Axis::linear("profit per task over deposit"),
             marks,
-        }
+        )
     };
-    Figure {
-        name: "sybil".into(),
-        caption: "What one machine earns per task and unit of deposit if it appears as several \
+    Figure::new(
+        "sybil",
+        "What one machine earns per task and unit of deposit if it appears as several \
                   verifiers, looks at most once and reports what pays best. The deposit per \
-                  identity is the largest payment M."
-            .into(),
-        panels: BENCHMARKS.map(panel).to_vec(),
-    }
+                  identity is the largest payment M.",
+        BENCHMARKS.map(panel).to_vec(),
+    )
 }

@@ -4,15 +4,25 @@ use muster_mechanism::verification::{
     Baseline, Metrics, ScoringMatrix, VerificationError, VerificationGame,
 };
 
-use super::shared::{digits, with};
+use super::shared::with;
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, Verdict,
-    refused,
+    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel};
+use crate::words::{decimals, short};
 
 /// Tables 3, 4, 8 and 9 of the paper.
-pub struct Tables;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "verification-tables",
+    title: "What the design and its rivals pay",
+    source: "It Takes Two, Tables 3, 4, 8 and 9 (numbers restored: the printed ones are lost in our copy)",
+    columns: &["table", "rule", "margin", "quantity", "claimed", "measured"],
+    data_file: None,
+    cells: |_| 4,
+    cell,
+    report,
+};
 
 /// Table 8 as the paper prints it.
 pub const PRINTED: [[f64; 4]; 4] = [
@@ -94,80 +104,57 @@ fn table_4() -> Vec<Line> {
 /// The rules that the paper reports as infeasible in proof of learning.
 const INFEASIBLE: [&str; 2] = ["simple agreement", "determinant, 8 tasks"];
 
-impl Experiment for Tables {
-    fn name(&self) -> &'static str {
-        "verification-tables"
+fn cell(_: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let (coin, learning) = (VerificationGame::coin(), VerificationGame::proof_of_learning());
+    match index {
+        0 => metrics_rows("Table 3", &coin, &table_3()),
+        1 => metrics_rows("Table 4", &learning, &table_4()),
+        2 => table_8(&learning),
+        _ => table_9(&learning),
     }
+    .map_err(refused)
+}
 
-    fn title(&self) -> &'static str {
-        "What the design and its rivals pay"
+fn report(_: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    let mut report = Report::default();
+    for (name, claim) in [
+        (
+            "Table 3",
+            "Table 3, coin: what design, agreement, logarithmic, mutual-information \
+                     and determinant rules pay and risk",
+        ),
+        (
+            "Table 4",
+            "Table 4, proof of learning: the same, with simple agreement and the \
+                     determinant mechanism infeasible",
+        ),
+        (
+            "Table 8",
+            "Table 8: a matrix of bound 7.4 with margin 0.2 (0.19998 after rounding), \
+                     one of several optima; the canonical one has exact fractions",
+        ),
+    ] {
+        report.findings.push(compare(table, name, claim));
     }
-
-    fn source(&self) -> &'static str {
-        "It Takes Two, Tables 3, 4, 8 and 9 (numbers restored: the printed ones are lost in our copy)"
+    report.findings.push(signs(table));
+    report.tables.push(("Table 3: coin; claimed | measured".into(), wide(table, "Table 3")));
+    report
+        .tables
+        .push(("Table 4: proof of learning; claimed | measured".into(), wide(table, "Table 4")));
+    for (which, caption) in [
+        ("printed", "Table 8 as printed"),
+        ("design", "Table 8, the canonical optimum; claimed | measured"),
+    ] {
+        report.tables.push((caption.into(), square(table, "Table 8", which)));
     }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &["table", "rule", "margin", "quantity", "claimed", "measured"]
+    for (which, caption) in [
+        ("printed", "Table 9: expected utility under the printed matrix, the peer honest"),
+        ("design", "Table 9: expected utility under the canonical matrix, the peer honest"),
+    ] {
+        report.tables.push((caption.into(), square(table, "Table 9", which)));
     }
-
-    fn cells(&self, _: &Setting) -> usize {
-        4
-    }
-
-    fn cell(&self, _: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let (coin, learning) = (VerificationGame::coin(), VerificationGame::proof_of_learning());
-        match index {
-            0 => metrics_rows("Table 3", &coin, &table_3()),
-            1 => metrics_rows("Table 4", &learning, &table_4()),
-            2 => table_8(&learning),
-            _ => table_9(&learning),
-        }
-        .map_err(refused)
-    }
-
-    fn report(&self, _: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        let mut report = Report::default();
-        for (name, claim) in [
-            (
-                "Table 3",
-                "Table 3, coin: what design, agreement, logarithmic, mutual-information \
-                         and determinant rules pay and risk",
-            ),
-            (
-                "Table 4",
-                "Table 4, proof of learning: the same, with simple agreement and the \
-                         determinant mechanism infeasible",
-            ),
-            (
-                "Table 8",
-                "Table 8: a matrix of bound 7.4 with margin 0.2 (0.19998 after rounding), \
-                         one of several optima; the canonical one has exact fractions",
-            ),
-        ] {
-            report.findings.push(compare(table, name, claim));
-        }
-        report.findings.push(signs(table));
-        report.tables.push(("Table 3: coin; claimed | measured".into(), wide(table, "Table 3")));
-        report.tables.push((
-            "Table 4: proof of learning; claimed | measured".into(),
-            wide(table, "Table 4"),
-        ));
-        for (which, caption) in [
-            ("printed", "Table 8 as printed"),
-            ("design", "Table 8, the canonical optimum; claimed | measured"),
-        ] {
-            report.tables.push((caption.into(), square(table, "Table 8", which)));
-        }
-        for (which, caption) in [
-            ("printed", "Table 9: expected utility under the printed matrix, the peer honest"),
-            ("design", "Table 9: expected utility under the canonical matrix, the peer honest"),
-        ] {
-            report.tables.push((caption.into(), square(table, "Table 9", which)));
-        }
-        report.figures.push(figure(table));
-        Ok(report)
-    }
+    report.figures.push(figure(table));
+    Ok(report)
 }
 
 /// One row per quantity of each line.
@@ -189,19 +176,27 @@ fn metrics_rows(
                 .determinant_mechanism(*tasks, *margin)
                 .map(|d| [d.budget, d.deviation, f64::NAN, d.adversarial, d.lazy, d.adversarial]),
         };
-        let head =
-            |quantity: &str| vec![table.into(), (*name).into(), (*margin).into(), quantity.into()];
+        let row = |quantity: &str, claimed: Value, measured: Value| {
+            EXPERIMENT.row([
+                ("table", table.into()),
+                ("rule", (*name).into()),
+                ("margin", (*margin).into()),
+                ("quantity", quantity.into()),
+                ("claimed", claimed),
+                ("measured", measured),
+            ])
+        };
         match outcome {
             Ok(found) => {
                 for ((quantity, claimed), found) in QUANTITIES.iter().zip(claimed).zip(found) {
                     let claimed = claimed.map_or(Value::Absent, value);
-                    rows.push([head(quantity), vec![claimed, value(found)]].concat());
+                    rows.push(row(quantity, claimed, value(found)));
                 }
             }
             Err(VerificationError::BaselineInfeasible { .. }) => {
                 let known = table == "Table 4" && INFEASIBLE.contains(name);
                 let claimed = if known { "infeasible".into() } else { Value::Absent };
-                rows.push([head("feasible"), vec![claimed, "infeasible".into()]].concat());
+                rows.push(row("feasible", claimed, "infeasible".into()));
             }
             Err(error) => return Err(error),
         }
@@ -223,14 +218,14 @@ fn table_8(game: &VerificationGame) -> Result<Vec<Row>, VerificationError> {
     let design = game.design(0.2)?.matrix;
     let mut rows = Vec::new();
     let mut add = |which: &str, quantity: String, claimed: f64, measured: f64| {
-        rows.push(vec![
-            "Table 8".into(),
-            which.into(),
-            0.2.into(),
-            quantity.into(),
-            claimed.into(),
-            measured.into(),
-        ]);
+        rows.push(EXPERIMENT.row([
+            ("table", "Table 8".into()),
+            ("rule", which.into()),
+            ("margin", 0.2.into()),
+            ("quantity", quantity.into()),
+            ("claimed", claimed.into()),
+            ("measured", measured.into()),
+        ]));
     };
     let claimed_margin = 0.199_98;
     add("printed", "margin".into(), claimed_margin, game.audit(&printed)?.margin);
@@ -259,14 +254,14 @@ fn table_9(game: &VerificationGame) -> Result<Vec<Row>, VerificationError> {
     for (which, matrix) in [("printed", printed_matrix()?), ("design", game.design(0.2)?.matrix)] {
         for r in 0..4 {
             let mut add = |quantity: String, utility: f64| {
-                rows.push(vec![
-                    "Table 9".into(),
-                    which.into(),
-                    0.2.into(),
-                    quantity.into(),
-                    Value::Absent,
-                    utility.into(),
-                ]);
+                rows.push(EXPERIMENT.row([
+                    ("table", "Table 9".into()),
+                    ("rule", which.into()),
+                    ("margin", 0.2.into()),
+                    ("quantity", quantity.into()),
+                    ("claimed", Value::Absent),
+                    ("measured", utility.into()),
+                ]));
             };
             for x in 0..4 {
                 add(format!("U[{x},{r}]"), game.pay(&matrix, x, r) - game.cost()[x]);
@@ -296,14 +291,14 @@ fn compare(rows: &Table, name: &str, claim: &str) -> Finding {
         };
         agreeing += usize::from(same);
     }
-    Finding {
-        claim: claim.to_owned(),
-        measured: format!(
+    Finding::claim(
+        claim,
+        format!(
             "{agreeing} of {count} restored entries agree; the largest difference is {}",
-            digits(worst)
+            short(worst, 4)
         ),
-        verdict: Verdict::of(agreeing == count),
-    }
+        agreeing == count,
+    )
 }
 
 /// Table 9 claims a pattern of signs.
@@ -318,16 +313,16 @@ fn signs(rows: &Table) -> Finding {
             other = other.max(utility);
         }
     }
-    Finding {
-        claim: "Table 9: a verifier gains exactly if it looks and reports what it saw".into(),
-        measured: format!(
+    Finding::claim(
+        "Table 9: a verifier gains exactly if it looks and reports what it saw",
+        format!(
             "the least honest utility is {}, the largest of the 32 others {} \
              (both matrices of Table 8)",
-            digits(honest),
-            digits(other)
+            short(honest, 4),
+            short(other, 4)
         ),
-        verdict: Verdict::of(honest > 0.0 && other < 0.0),
-    }
+        honest > 0.0 && other < 0.0,
+    )
 }
 
 /// One line per rule, claimed and measured in one cell.
@@ -354,18 +349,11 @@ fn both(row: Record) -> String {
         let number = row.number(column);
         match row.text(column) {
             "" if number.is_nan() => "–".to_owned(),
-            "" => decimals(number),
+            "" => decimals(number, 6),
             word => word.to_owned(),
         }
     };
     format!("{} | {}", show("claimed"), show("measured"))
-}
-
-/// Up to six decimals, as the tables have.
-fn decimals(number: f64) -> String {
-    let text = format!("{number:.6}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
 /// The entries `X[i,j]` of one matrix as a square.
@@ -384,7 +372,7 @@ fn square(rows: &Table, name: &str, which: &str) -> Table {
         }
         let claimed = !row.number("claimed").is_nan();
         lines[i][1 + j] =
-            if claimed { both(row).into() } else { decimals(row.number("measured")).into() };
+            if claimed { both(row).into() } else { decimals(row.number("measured"), 6).into() };
     }
     let first = if name == "Table 8" { "report" } else { "observed" };
     let head =
@@ -414,23 +402,19 @@ fn figure(rows: &Table) -> Figure {
             }
         }
         let marks = QUANTITIES.iter().zip(bars);
-        Panel {
-            title: title.to_owned(),
-            x: Axis::categories("rule", rules),
-            y: Axis::linear("money per task"),
-            marks: marks
-                .map(|(label, values)| Mark::Bars { label: (*label).to_owned(), values })
-                .collect(),
-        }
+        Panel::new(
+            title,
+            Axis::categories("rule", rules),
+            Axis::linear("money per task"),
+            marks.map(|(label, values)| Mark::bars(*label, values)).collect(),
+        )
     };
-    Figure {
-        name: "rules".into(),
-        caption:
-            "Expected payment, standard deviation of the utility and largest payment of every \
+    Figure::new(
+        "rules",
+        "Expected payment, standard deviation of the utility and largest payment of every \
                   rule that can be aligned; coin (cost 1, margin 0.1) and proof of learning \
                   (costs 1/3 and 2, margin 0.2). A missing bound is infinite or, for the \
-                  determinant mechanism, not defined per task."
-                .into(),
-        panels: vec![panel("Table 3", "coin", 0.1), panel("Table 4", "proof of learning", 0.2)],
-    }
+                  determinant mechanism, not defined per task.",
+        vec![panel("Table 3", "coin", 0.1), panel("Table 4", "proof of learning", 0.2)],
+    )
 }

@@ -6,15 +6,26 @@ use muster_mechanism::verification::{
 };
 
 use super::collusion::{Party, Strategies};
-use super::shared::{any_channel, digits, distribution, lossy_channel};
+use super::shared::{any_channel, distribution, lossy_channel};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Verdict, refused,
+    Experiment, ExperimentError, Finding, Report, Row, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::quantile;
+use crate::words::short;
 
 /// All theorems and lemmas of the paper.
-pub struct Theorems;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "verification-theorems",
+    title: "Every theorem on random instances",
+    source: "It Takes Two, Theorems 1.1, 4.1, 4.3, 5.7, 5.10, 5.11, 6.2, 6.3, their lemmas",
+    columns: &["theorem", "family", "types", "margin", "guaranteed", "exact", "looseness", "holds"],
+    data_file: None,
+    cells: |setting| setting.scale.pick(30, 1000),
+    cell,
+    report,
+};
 
 /// Games in one cell.
 const GAMES: usize = 8;
@@ -88,60 +99,38 @@ impl Check {
     }
 }
 
-impl Experiment for Theorems {
-    fn name(&self) -> &'static str {
-        "verification-theorems"
-    }
-
-    fn title(&self) -> &'static str {
-        "Every theorem on random instances"
-    }
-
-    fn source(&self) -> &'static str {
-        "It Takes Two, Theorems 1.1, 4.1, 4.3, 5.7, 5.10, 5.11, 6.2, 6.3, their lemmas"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &["theorem", "family", "types", "margin", "guaranteed", "exact", "looseness", "holds"]
-    }
-
-    fn cells(&self, setting: &Setting) -> usize {
-        setting.scale.pick(30, 1000)
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let mut stream = Stream::new(setting.seed, index as u64);
-        let mut rows = Vec::new();
-        for number in 0..GAMES {
-            let lossy = number % 2 == 0;
-            let game = if lossy { lossy_channel(&mut stream) } else { any_channel(&mut stream) };
-            let game = game.map_err(refused)?;
-            let margin = 0.05 + 1.95 * stream.uniform();
-            let checks = instance(&game, lossy, margin, number < GAMES_SEARCHED, &mut stream);
-            for check in checks.map_err(refused)? {
-                rows.push(vec![
-                    check.theorem.into(),
-                    if lossy { "lossy channel" } else { "any channel" }.into(),
-                    game.types().into(),
-                    margin.into(),
-                    check.guaranteed.into(),
-                    check.exact.into(),
-                    check.looseness.into(),
-                    (check.holds).into(),
-                ]);
-            }
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let mut stream = Stream::new(setting.seed, index as u64);
+    let mut rows = Vec::new();
+    for number in 0..GAMES {
+        let lossy = number % 2 == 0;
+        let game = if lossy { lossy_channel(&mut stream) } else { any_channel(&mut stream) };
+        let game = game.map_err(refused)?;
+        let margin = 0.05 + 1.95 * stream.uniform();
+        let checks = instance(&game, lossy, margin, number < GAMES_SEARCHED, &mut stream);
+        for check in checks.map_err(refused)? {
+            rows.push(EXPERIMENT.row([
+                ("theorem", check.theorem.into()),
+                ("family", if lossy { "lossy channel" } else { "any channel" }.into()),
+                ("types", game.types().into()),
+                ("margin", margin.into()),
+                ("guaranteed", check.guaranteed.into()),
+                ("exact", check.exact.into()),
+                ("looseness", check.looseness.into()),
+                ("holds", check.holds.into()),
+            ]));
         }
-        Ok(rows)
     }
+    Ok(rows)
+}
 
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        let findings = CLAIMS.iter().map(|(theorem, claim)| finding(table, theorem, claim));
-        Ok(Report {
-            findings: findings.collect(),
-            figures: vec![figure(table, setting)],
-            tables: vec![looseness(table)],
-        })
-    }
+fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    let findings = CLAIMS.iter().map(|(theorem, claim)| finding(table, theorem, claim));
+    Ok(Report {
+        findings: findings.collect(),
+        figures: vec![figure(table, setting)],
+        tables: vec![looseness(table)],
+    })
 }
 
 /// All theorems on one game.
@@ -356,12 +345,12 @@ fn finding(rows: &Table, theorem: &str, claim: &str) -> Finding {
     if !list.is_empty() {
         measured += &format!(
             "; the exact value is {} to {} times better, {} in the median",
-            digits(list[0]),
-            digits(quantile(&list, 1.0)),
-            digits(quantile(&list, 0.5))
+            short(list[0], 4),
+            short(quantile(&list, 1.0), 4),
+            short(quantile(&list, 0.5), 4)
         );
     }
-    Finding { claim: claim.to_owned(), measured, verdict: Verdict::of(count > 0 && held == count) }
+    Finding::claim(claim, measured, count > 0 && held == count)
 }
 
 fn looseness(rows: &Table) -> (String, Table) {
@@ -384,24 +373,24 @@ fn figure(rows: &Table, setting: &Setting) -> Figure {
             .map(|k| k as f64 / steps as f64)
             .map(|share| (quantile(&list, share), share))
             .filter(|(ratio, _)| *ratio > 0.0);
-        Mark::Line { label: (*label).to_owned(), points: points.collect(), stroke: Stroke::Solid }
+        Mark::line(*label, points, Stroke::Solid)
     };
     let mut marks: Vec<Mark> = LOOSE.iter().map(curve).collect();
-    marks.push(Mark::Vertical { label: "tight".into(), x: 1.0 });
-    Figure {
-        name: "looseness".into(),
-        caption: format!(
+    marks.push(Mark::vertical("tight", 1.0));
+    Figure::new(
+        "looseness",
+        format!(
             "How far each guarantee is from the exact value: the share of random instances in \
              which exact value over guarantee (5.7 and 5.11: guarantee over exact value) is at \
              most the abscissa. Lossy channels and arbitrary ones, 2 to 6 types, margins 0.05 to \
              2, seed {}.",
             setting.seed
         ),
-        panels: vec![Panel {
-            title: "looseness of the guarantees".into(),
-            x: Axis::logarithmic("exact value over guarantee"),
-            y: Axis::linear("share of instances").within(0.0, 1.0),
+        vec![Panel::new(
+            "looseness of the guarantees",
+            Axis::logarithmic("exact value over guarantee"),
+            Axis::linear("share of instances").within(0.0, 1.0),
             marks,
-        }],
-    }
+        )],
+    )
 }

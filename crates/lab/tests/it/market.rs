@@ -1,16 +1,12 @@
 //! Every experiment on the market at the quick scale: a verdict that changes fails here.
 
-use muster_lab::experiment::Verdict;
+use muster_lab::experiment::Verdict::{self, Agrees, Answered, Differs};
 
-use super::support::{quick, report};
-
-use Verdict::{Agrees, Answered, Differs};
+use super::support::{self, quick};
 
 #[track_caller]
 fn check(name: &str, expected: &[Verdict]) {
-    let findings = report(name, &quick(1)).findings;
-    let found: Vec<Verdict> = findings.iter().map(|finding| finding.verdict).collect();
-    assert_eq!(found, expected, "{name}: {findings:#?}");
+    support::check(name, &quick(1), expected);
 }
 
 #[test]

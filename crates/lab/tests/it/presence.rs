@@ -1,19 +1,16 @@
 //! Every experiment on presence at the quick scale: what it says today, it must go on saying.
 
-use muster_lab::experiment::Verdict;
+use muster_lab::experiment::Verdict::{self, Agrees, Answered, Differs};
 
-use super::support::{quick, report};
+use super::support::{self, quick};
 
 #[track_caller]
 fn check(name: &str, expected: &[Verdict]) {
-    let report = report(name, &quick(1));
-    let found = report.findings.iter().map(|finding| finding.verdict).collect::<Vec<_>>();
-    assert_eq!(found, expected, "{:#?}", report.findings);
+    support::check(name, &quick(1), expected);
 }
 
 #[test]
 fn what_the_papers_claim_of_presence() {
-    use Verdict::{Agrees, Answered, Differs};
     check("presence-figure-1", &[Agrees; 3]);
     check("presence-propositions", &[Agrees, Agrees, Agrees, Agrees, Answered]);
     check("presence-race", &[Agrees; 2]);
@@ -24,7 +21,6 @@ fn what_the_papers_claim_of_presence() {
 
 #[test]
 fn what_the_papers_leave_open_of_presence() {
-    use Verdict::{Agrees, Answered};
     check("presence-best-deadline", &[Answered, Agrees, Answered, Answered]);
     check("presence-solutions", &[Answered; 2]);
     check("presence-prize", &[Answered; 3]);

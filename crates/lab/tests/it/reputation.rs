@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use muster_lab::experiment::{Setting, Verdict};
+use muster_lab::experiment::Setting;
+use muster_lab::experiment::Verdict::{self, Agrees, Answered, Differs};
 
-use super::support::{quick, report};
+use super::support::{self, named, quick};
 
 const SEED: u64 = 7;
 
@@ -15,80 +16,57 @@ fn data() -> Option<PathBuf> {
     directory.is_dir().then_some(directory)
 }
 
-/// The verdicts on all findings of one experiment, in order.
-fn verdicts(name: &str) -> Option<Vec<Verdict>> {
+#[track_caller]
+fn check(name: &str, expected: &[Verdict]) {
     let setting = Setting { data: data(), ..quick(SEED) };
-    let file = muster_lab::all().iter().find(|e| e.name() == name).and_then(|e| e.data_file());
-    if let (Some(file), None) = (file, &setting.data) {
-        eprintln!("skipped: {name} needs {file}");
-        return None;
+    match (named(name).data_file, &setting.data) {
+        (Some(file), None) => eprintln!("skipped: {name} needs {file}"),
+        _ => support::check(name, &setting, expected),
     }
-    let report = report(name, &setting);
-    for finding in &report.findings {
-        eprintln!("{:?}: {}\n    {}", finding.verdict, finding.claim, finding.measured);
-        let words = finding.measured.split(|c: char| !c.is_alphanumeric());
-        let undefined = words.into_iter().any(|word| word == "NaN" || word == "inf");
-        assert!(!undefined, "{name}: {}", finding.measured);
-    }
-    Some(report.findings.iter().map(|finding| finding.verdict).collect())
 }
-
-use Verdict::{Agrees, Answered, Differs};
 
 #[test]
 fn equilibrium_is_unique_and_decoded() {
-    assert_eq!(
-        verdicts("reputation-equilibrium"),
-        Some(vec![Agrees, Agrees, Agrees, Agrees, Answered])
-    );
+    check("reputation-equilibrium", &[Agrees, Agrees, Agrees, Agrees, Answered]);
 }
 
 #[test]
 fn fresh_users_do_not_disturb() {
-    let wanted = vec![Agrees, Agrees, Agrees, Agrees, Answered];
-    assert_eq!(verdicts("reputation-hierarchical"), Some(wanted));
+    check("reputation-hierarchical", &[Agrees, Agrees, Agrees, Agrees, Answered]);
 }
 
 #[test]
 fn noise_costs_less_than_the_bound() {
     // Read for each draw, Theorem 7.1 does not hold: its approximation hides a term.
-    let wanted = vec![Agrees, Answered, Answered, Agrees, Differs, Agrees, Agrees];
-    assert_eq!(verdicts("reputation-noisy"), Some(wanted));
+    check("reputation-noisy", &[Agrees, Answered, Answered, Agrees, Differs, Agrees, Agrees]);
 }
 
 #[test]
 fn lying_does_not_pay() {
-    let wanted = vec![Agrees, Agrees, Answered, Agrees, Answered];
-    assert_eq!(verdicts("reputation-audit"), Some(wanted));
+    check("reputation-audit", &[Agrees, Agrees, Answered, Agrees, Answered]);
 }
 
 #[test]
 fn misinformation_tips_where_computed() {
-    let wanted = vec![Agrees, Answered, Answered, Agrees];
-    assert_eq!(verdicts("reputation-misinformation"), Some(wanted));
+    check("reputation-misinformation", &[Agrees, Answered, Answered, Agrees]);
 }
 
 #[test]
 fn reputation_follows_drift() {
-    let wanted = vec![Agrees, Agrees, Answered, Answered];
-    assert_eq!(verdicts("reputation-repeated"), Some(wanted));
+    check("reputation-repeated", &[Agrees, Agrees, Answered, Answered]);
 }
 
 #[test]
 fn updates_are_certified() {
-    let wanted = vec![Agrees, Answered, Answered];
-    assert_eq!(verdicts("reputation-incremental"), Some(wanted));
+    check("reputation-incremental", &[Agrees, Answered, Answered]);
 }
 
 #[test]
 fn the_best_committee_is_the_safest() {
-    let wanted = vec![Agrees, Agrees, Answered, Answered];
-    assert_eq!(verdicts("reputation-committee"), Some(wanted));
+    check("reputation-committee", &[Agrees, Agrees, Answered, Answered]);
 }
 
 #[test]
 fn a_real_web_of_trust() {
-    if let Some(verdicts) = verdicts("reputation-bitcoin-otc") {
-        assert_eq!(verdicts, vec![Answered; 4]);
-    }
+    check("reputation-bitcoin-otc", &[Answered; 4]);
 }

@@ -11,7 +11,6 @@ use muster_mechanism::random::Stream;
 
 use self::prediction::{Area, Later};
 use self::ratings::{FILE, Rating, Web, read, reputation, scores};
-use super::answer;
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, Value,
     refused,
@@ -20,7 +19,38 @@ use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::mean;
 
 /// The web of trust of Bitcoin OTC.
-pub struct BitcoinOtc;
+pub const EXPERIMENT: Experiment = Experiment {
+    part: &super::PART,
+    name: "reputation-bitcoin-otc",
+    title: "A real web of trust",
+    source: "Game of Trust, Section 8 (future work); ratings of Bitcoin OTC, Kumar et al. 2016",
+    columns: &[
+        "part",
+        "split",
+        "score",
+        "restart",
+        "area",
+        "area_low",
+        "area_high",
+        "difference",
+        "difference_low",
+        "difference_high",
+        "pairs",
+        "negative_pairs",
+        "unseen_share",
+        "place",
+        "person",
+        "reputation",
+        "received",
+        "negative_share",
+        "mean_rating",
+        "place_by_in_degree",
+    ],
+    data_file: Some(FILE),
+    cells: |_| SPLITS.len() + 2,
+    cell,
+    report,
+};
 
 /// Shares of the ratings, oldest first, from which the rest is predicted.
 const SPLITS: [f64; 5] = [0.5, 0.6, 0.7, 0.8, 0.9];
@@ -42,77 +72,27 @@ fn resamples(scale: Scale) -> usize {
     scale.pick(300, 4000)
 }
 
-impl Experiment for BitcoinOtc {
-    fn name(&self) -> &'static str {
-        "reputation-bitcoin-otc"
+fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
+    let Some(directory) = &setting.data else {
+        return Err(ExperimentError::DataMissing { file: FILE });
+    };
+    let web = read(directory)?;
+    match index.checked_sub(SPLITS.len()) {
+        None => predictions(setting, &web, index),
+        Some(0) => restarts(setting, &web),
+        Some(_) => places(&web),
     }
+}
 
-    fn title(&self) -> &'static str {
-        "A real web of trust"
-    }
-
-    fn source(&self) -> &'static str {
-        "Game of Trust, Section 8 (future work); ratings of Bitcoin OTC, Kumar et al. 2016"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "part",
-            "split",
-            "score",
-            "restart",
-            "area",
-            "area_low",
-            "area_high",
-            "difference",
-            "difference_low",
-            "difference_high",
-            "pairs",
-            "negative_pairs",
-            "unseen_share",
-            "place",
-            "person",
-            "reputation",
-            "received",
-            "negative_share",
-            "mean_rating",
-            "place_by_in_degree",
-        ]
-    }
-
-    fn data_file(&self) -> Option<&'static str> {
-        Some(FILE)
-    }
-
-    fn cells(&self, _setting: &Setting) -> usize {
-        SPLITS.len() + 2
-    }
-
-    fn cell(&self, setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
-        let Some(directory) = &setting.data else {
-            return Err(ExperimentError::DataMissing { file: FILE });
-        };
-        let web = read(directory)?;
-        match index.checked_sub(SPLITS.len()) {
-            None => predictions(setting, &web, index),
-            Some(0) => restarts(setting, &web),
-            Some(_) => places(&web),
-        }
-    }
-
-    fn report(&self, setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
-        Ok(Report {
-            findings: vec![who_ranks_high(table), prediction(table), added(table), unseen(table)],
-            figures: vec![figure(setting, table)],
-            tables: vec![
-                (format!("The {TOP} of the highest reputation, from all ratings."), top(table)),
-                (
-                    format!("Areas from the first {:.0}% of the ratings.", 100.0 * SPLIT),
-                    areas(table),
-                ),
-            ],
-        })
-    }
+fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
+    Ok(Report {
+        findings: vec![who_ranks_high(table), prediction(table), added(table), unseen(table)],
+        figures: vec![figure(setting, table)],
+        tables: vec![
+            (format!("The {TOP} of the highest reputation, from all ratings."), top(table)),
+            (format!("Areas from the first {:.0}% of the ratings.", 100.0 * SPLIT), areas(table)),
+        ],
+    })
 }
 
 /// The ratings before and after a split, and who has been rated before it.
@@ -123,20 +103,8 @@ fn split(web: &Web, share: f64) -> (&[Rating], Later) {
     (before, Later::new(&known, after))
 }
 
-/// A row with these columns filled in, found by name.
-fn row(values: &[(&str, Value)]) -> Row {
-    BitcoinOtc
-        .columns()
-        .iter()
-        .map(|column| {
-            let found = values.iter().find(|value| value.0 == *column);
-            found.map_or(Value::Absent, |value| value.1.clone())
-        })
-        .collect()
-}
-
 fn area_row(part: &str, split: f64, score: &str, restart: f64, (area, gap): (Area, Area)) -> Row {
-    row(&[
+    EXPERIMENT.row_of([
         ("part", part.into()),
         ("split", split.into()),
         ("score", score.into()),
@@ -171,7 +139,7 @@ fn predictions(setting: &Setting, web: &Web, index: usize) -> Result<Vec<Row>, E
         .map(|(score, areas)| area_row("score", share, score, RESTART, areas))
         .collect();
     let (pairs, negative) = later.pairs();
-    rows.push(row(&[
+    rows.push(EXPERIMENT.row_of([
         ("part", "split".into()),
         ("split", share.into()),
         ("pairs", pairs.into()),
@@ -208,7 +176,7 @@ fn places(web: &Web) -> Result<Vec<Row>, ExperimentError> {
         place_by_in_degree[person] = place + 1;
     }
     let rows = order(&found.reputation).into_iter().enumerate().map(|(place, person)| {
-        row(&[
+        EXPERIMENT.row_of([
             ("part", "person".into()),
             ("place", (place + 1).into()),
             ("person", (web.people[person] as usize).into()),
@@ -235,12 +203,10 @@ fn score<'t>(table: &'t Table, split: f64, name: &str) -> Option<Record<'t>> {
 fn who_ranks_high(table: &Table) -> Finding {
     let people = people(table);
     let top = &people[..TOP.min(people.len())];
-    let column = |list: &[Record], name: &str| {
-        mean(&list.iter().map(|r| r.number(name)).collect::<Vec<_>>())
-    };
+    let column = |list: &[Record], name: &str| mean(list.iter().map(|r| r.number(name)));
     let held: f64 = top.iter().map(|r| r.number("reputation")).sum();
     let both = top.iter().filter(|r| r.number("place_by_in_degree") <= TOP as f64).count();
-    answer(
+    Finding::answer(
         "Section 8: how do ranks behave on real topologies? Who ranks high?",
         format!(
             "Of {} people rated, the first {TOP} hold {:.1}% of all reputation. They got {:.0} \
@@ -269,7 +235,7 @@ fn prediction(table: &Table) -> Finding {
     let listed = SCORES[..4].iter().filter_map(|name| {
         score(table, SPLIT, name).map(|found| format!("{name} {}", interval(&found, "area")))
     });
-    answer(
+    Finding::answer(
         format!(
             "How well does reputation from the first {:.0}% of the ratings predict the sign of the \
              rest, against in-degree, mean rating and ordinary PageRank?",
@@ -295,7 +261,7 @@ fn added(table: &Table) -> Finding {
         };
         Some(format!("{name} {relation}, {}", interval(&found, "difference")))
     });
-    answer(
+    Finding::answer(
         "Does reputation add to what simpler scores know?",
         format!("Difference to the area of reputation: {}.", listed.collect::<Vec<_>>().join("; ")),
     )
@@ -311,7 +277,7 @@ fn unseen(table: &Table) -> Finding {
             r.number("negative_pairs")
         )
     });
-    answer(
+    Finding::answer(
         "How many of the later ratings are of people whom nobody had rated?",
         format!(
             "No score can say anything of them, and all of the above is without them: {}.",
@@ -364,16 +330,16 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
     let points: Vec<Record> = table.records().filter(|r| r.text("part") == "restart").collect();
     let mut by_restart = areas_of(SCORES[0], &points, "restart");
     if let Some(found) = score(table, SPLIT, "in-degree") {
-        by_restart.push(Mark::Horizontal { label: "in-degree".into(), y: found.number("area") });
+        by_restart.push(Mark::horizontal("in-degree", found.number("area")));
     }
     let people = people(table)
         .into_iter()
         .filter(|r| r.number("reputation") > 0.0)
         .map(|r| (r.number("received"), r.number("reputation")));
     let area = || Axis::linear("area under the curve");
-    Figure {
-        name: "bitcoin-otc".into(),
-        caption: format!(
+    Figure::new(
+        "bitcoin-otc",
+        format!(
             "Ratings of Bitcoin OTC. Left: how well scores from the older ratings predict the sign \
              of the later ones, of people rated before; 95% intervals of two of them over {} \
              resamples of people. \
@@ -383,37 +349,31 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
             100.0 * SPLIT,
             setting.seed
         ),
-        panels: vec![
-            Panel {
-                title: "predicting later ratings".into(),
-                x: Axis::linear("older ratings (share)"),
-                y: area(),
-                marks: by_split,
-            },
-            Panel {
-                title: "the restart".into(),
-                x: Axis::linear("restart alpha").within(0.0, 1.0),
-                y: area(),
-                marks: by_restart,
-            },
-            Panel {
-                title: "everybody".into(),
-                x: Axis::logarithmic("ratings received"),
-                y: Axis::logarithmic("reputation"),
-                marks: vec![Mark::Points { label: "a person".into(), points: people.collect() }],
-            },
+        vec![
+            Panel::new(
+                "predicting later ratings",
+                Axis::linear("older ratings (share)"),
+                area(),
+                by_split,
+            ),
+            Panel::new(
+                "the restart",
+                Axis::linear("restart alpha").within(0.0, 1.0),
+                area(),
+                by_restart,
+            ),
+            Panel::new(
+                "everybody",
+                Axis::logarithmic("ratings received"),
+                Axis::logarithmic("reputation"),
+                vec![Mark::points("a person", people)],
+            ),
         ],
-    }
+    )
 }
 
 fn areas_of(label: &str, records: &[Record], x: &str) -> Vec<Mark> {
     let points = records.iter().map(|r| (r.number(x), r.number("area")));
-    let band = records
-        .iter()
-        .map(|r| (r.number(x), r.number("area_low"), r.number("area_high")))
-        .collect();
-    vec![
-        Mark::Band { label: label.to_owned(), points: band },
-        Mark::line(label, points, Stroke::Solid),
-    ]
+    let band = records.iter().map(|r| (r.number(x), r.number("area_low"), r.number("area_high")));
+    vec![Mark::band(label, band), Mark::line(label, points, Stroke::Solid)]
 }

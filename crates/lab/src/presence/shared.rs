@@ -125,10 +125,10 @@ pub fn gain_headcount_known(game: &Game) -> f64 {
 
 /// The lines at `W*`, `T*` and `T°`.
 pub fn landmarks(game: &Game) -> Vec<Mark> {
-    let mut marks = vec![Mark::Horizontal { label: "W*".to_owned(), y: game.payoffs().null() }];
+    let mut marks = vec![Mark::horizontal("W*", game.payoffs().null())];
     if let Outcome::Deadline { maximum, best, .. } = game.solve() {
-        marks.push(Mark::Vertical { label: "T*, largest".to_owned(), x: maximum.get() });
-        marks.push(Mark::Vertical { label: "T°, best".to_owned(), x: best.get() });
+        marks.push(Mark::vertical("T*, largest", maximum.get()));
+        marks.push(Mark::vertical("T°, best", best.get()));
     }
     marks
 }
