@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt};
-use muster_ledger::crypto::PublicKey;
-use muster_ledger::transaction::SignedTransaction;
+use muster_ledger::crypto::{PublicKey, SecretKey};
+use muster_ledger::money::Grains;
+use muster_ledger::transaction::{self as ledger, Action, SignedTransaction};
+use muster_ledger::types::Height;
 use reqwest::{Method, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
@@ -278,6 +280,31 @@ impl Client {
         let accepted: Accepted =
             self.post("v1/transactions", "application/octet-stream", body).await?;
         Ok(accepted.hash)
+    }
+
+    /// An action signed by a key, with the next nonce of its account and after the transactions that
+    /// wait; it may be decided within the next `expiry_blocks` blocks.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn prepare(
+        &self,
+        key: &SecretKey,
+        action: Action,
+        tip: Grains,
+        expiry_blocks: u64,
+    ) -> Result<SignedTransaction, ClientError> {
+        let signer = key.public();
+        let (status, account) = futures::try_join!(self.status(), self.account(&signer))?;
+        let transaction = ledger::Transaction {
+            chain: status.chain.0,
+            signer,
+            nonce: account.nonce_pending,
+            expires: Height(status.height.saturating_add(expiry_blocks)),
+            tip,
+            action,
+        };
+        Ok(SignedTransaction::sign(transaction, key))
     }
 
     /// `POST /v1/mempool`: hands in many at once; says how many were taken.

@@ -6,6 +6,7 @@
 mod calculator;
 mod commands;
 mod documents;
+mod keyring;
 mod network;
 mod output;
 mod panic;

@@ -6,13 +6,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use muster_api::{Client, Receipt};
-use muster_ledger::crypto::{PublicKey, SecretKey};
+use muster_ledger::crypto::SecretKey;
 use muster_ledger::money::Grains;
-use muster_ledger::transaction::{Action, SignedTransaction, Transaction};
-use muster_ledger::types::Height;
+use muster_ledger::transaction::Action;
 
+use crate::keyring::Keyring;
 use crate::output;
-use crate::wallet::{Wallet, WalletFile, data_folder};
+use crate::wallet::data_folder;
 
 /// Where a node listens by default.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:7700";
@@ -68,10 +68,10 @@ pub fn latest_home() -> Option<PathBuf> {
 }
 
 /// Who signs.
-#[derive(Args, Clone, Debug)]
+#[derive(Args)]
 pub struct Signer {
     #[command(flatten)]
-    pub wallet: WalletFile,
+    pub keyring: Keyring,
     /// The name of the key in the wallet, such as user, cold/peer-0 or hot/peer-0
     #[arg(long, value_name = "NAME", default_value = "user")]
     pub key: String,
@@ -91,25 +91,9 @@ impl Signer {
     pub fn key(&self, network: &Network) -> Result<SecretKey> {
         match &self.key_file {
             Some(path) => Ok(muster_keys::read_key(path)?),
-            None => open_wallet(&self.wallet, network)?.key(&self.key),
+            None => self.keyring.key(&self.key, Some(network)),
         }
     }
-}
-
-/// Opens the wallet that a person means: the named one; else that of the named market; else the
-/// user's own; else that of the market started last.
-pub fn open_wallet(file: &WalletFile, network: &Network) -> Result<Wallet> {
-    let mut file = file.clone();
-    if file.wallet.is_none() {
-        let own = file.path()?;
-        let home = match &network.home {
-            Some(home) => Some(home.clone()),
-            None if own.exists() => None,
-            None => latest_home(),
-        };
-        file.wallet = home.map(|home| home.join("wallet.age"));
-    }
-    file.open()
 }
 
 /// What a command did, for scripts.
@@ -128,7 +112,7 @@ struct Done<'a> {
 pub async fn perform(network: &Network, signer: &Signer, action: Action, done: &str) -> Result<()> {
     let client = network.client()?;
     let key = signer.key(network)?;
-    let transaction = prepare(&client, &key, action, signer.tip).await?;
+    let transaction = client.prepare(&key, action, signer.tip, EXPIRY_BLOCKS).await?;
     let hash = client.submit(&transaction).await?;
     let address = key.public().to_string();
     let mut report =
@@ -156,31 +140,6 @@ pub async fn perform(network: &Network, signer: &Signer, action: Action, done: &
         _ => String::new(),
     };
     output::print(&format!("{}{place}\ntransaction {}", report.done, report.hash))
-}
-
-/// A signed transaction with the signer's next nonce.
-pub async fn prepare(
-    client: &Client,
-    key: &SecretKey,
-    action: Action,
-    tip: Grains,
-) -> Result<SignedTransaction> {
-    let address = key.public();
-    let (status, account) = futures::try_join!(client.status(), client.account(&address))?;
-    let transaction = Transaction {
-        chain: status.chain.0,
-        signer: address,
-        nonce: account.nonce_pending,
-        expires: Height(status.height + EXPIRY_BLOCKS),
-        tip,
-        action,
-    };
-    Ok(SignedTransaction::sign(transaction, key))
-}
-
-/// An account: an address, or the name of a key in the wallet.
-pub fn account(text: &str) -> Result<PublicKey> {
-    text.parse().with_context(|| format!("`{text}` is not an address"))
 }
 
 /// A share of a row of weights: a number from 0 to 1.

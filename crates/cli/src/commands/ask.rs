@@ -11,7 +11,8 @@ use muster_ledger::money::Grains;
 use muster_peer::{Ask, Continuation};
 use serde::Serialize;
 
-use crate::network::{Network, latest_home, open_wallet};
+use crate::keyring::open_wallet;
+use crate::network::{Network, latest_home};
 use crate::output;
 use crate::wallet::WalletFile;
 

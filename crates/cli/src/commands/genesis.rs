@@ -11,7 +11,7 @@ use muster_ledger::genesis::Genesis;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::{FIELDS, ParameterChange, Parameters};
 
-use crate::network::account;
+use crate::keyring::Keyring;
 use crate::output::{self, mst};
 
 /// Arguments of `muster genesis`.
@@ -37,15 +37,19 @@ struct New {
     /// The network's name
     #[arg(long)]
     name: String,
-    /// A validator and its address, as NAME=ADDRESS; may be repeated
+    /// A validator and its address (or the name of a key in the wallet), as NAME=ADDRESS; may be
+    /// repeated
     #[arg(long = "validator", value_name = "NAME=ADDRESS", required = true)]
     validators: Vec<String>,
-    /// An account and what it holds, as ADDRESS=MST; may be repeated
+    /// An account (an address, or the name of a key in the wallet) and what it holds, as
+    /// ADDRESS=MST; may be repeated
     #[arg(long = "account", value_name = "ADDRESS=MST")]
     accounts: Vec<String>,
     /// A parameter that is not at its default, as NAME=NUMBER; may be repeated
     #[arg(long = "parameter", value_name = "NAME=NUMBER")]
     parameters: Vec<String>,
+    #[command(flatten)]
+    keyring: Keyring,
 }
 
 /// Runs the command.
@@ -71,6 +75,7 @@ fn make(new: &New) -> Result<Genesis> {
             )
         })?;
     }
+    let account = |text: &str| new.keyring.account(text, None);
     let validators = new.validators.iter().map(|item| {
         let (name, key) = pair(item, "NAME=ADDRESS")?;
         Ok(Validator { name: name.into(), key: account(key)? })

@@ -10,7 +10,7 @@ use muster_peer::PeerConfig;
 use super::node::new_key;
 use super::{asked_to_end, block_on_all_cores, follow_supervisor, start_log, yield_to_validators};
 use crate::documents;
-use crate::network::account;
+use crate::keyring::Keyring;
 use crate::output;
 use crate::wallet::write_whole;
 
@@ -45,10 +45,12 @@ struct Init {
     /// What to learn from; may be repeated [default: the project's documents and sources]
     #[arg(long, value_name = "FILE")]
     text: Vec<PathBuf>,
-    /// The address that owns the peer and its stake, such as one of your wallet [default: a new
-    /// key in the folder]
+    /// Who owns the peer and its stake: an address, or the name of a key in the wallet [default: a
+    /// new key in the folder]
     #[arg(long, value_name = "ADDRESS")]
     owner: Option<String>,
+    #[command(flatten)]
+    keyring: Keyring,
     /// Where keys, configuration and checkpoints go [default: a folder of the name]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -79,9 +81,7 @@ fn initialise(init: &Init) -> Result<()> {
     let folder = init.dir.clone().unwrap_or_else(|| PathBuf::from(&init.name));
     let file = folder.join("peer.toml");
     ensure!(!file.exists(), "{} is there already: choose another --dir", file.display());
-    if let Some(owner) = &init.owner {
-        account(owner)?;
-    }
+    let owner = init.owner.as_ref().map(|owner| init.keyring.account(owner, None)).transpose()?;
     let endpoint = match &init.endpoint {
         Some(endpoint) => endpoint.clone(),
         None => reached_at(init)?,
@@ -114,8 +114,8 @@ fn initialise(init: &Init) -> Result<()> {
         ("text".into(), list(paths)),
         ("control".into(), toml::Value::Boolean(false)),
     ]);
-    let owner = match &init.owner {
-        Some(owner) => owner.clone(),
+    let owner = match owner {
+        Some(owner) => owner.to_string(),
         None => new_key(&folder.join("cold.key"))?,
     };
     table.insert("owner".into(), toml::Value::String(owner));

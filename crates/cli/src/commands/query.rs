@@ -10,7 +10,8 @@ use muster_ledger::light;
 use muster_ledger::state::{Key, Value};
 use muster_ledger::tree;
 
-use crate::network::{Network, account};
+use crate::keyring::Keyring;
+use crate::network::Network;
 use crate::output::{self, Align, Table, mst, number};
 
 /// Longest entry or header of a proof that is read.
@@ -36,8 +37,10 @@ enum Question {
     },
     /// An account
     Account {
-        /// Its address
+        /// Its address, or the name of a key in the wallet
         address: String,
+        #[command(flatten)]
+        keyring: Keyring,
     },
     /// All peers
     Peers,
@@ -70,8 +73,10 @@ enum Question {
 enum ProofOf {
     /// Prove an account
     Account {
-        /// Its address
+        /// Its address, or the name of a key in the wallet
         address: String,
+        #[command(flatten)]
+        keyring: Keyring,
     },
     /// Prove a peer
     Peer {
@@ -87,9 +92,9 @@ pub async fn run(options: Options) -> Result<()> {
     match options.question {
         Question::Status => status(&client, json).await,
         Question::Block { height } => block(&client, height, json).await,
-        Question::Account { address } => {
-            let found = client.account(&account(&address)?).await?;
-            fields(&found, json)
+        Question::Account { address, keyring } => {
+            let key = keyring.account(&address, Some(&options.network))?;
+            fields(&client.account(&key).await?, json)
         }
         Question::Peers => peers(&client, json).await,
         Question::Peer { id } => fields(&client.peer(id).await?, json),
@@ -107,7 +112,7 @@ pub async fn run(options: Options) -> Result<()> {
             }
             validators(&committee.validators).print()
         }
-        Question::Proof { of } => proof(&client, of, json).await,
+        Question::Proof { of } => proof(&client, of, &options.network).await,
     }
 }
 
@@ -261,10 +266,10 @@ async fn parameters(client: &Client, json: bool) -> Result<()> {
 /// Asks for a proof and checks all of it here: value against state root, root against header,
 /// header against the committee's signatures. The committee is the one that this node names, not
 /// one followed from the genesis, and the answer says so.
-async fn proof(client: &Client, of: ProofOf, json: bool) -> Result<()> {
+async fn proof(client: &Client, of: ProofOf, network: &Network) -> Result<()> {
     let (proof, wanted) = match of {
-        ProofOf::Account { address } => {
-            let key = account(&address)?;
+        ProofOf::Account { address, keyring } => {
+            let key = keyring.account(&address, Some(network))?;
             (client.prove_account(&key).await?, Key::Account(key))
         }
         ProofOf::Peer { id } => {
@@ -273,7 +278,7 @@ async fn proof(client: &Client, of: ProofOf, json: bool) -> Result<()> {
         }
     };
     let value = check_proof(client, &proof, &wanted).await?;
-    if json {
+    if network.json {
         return output::print_json(&proof);
     }
     let what = match value {

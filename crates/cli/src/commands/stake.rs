@@ -6,7 +6,7 @@ use muster_ledger::money::Grains;
 use muster_ledger::transaction::Action;
 use muster_ledger::types::PeerId;
 
-use crate::network::{Network, Signer, account, perform};
+use crate::network::{Network, Signer, perform};
 use crate::output::{self, Align, Table, mst};
 
 /// Arguments of `muster stake`.
@@ -26,7 +26,8 @@ enum Verb {
     Remove(Change),
     /// Show an account's stakes, and the money on its way back
     List {
-        /// The account [default: the wallet's key]
+        /// The account: an address, or the name of a key in the wallet [default: the key that
+        /// would sign]
         address: Option<String>,
         #[command(flatten)]
         signer: Signer,
@@ -57,7 +58,7 @@ pub async fn run(options: Options) -> Result<()> {
         }
         Verb::List { address, signer } => {
             let key = match address {
-                Some(address) => account(&address)?,
+                Some(address) => signer.keyring.account(&address, Some(network))?,
                 None => signer.key(network)?.public(),
             };
             list(network, &key).await

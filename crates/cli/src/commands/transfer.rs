@@ -5,12 +5,12 @@ use clap::Args;
 use muster_ledger::money::Grains;
 use muster_ledger::transaction::Action;
 
-use crate::network::{Network, Signer, account, perform};
+use crate::network::{Network, Signer, perform};
 
 /// Arguments of `muster transfer`.
 #[derive(Args)]
 pub struct Options {
-    /// Who receives it (an address)
+    /// Who receives it: an address, or the name of a key in the wallet
     to: String,
     /// How much, in MST
     amount: Grains,
@@ -22,7 +22,7 @@ pub struct Options {
 
 /// Runs the command.
 pub async fn run(options: Options) -> Result<()> {
-    let to = account(&options.to)?;
+    let to = options.signer.keyring.account(&options.to, Some(&options.network))?;
     let action = Action::Transfer { to, amount: options.amount };
     let done = format!("sent {} to {to}", options.amount);
     perform(&options.network, &options.signer, action, &done).await

@@ -15,6 +15,7 @@ use muster_ledger::genesis::{Genesis, GenesisPeer};
 use muster_ledger::money::Grains;
 use muster_ledger::types::{Endpoint, Modality};
 
+use super::reader;
 use super::scenario::{NamedPeer, Scenario};
 use crate::documents;
 use crate::wallet::{Wallet, write_private, write_whole};
@@ -65,7 +66,7 @@ impl Home {
             create(&path, wanted)?;
         }
         let lock = lock(&path)?;
-        let scenario = Scenario::read(&path.join("market.toml"))?;
+        let scenario = reader::read(&path.join("market.toml"))?;
         let genesis = read_genesis(&path)?;
         if resumed {
             same_market(&path, wanted, &scenario)?;

@@ -60,7 +60,7 @@ impl Options {
     /// The scenario that the flags ask for, over a base where no scenario file is named.
     fn scenario(&self, base: Scenario) -> Result<Scenario> {
         let mut scenario = match &self.scenario {
-            Some(path) => Scenario::read(path)?,
+            Some(path) => reader::read(path)?,
             None => base,
         };
         if let Some(validators) = self.validators {
@@ -119,7 +119,7 @@ pub async fn run(options: Options) -> Result<()> {
 /// The scenario of a home that is there already.
 fn stored(home: &Path) -> Result<Option<Scenario>> {
     let path = home.join("market.toml");
-    if path.exists() { Scenario::read(&path).map(Some) } else { Ok(None) }
+    if path.exists() { reader::read(&path).map(Some) } else { Ok(None) }
 }
 
 /// The home of a scenario in the user's data folder.

@@ -38,8 +38,20 @@ struct Document<'a> {
 /// A value with the name of its key.
 type Item<'a> = (&'a str, &'a Spanned<DeValue<'a>>);
 
-/// Reads a scenario; `name` stands in complaints, paths are relative to `folder`.
-pub fn read(text: &str, name: &str, folder: &Path) -> Result<Scenario> {
+/// Reads a scenario file, or standard input for `-`; paths in it are relative to it.
+pub fn read(path: &Path) -> Result<Scenario> {
+    let text = if path == Path::new("-") {
+        std::io::read_to_string(std::io::stdin()).context("cannot read stdin")?
+    } else {
+        std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the scenario {}", path.display()))?
+    };
+    let folder = path.parent().unwrap_or(Path::new(""));
+    parse(&text, &path.display().to_string(), folder)
+}
+
+/// Reads the text of a scenario; `name` stands in complaints, paths are relative to `folder`.
+pub fn parse(text: &str, name: &str, folder: &Path) -> Result<Scenario> {
     let document = Document { text, name, folder };
     match DeTable::parse(text) {
         Ok(table) => document.scenario(table.get_ref()),
@@ -351,3 +363,7 @@ impl Document<'_> {
         Ok(serde_json::to_value(&table["value"])?)
     }
 }
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;

@@ -1,18 +1,17 @@
 //! Scenario files: what a market on this machine is made of, and what befalls it.
 //!
-//! The file is TOML; [`super::reader`] reads it.
+//! The file is TOML; `reader` beside this file reads it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
 use muster_peer::Behaviour;
 
-use super::reader;
 use crate::output::nearest;
 
 /// Validators in a market, at most: each is a process, and messages grow with their square.
@@ -123,23 +122,6 @@ pub struct NamedPeer {
 }
 
 impl Scenario {
-    /// Reads a scenario file; paths in it are relative to it.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = if path == Path::new("-") {
-            std::io::read_to_string(std::io::stdin()).context("cannot read stdin")?
-        } else {
-            std::fs::read_to_string(path)
-                .with_context(|| format!("cannot read the scenario {}", path.display()))?
-        };
-        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
-        Self::parse(&text, &path.display().to_string(), &folder)
-    }
-
-    /// Parses a scenario; `name` stands in complaints.
-    pub fn parse(text: &str, name: &str, folder: &Path) -> Result<Self> {
-        reader::read(text, name, folder)
-    }
-
     /// The peers by name, in order.
     pub fn peers(&self) -> Result<Vec<NamedPeer>> {
         let mut counters = BTreeMap::<String, usize>::new();
@@ -196,7 +178,7 @@ impl Scenario {
         Ok(())
     }
 
-    /// The scenario as a file that [`Scenario::parse`] reads back: what lasts, without the faults
+    /// The scenario as a file that `reader::parse` reads back: what lasts, without the faults
     /// and the duration of one run.
     pub fn to_toml(&self) -> Result<String> {
         let mut text = String::new();
@@ -237,7 +219,3 @@ fn path_list(paths: &[PathBuf]) -> String {
     let items = paths.iter().map(|path| quoted(&path.to_string_lossy())).collect::<Vec<_>>();
     format!("[{}]", items.join(", "))
 }
-
-#[cfg(test)]
-#[path = "scenario_tests.rs"]
-mod tests;

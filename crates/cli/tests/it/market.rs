@@ -152,13 +152,14 @@ fn ask_and_pay(home: &str, url: &str, data: &Path) {
     let user = stdout(&run(&["wallet", "address", "user", "--wallet", wallet]));
     let cold = stdout(&run(&["wallet", "address", "cold/peer-0", "--wallet", wallet]));
     let balance = |address: &str| {
-        let account = json(&run(&["query", "account", address.trim(), "--json", "--url", url]));
+        let account = json(&run(&["query", "account", address, "--json", "--home", home]));
         account["balance"].as_str().expect("grains").parse::<u64>().expect("a number")
     };
-    let before = balance(&cold);
-    let paid = json(&run(&["transfer", cold.trim(), "1.5", "--home", home, "--json"]));
+    let before = balance(cold.trim());
+    let paid = json(&run(&["transfer", cold.trim(), "1", "--home", home, "--json"]));
     assert_eq!(paid["signer"].as_str(), Some(user.trim()));
-    assert_eq!(balance(&cold), before + 1_500_000_000);
+    run(&["transfer", "cold/peer-0", "0.5", "--home", home]);
+    assert_eq!(balance("cold/peer-0"), before + 1_500_000_000);
 
     run(&["stake", "add", "0", "2", "--home", home]);
     let stakes = json(&run(&["stake", "list", "--home", home, "--json"]));
@@ -172,7 +173,9 @@ fn ask_and_pay(home: &str, url: &str, data: &Path) {
     assert!(!answer["student"].as_str().expect("a text").is_empty(), "{answer:#}");
     assert!(number(&answer, "cost") > 0, "{answer:#}");
 
-    let proved = stdout(&run(&["query", "proof", "account", cold.trim(), "--url", url]));
+    let of_a_name = json(&run(&["stake", "list", "cold/peer-0", "--home", home, "--json"]));
+    assert_eq!(of_a_name["address"].as_str(), Some(cold.trim()));
+    let proved = stdout(&run(&["query", "proof", "account", "cold/peer-0", "--home", home]));
     assert!(proved.contains("proved at height"), "{proved}");
     for question in ["status", "block", "peers", "supply", "parameters", "market", "committee"] {
         assert!(!stdout(&run(&["query", question, "--url", url])).is_empty());

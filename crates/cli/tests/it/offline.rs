@@ -93,6 +93,42 @@ fn configurations_of_a_network_of_ones_own_are_made() {
 }
 
 #[test]
+fn accounts_are_addresses_or_names_of_keys() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).to_str().expect("a plain path").to_owned();
+    let run = |arguments: &[&str]| {
+        muster(folder.path())
+            .args(arguments)
+            .env("MUSTER_PASSPHRASE", "correct horse")
+            .output()
+            .expect("it starts")
+    };
+    let genesis = |account: &str| {
+        run(&["genesis", "new", "--name", "ours", "--validator", "one=node", "--account", account])
+    };
+    let without = genesis("friend=1");
+    assert_eq!(without.status.code(), Some(1));
+    let words = stderr(&without);
+    assert!(words.contains("`node` is not an address") && words.contains("no wallet"), "{words}");
+    assert_eq!(run(&["wallet", "new"]).status.code(), Some(0));
+    let address = |name: &str| stdout(&run(&["wallet", "address", name])).trim().to_owned();
+    let made = json(&genesis("friend=1"));
+    assert_eq!(made["validators"][0]["key"].as_str(), Some(address("node").as_str()));
+    assert_eq!(made["accounts"][0][0].as_str(), Some(address("friend").as_str()));
+    let mistyped = format!("{}=1", address("friend").replacen('5', "4", 1));
+    let refused = genesis(&mistyped);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("is not an address: "), "{}", stderr(&refused));
+
+    let init = ["peer", "init", "--name", "bob", "--node-url", "http://127.0.0.1:7700"];
+    let place = ["--dir", &at("bob"), "--endpoint", "https://bob.example:8700"];
+    let made = run(&[&init[..], &place, &["--owner", "cold/bob"]].concat());
+    assert_eq!(made.status.code(), Some(0), "{}", stderr(&made));
+    let config = fs::read_to_string(at("bob/peer.toml")).expect("written");
+    assert!(config.contains(&address("cold/bob")), "{config}");
+}
+
+#[test]
 fn the_reference_of_commands_is_up_to_date() {
     let folder = tempfile::tempdir().expect("a folder");
     let output = muster(folder.path()).arg("reference").output().expect("it starts");

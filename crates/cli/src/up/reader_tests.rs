@@ -1,7 +1,7 @@
 use super::*;
 
-fn parse(text: &str) -> Result<Scenario> {
-    Scenario::parse(text, "market.toml", Path::new("folder"))
+fn read(text: &str) -> Result<Scenario> {
+    parse(text, "market.toml", Path::new("folder"))
 }
 
 #[test]
@@ -34,7 +34,7 @@ at = "1m"
 pause = "mallory"
 for = "5s"
 "#;
-    let scenario = parse(text).expect("it is right");
+    let scenario = read(text).expect("it is right");
     assert_eq!(scenario.seed, Some(7));
     assert_eq!(scenario.duration, Some(Duration::from_secs(150)));
     assert_eq!(scenario.parameters.block_time_ms, 500);
@@ -65,10 +65,10 @@ fn what_is_written_is_read_back() {
     scenario.parameters.fee_flat = Grains(123);
     scenario.control = false;
     let text = scenario.to_toml().expect("it can be written");
-    assert_eq!(Scenario::parse(&text, "x", Path::new("")).expect(&text), scenario);
+    assert_eq!(parse(&text, "x", Path::new("")).expect(&text), scenario);
     let none = Scenario { groups: Vec::new(), ..Scenario::default() };
     let text = none.to_toml().expect("it can be written");
-    assert_eq!(Scenario::parse(&text, "x", Path::new("")).expect(&text), none);
+    assert_eq!(parse(&text, "x", Path::new("")).expect(&text), none);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn each_mistake_is_said_with_its_line() {
         ("text = [\"a\"", "market.toml:1: not TOML"),
     ];
     for (text, expected) in cases {
-        let error = parse(text).expect_err(text);
+        let error = read(text).expect_err(text);
         let error = format!("{error:#}");
         assert!(error.contains(expected), "{text:?}: {error:?} should contain {expected:?}");
     }
