@@ -108,16 +108,16 @@ pub struct Candidate {
     batch: TreeUpdateBatch,
 }
 
-/// What is wrong with a proposed body.
+/// Why a proposed body is no block to vote for.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum Invalid {
     /// The bytes are no block, or not the one announced. The sender is at fault; nothing can be
     /// said about the block of that hash.
     #[error("{0}")]
     NotTheBlock(String),
     /// The block breaks a rule: nobody may vote for it.
     #[error("{0}")]
-    Invalid(String),
+    Rule(String),
     /// This node's database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -197,14 +197,14 @@ impl Chain {
     /// # Errors
     /// When the database fails; a block that cannot be built from what was checked would be a fault
     /// of this program and is an error too.
-    pub fn build(&mut self) -> Result<Arc<Candidate>, Fault> {
+    pub fn build(&mut self) -> Result<Arc<Candidate>, Invalid> {
         let start = Instant::now();
         let tip = self.tip();
         let time_ms = now_ms().max(tip.header.time_ms + 1);
         let candidates = self.mempool.candidates(&tip.state);
         let (transactions, execution) =
             propose(&tip.state, &tip.header, time_ms, self.validator, candidates.into_iter())
-                .map_err(|error| Fault::Invalid(error.to_string()))?;
+                .map_err(|error| Invalid::Rule(error.to_string()))?;
         let (root, batch) = self.root(&tip, &execution)?;
         let block = execution.block(&tip.header, self.validator, transactions, root);
         let body = Bytes::from(block.encode());
@@ -213,10 +213,10 @@ impl Chain {
         Ok(self.keep(candidate))
     }
 
-    fn root(&self, tip: &Tip, execution: &Execution) -> Result<(Hash, TreeUpdateBatch), Fault> {
+    fn root(&self, tip: &Tip, execution: &Execution) -> Result<(Hash, TreeUpdateBatch), Invalid> {
         let snapshot = self.store.tree(None)?;
         tree::update(&snapshot, tip.header.height.next(), &execution.changes)
-            .map_err(|error| Fault::Invalid(error.to_string()))
+            .map_err(|error| Invalid::Rule(error.to_string()))
     }
 
     fn keep(&mut self, candidate: Candidate) -> Arc<Candidate> {
@@ -233,13 +233,13 @@ impl Chain {
     /// `proposed` says that it is still to be voted on, so that its time must fit this clock.
     ///
     /// # Errors
-    /// See [`Fault`].
+    /// See [`Invalid`].
     pub fn check(
         &mut self,
         hash: &Hash,
         body: Bytes,
         proposed: bool,
-    ) -> Result<Arc<Candidate>, Fault> {
+    ) -> Result<Arc<Candidate>, Invalid> {
         if let Some(known) = self.candidates.get(hash) {
             return Ok(known.clone());
         }
@@ -250,16 +250,16 @@ impl Chain {
             check_clock(&block, now_ms())?;
             let proposer = block.header.proposer;
             if !tip.state.committee().iter().any(|member| member.key == proposer) {
-                return Err(Fault::Invalid(format!("{proposer} is no member of the committee")));
+                return Err(Invalid::Rule(format!("{proposer} is no member of the committee")));
             }
         }
         self.check_signatures(&block)?;
         let execution = execute_verified(&tip.state, &tip.header, &block)
-            .map_err(|error| Fault::Invalid(error.to_string()))?;
+            .map_err(|error| Invalid::Rule(error.to_string()))?;
         let (root, batch) = self.root(&tip, &execution)?;
         let found = block.header.state_root;
         if found != root {
-            return Err(Fault::Invalid(format!(
+            return Err(Invalid::Rule(format!(
                 "its state root is {found}, execution gives {root}"
             )));
         }
@@ -267,7 +267,7 @@ impl Chain {
         Ok(self.keep(Candidate { hash: *hash, block, body, execution, batch }))
     }
 
-    fn check_signatures(&self, block: &Block) -> Result<(), Fault> {
+    fn check_signatures(&self, block: &Block) -> Result<(), Invalid> {
         let unknown = self.mempool.unknown(&block.transactions);
         let mut owners = Vec::new();
         let mut claims: Vec<Claim> = Vec::new();
@@ -280,7 +280,7 @@ impl Chain {
         match verify_batch(&claims).iter().position(|valid| !valid) {
             Some(position) => {
                 let index = owners[position];
-                Err(Fault::Invalid(format!("a signature of transaction {index} does not match")))
+                Err(Invalid::Rule(format!("a signature of transaction {index} does not match")))
             }
             None => Ok(()),
         }
@@ -332,8 +332,8 @@ impl Chain {
             .ok_or_else(|| divergence("its body is not in the database".to_string()))?;
         match self.check(hash, Bytes::from(body), false) {
             Ok(candidate) => Ok(candidate),
-            Err(Fault::Store(error)) => Err(error.into()),
-            Err(fault) => Err(divergence(fault.to_string())),
+            Err(Invalid::Store(error)) => Err(error.into()),
+            Err(invalid) => Err(divergence(invalid.to_string())),
         }
     }
 
@@ -367,11 +367,11 @@ impl Chain {
     }
 }
 
-fn check_clock(block: &Block, now_ms: u64) -> Result<(), Fault> {
+fn check_clock(block: &Block, now_ms: u64) -> Result<(), Invalid> {
     let time_ms = block.header.time_ms;
     if time_ms > now_ms.saturating_add(CLOCK_DRIFT_MS_MAX) {
         let ahead = time_ms - now_ms;
-        return Err(Fault::Invalid(format!(
+        return Err(Invalid::Rule(format!(
             "its time is {ahead} ms ahead of this node's clock, at most {CLOCK_DRIFT_MS_MAX} are allowed"
         )));
     }
@@ -381,14 +381,16 @@ fn check_clock(block: &Block, now_ms: u64) -> Result<(), Fault> {
 /// Decodes a body and checks that it is the block announced: the hash covers the header, and the
 /// header the transactions. A body with other transactions is not the block, so that nobody can
 /// make a good block look bad.
-fn decode(hash: &Hash, body: &[u8], state: &State) -> Result<Block, Fault> {
+fn decode(hash: &Hash, body: &[u8], state: &State) -> Result<Block, Invalid> {
     let block = Block::decode(body, &state.limits())
-        .map_err(|error| Fault::NotTheBlock(error.to_string()))?;
+        .map_err(|error| Invalid::NotTheBlock(error.to_string()))?;
     if block.hash() != *hash {
-        return Err(Fault::NotTheBlock(format!("the body is of block {}", block.hash())));
+        return Err(Invalid::NotTheBlock(format!("the body is of block {}", block.hash())));
     }
     if transactions_root(&block.transactions) != block.header.transactions_root {
-        return Err(Fault::NotTheBlock("the transactions are not those of the header".to_string()));
+        return Err(Invalid::NotTheBlock(
+            "the transactions are not those of the header".to_string(),
+        ));
     }
     Ok(block)
 }
@@ -396,9 +398,9 @@ fn decode(hash: &Hash, body: &[u8], state: &State) -> Result<Block, Fault> {
 /// Decodes the header's hash of a body without anything else: the name of the value.
 ///
 /// # Errors
-/// [`Fault::NotTheBlock`] when the bytes are no block.
-pub fn hash_of(body: &[u8], state: &State) -> Result<Hash, Fault> {
+/// [`Invalid::NotTheBlock`] when the bytes are no block.
+pub fn hash_of(body: &[u8], state: &State) -> Result<Hash, Invalid> {
     let block = Block::decode(body, &state.limits())
-        .map_err(|error| Fault::NotTheBlock(error.to_string()))?;
+        .map_err(|error| Invalid::NotTheBlock(error.to_string()))?;
     Ok(block.hash())
 }

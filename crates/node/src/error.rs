@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use muster_keys::KeyFileError;
-use muster_ledger::crypto::{Hash, PublicKey};
+use muster_ledger::crypto::Hash;
 use muster_ledger::genesis::GenesisError;
-use muster_ledger::state::StateError;
 
 use crate::store::StoreError;
 
@@ -56,51 +55,6 @@ pub enum NodeError {
         path: PathBuf,
         /// What is wrong.
         reason: String,
-    },
-    /// The home belongs to another chain.
-    #[error(
-        "the home {path} belongs to chain {found}, the genesis is of chain {expected}: \
-         give the genesis of that chain, or another home"
-    )]
-    OtherChain {
-        /// The database.
-        path: PathBuf,
-        /// The chain of the genesis.
-        expected: Hash,
-        /// The chain in the database.
-        found: Hash,
-    },
-    /// The home belongs to another validator: signing there could break a promise made before.
-    #[error(
-        "the home {path} was used with key {found}, now with {expected}: \
-         a home belongs to one key, give this one its own"
-    )]
-    OtherKey {
-        /// The database.
-        path: PathBuf,
-        /// The key given.
-        expected: PublicKey,
-        /// The key in the database.
-        found: PublicKey,
-    },
-    /// The database holds something that is no state.
-    #[error(
-        "the database {path} is damaged: {reason}; move the home away and start again, \
-         the node fetches the chain from the others"
-    )]
-    Damaged {
-        /// The database.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The state in the database is not one.
-    #[error("the database {path} is damaged: {reason}; move the home away and start again")]
-    State {
-        /// The database.
-        path: PathBuf,
-        /// What is wrong.
-        reason: StateError,
     },
     /// The database failed.
     #[error(transparent)]

@@ -29,7 +29,7 @@ use muster_ledger::genesis::Genesis;
 use tokio::sync::{oneshot, watch};
 
 use chain::Chain;
-use consensus::{Application, EngineSettings, EngineStopper, Faults};
+use consensus::{Application, EngineSettings, EngineStopper, Equivocations};
 use http::{Api, ApiParts};
 use mempool::{Mempool, MempoolLimits};
 use metrics::Metrics;
@@ -75,7 +75,7 @@ async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), Node
     let store = Arc::new(store);
     let mempool = Arc::new(Mempool::new(MempoolLimits::default()));
     let metrics = Arc::new(Metrics::default());
-    let faults: Faults = Arc::new(Mutex::new(Vec::new()));
+    let equivocations: Equivocations = Arc::new(Mutex::new(Vec::new()));
     let settings = engine_settings(&config, &genesis, opened.state.parameters());
     tracing::info!(
         name = config.name,
@@ -94,7 +94,7 @@ async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), Node
     )?;
     let engine = consensus::start(&settings, key).await?;
     let (application, mut stopper) =
-        Application::new(engine, chain, metrics.clone(), faults.clone());
+        Application::new(engine, chain, metrics.clone(), equivocations.clone());
     let application = spawn_application(application);
 
     let names = genesis.validators.iter().map(|v| (v.key, v.name.clone())).collect();
@@ -107,7 +107,7 @@ async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), Node
         mempool,
         metrics,
         gossip,
-        faults,
+        equivocations,
         names,
     };
     let (stop_http, stopped) = watch::channel(false);

@@ -25,7 +25,7 @@ use super::context::{Address, Announcement, BlockId, Height, MusterContext, Part
 use super::engine::{Engine, EngineStopper, meet};
 use super::signing::{ChainVerifier, ValidatorSigner};
 use super::streams::{Assembler, Outcome, StreamKey, StreamLimits, cut};
-use crate::chain::{Chain, Fault, hash_of};
+use crate::chain::{Chain, Invalid, hash_of};
 use crate::error::NodeError;
 use crate::metrics::Metrics;
 use crate::store::Undecided;
@@ -38,13 +38,13 @@ const EARLY_MAX: usize = 8;
 const EQUIVOCATIONS_MAX: usize = 64;
 
 /// Equivocations seen since the start, newest last.
-pub type Faults = Arc<Mutex<Vec<Equivocation>>>;
+pub type Equivocations = Arc<Mutex<Vec<Equivocation>>>;
 
 /// The application side of consensus.
 pub struct Application {
     chain: Chain,
     metrics: Arc<Metrics>,
-    faults: Faults,
+    equivocations: Equivocations,
     channels: Channels<MusterContext>,
     signer: ValidatorSigner,
     verifier: ChainVerifier,
@@ -64,7 +64,7 @@ impl Application {
         engine: Engine,
         chain: Chain,
         metrics: Arc<Metrics>,
-        faults: Faults,
+        equivocations: Equivocations,
     ) -> (Self, EngineStopper) {
         let (channels, signer, verifier, stopper) = engine.split();
         let block_bytes_max = chain.tip().state.limits().block_bytes_max;
@@ -77,7 +77,7 @@ impl Application {
         let application = Self {
             chain,
             metrics,
-            faults,
+            equivocations,
             channels,
             signer,
             verifier,
@@ -212,9 +212,9 @@ impl Application {
         }
         let candidate = match self.chain.build() {
             Ok(candidate) => candidate,
-            Err(Fault::Store(error)) => return Err(error.into()),
-            Err(fault) => {
-                tracing::error!(height = height.0, %fault, "no block can be built");
+            Err(Invalid::Store(error)) => return Err(error.into()),
+            Err(reason) => {
+                tracing::error!(height = height.0, %reason, "no block can be built");
                 return Ok(None);
             }
         };
@@ -333,18 +333,18 @@ impl Application {
                 self.chain.store().put_undecided(&undecided, &candidate.body)?;
                 Ok(Some(proposed_value(&undecided, Validity::Valid)))
             }
-            Err(Fault::Store(error)) => Err(error.into()),
-            Err(fault) => {
+            Err(Invalid::Store(error)) => Err(error.into()),
+            Err(reason) => {
                 self.metrics.proposals_invalid.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(
                     height = undecided.height,
                     round = undecided.round,
                     proposer = %undecided.proposer,
                     block = %undecided.hash,
-                    %fault,
+                    %reason,
                     "a proposal is refused"
                 );
-                let known_bad = matches!(fault, Fault::Invalid(_));
+                let known_bad = matches!(reason, Invalid::Rule(_));
                 Ok(known_bad.then(|| proposed_value(&undecided, Validity::Invalid)))
             }
         }
@@ -380,11 +380,12 @@ impl Application {
         for (address, kind) in votes.chain(proposals) {
             self.metrics.equivocations.fetch_add(1, Ordering::Relaxed);
             tracing::warn!(height = height.0, validator = %address, kind, "two conflicting messages were signed");
-            let mut faults = self.faults.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if faults.len() >= EQUIVOCATIONS_MAX {
-                faults.remove(0);
+            let mut equivocations =
+                self.equivocations.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if equivocations.len() >= EQUIVOCATIONS_MAX {
+                equivocations.remove(0);
             }
-            faults.push(Equivocation {
+            equivocations.push(Equivocation {
                 address: address.0.into(),
                 height: height.0,
                 kind: kind.to_string(),
@@ -406,8 +407,8 @@ impl Application {
         }
         let hash = match hash_of(&body, &tip.state) {
             Ok(hash) => hash,
-            Err(fault) => {
-                tracing::warn!(height = height.0, %fault, "a synced block cannot be read");
+            Err(reason) => {
+                tracing::warn!(height = height.0, %reason, "a synced block cannot be read");
                 return Ok(SyncedValueOutcome::PeerFault);
             }
         };
@@ -425,12 +426,12 @@ impl Application {
                 let value = proposed_value(&undecided, Validity::Valid);
                 Ok(SyncedValueOutcome::Verdict(value))
             }
-            Err(Fault::Store(error)) => Err(error.into()),
-            Err(Fault::NotTheBlock(reason)) => {
+            Err(Invalid::Store(error)) => Err(error.into()),
+            Err(Invalid::NotTheBlock(reason)) => {
                 tracing::warn!(height = height.0, reason, "a synced block cannot be read");
                 Ok(SyncedValueOutcome::PeerFault)
             }
-            Err(Fault::Invalid(reason)) => {
+            Err(Invalid::Rule(reason)) => {
                 tracing::error!(height = height.0, reason, "a synced block is invalid here");
                 let value = proposed_value(&undecided, Validity::Invalid);
                 Ok(SyncedValueOutcome::Verdict(value))

@@ -10,7 +10,7 @@ mod engine;
 mod signing;
 pub mod streams;
 
-pub use application::{Application, Faults};
+pub use application::{Application, Equivocations};
 pub use codec::StoredCertificate;
 pub use engine::{Engine, EngineSettings, EngineStopper, start};
 

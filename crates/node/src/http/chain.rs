@@ -86,7 +86,7 @@ pub async fn status(State(api): State<Arc<Api>>) -> Json<Status> {
         (tip.state.clock(), tip.state.parameters(), tip.state.counters());
     let (transactions, bytes) = api.mempool.size();
     let equivocations =
-        api.faults.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        api.equivocations.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
     Json(Status {
         name: api.name.clone(),
         version: env!("CARGO_PKG_VERSION").to_string(),

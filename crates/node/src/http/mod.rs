@@ -36,7 +36,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::chain::Tip;
-use crate::consensus::Faults;
+use crate::consensus::Equivocations;
 use crate::gossip::Gossip;
 use crate::mempool::Mempool;
 use crate::metrics::Metrics;
@@ -80,7 +80,7 @@ pub struct Api {
     /// Passes transactions on.
     pub gossip: Gossip,
     /// Equivocations seen.
-    pub faults: Faults,
+    pub equivocations: Equivocations,
     /// Names of validators.
     pub(crate) names: Names,
     limiter: RateLimiter,
@@ -105,7 +105,7 @@ pub struct ApiParts {
     /// Passes transactions on.
     pub gossip: Gossip,
     /// Equivocations seen.
-    pub faults: Faults,
+    pub equivocations: Equivocations,
     /// Names of validators by key.
     pub names: Vec<(PublicKey, String)>,
 }
@@ -123,7 +123,7 @@ impl Api {
             metrics: parts.metrics,
             reports: Reports::default(),
             gossip: parts.gossip,
-            faults: parts.faults,
+            equivocations: parts.equivocations,
             names: parts.names.into_iter().collect(),
             limiter: RateLimiter::default(),
             streams: Arc::new(Semaphore::new(STREAMS)),

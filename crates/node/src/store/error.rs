@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use muster_ledger::crypto::{Hash, PublicKey};
+use muster_ledger::state::StateError;
+
 use super::LAYOUT;
 
 /// Why the database cannot serve.
@@ -39,6 +42,40 @@ pub enum StoreError {
         path: PathBuf,
         /// Its layout.
         found: u32,
+    },
+    /// The home belongs to another chain.
+    #[error(
+        "the home {path} belongs to chain {found}, the genesis is of chain {expected}: \
+         give the genesis of that chain, or another home"
+    )]
+    OtherChain {
+        /// The database.
+        path: PathBuf,
+        /// The chain of the genesis.
+        expected: Hash,
+        /// The chain in the database.
+        found: Hash,
+    },
+    /// The home belongs to another validator: signing there could break a promise made before.
+    #[error(
+        "the home {path} was used with key {found}, now with {expected}: \
+         a home belongs to one key, give this one its own"
+    )]
+    OtherKey {
+        /// The database.
+        path: PathBuf,
+        /// The key given.
+        expected: PublicKey,
+        /// The key in the database.
+        found: PublicKey,
+    },
+    /// The state in the database is not one.
+    #[error("the database {path} is damaged: {reason}; move the home away and start again")]
+    State {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong.
+        reason: StateError,
     },
     /// Anything else that the disk says.
     #[error("the database {path} failed: {reason}")]

@@ -7,6 +7,7 @@
 mod error;
 mod history;
 mod index;
+mod proposals;
 mod tree;
 
 use std::collections::BTreeMap;
@@ -30,19 +31,15 @@ use redb::{
 };
 
 use crate::consensus::StoredCertificate;
-use crate::error::NodeError;
 pub use error::StoreError;
 use error::store_error;
 pub use history::{HistoryPeer, HistoryPoint};
 use index::PendingIndex;
+pub use proposals::Undecided;
 use tree::EmptyTree;
 pub use tree::TreeSnapshot;
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
-/// Block bodies by hash, decided or not.
-const BODIES: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("bodies");
-/// Proposals seen and not yet decided: (height, round, hash) to valid round and proposer.
-const UNDECIDED: TableDefinition<(u64, u32, &[u8; 32]), &[u8]> = TableDefinition::new("undecided");
 /// Decided blocks by height.
 const DECIDED: TableDefinition<u64, &[u8]> = TableDefinition::new("decided");
 const STATE: TableDefinition<&[u8], &[u8]> = TableDefinition::new("state");
@@ -67,21 +64,6 @@ pub struct Decided {
     pub transactions: u64,
     /// Size of the committee that decided it.
     pub committee: u64,
-}
-
-/// A proposal that was checked and may be voted for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Undecided {
-    /// The height.
-    pub height: u64,
-    /// The round.
-    pub round: u32,
-    /// Hash of the block.
-    pub hash: Hash,
-    /// The round in which it was first agreed to be valid, if it was.
-    pub valid_round: Option<u32>,
-    /// The proposer of the round.
-    pub proposer: PublicKey,
 }
 
 /// What came of the transactions of a block, and what happened in it.
@@ -122,13 +104,13 @@ impl Store {
         cache_bytes: usize,
         genesis: &Genesis,
         validator: &PublicKey,
-    ) -> Result<(Self, Opened), NodeError> {
+    ) -> Result<(Self, Opened), StoreError> {
         let open = || Self::open_unguarded(path, cache_bytes, genesis, validator);
         // The database trusts some of what it reads: a damaged file can make it panic. Whatever it
         // held is dropped with the panic, so that nothing half-read is used.
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(open)).unwrap_or_else(|_| {
             let reason = "it contradicts itself".to_string();
-            Err(StoreError::Damaged { path: path.to_path_buf(), reason }.into())
+            Err(StoreError::Damaged { path: path.to_path_buf(), reason })
         })
     }
 
@@ -137,7 +119,7 @@ impl Store {
         cache_bytes: usize,
         genesis: &Genesis,
         validator: &PublicKey,
-    ) -> Result<(Self, Opened), NodeError> {
+    ) -> Result<(Self, Opened), StoreError> {
         let database = Database::builder()
             .set_cache_size(cache_bytes)
             .create(path)
@@ -182,9 +164,9 @@ impl Store {
     }
 
     /// Writes the genesis.
-    fn begin(&self, genesis: &Genesis, validator: &PublicKey) -> Result<Opened, NodeError> {
+    fn begin(&self, genesis: &Genesis, validator: &PublicKey) -> Result<Opened, StoreError> {
         let state = State::genesis(genesis)
-            .map_err(|reason| NodeError::State { path: self.path.clone(), reason })?;
+            .map_err(|reason| StoreError::State { path: self.path.clone(), reason })?;
         let changes = all_entries(&state);
         let (root, batch) =
             update(&EmptyTree, Height(0), &changes).map_err(|error| self.damaged(error))?;
@@ -196,10 +178,9 @@ impl Store {
                 meta.insert("chain", genesis.chain_id().0.as_slice())?;
                 meta.insert("validator", validator.0.as_slice())?;
             }
-            transaction.open_table(BODIES)?;
-            transaction.open_table(UNDECIDED)?;
             transaction.open_table(DECIDED)?;
             transaction.open_table(OUTCOMES)?;
+            proposals::begin(transaction)?;
             index::begin(transaction)?;
             history::begin(transaction)?;
             write_state(transaction, &changes)?;
@@ -216,31 +197,31 @@ impl Store {
         Ok(value.value().to_vec())
     }
 
-    fn check_identity(&self, genesis: &Genesis, validator: &PublicKey) -> Result<(), NodeError> {
+    fn check_identity(&self, genesis: &Genesis, validator: &PublicKey) -> Result<(), StoreError> {
         let layout = self.meta("layout")?;
         let found = u32::from_le_bytes(
             layout.try_into().map_err(|_| self.damaged("its layout has no number"))?,
         );
         if found != LAYOUT {
-            return Err(StoreError::Layout { path: self.path.clone(), found }.into());
+            return Err(StoreError::Layout { path: self.path.clone(), found });
         }
         let fixed = |name: &str| -> Result<[u8; 32], StoreError> {
             self.meta(name)?.try_into().map_err(|_| self.damaged(format!("its {name} is no key")))
         };
         let (expected, found) = (genesis.chain_id(), Hash(fixed("chain")?));
         if expected != found {
-            return Err(NodeError::OtherChain { path: self.path.clone(), expected, found });
+            return Err(StoreError::OtherChain { path: self.path.clone(), expected, found });
         }
         let found = PublicKey(fixed("validator")?);
         if found != *validator {
             let expected = *validator;
-            return Err(NodeError::OtherKey { path: self.path.clone(), expected, found });
+            return Err(StoreError::OtherKey { path: self.path.clone(), expected, found });
         }
         Ok(())
     }
 
     /// Reads the newest state and checks it against the newest header.
-    fn load(&self, genesis: &Genesis) -> Result<Opened, NodeError> {
+    fn load(&self, genesis: &Genesis) -> Result<Opened, StoreError> {
         let transaction = self.read()?;
         let table = transaction.open_table(STATE).map_err(|error| self.error(error))?;
         let mut entries = Vec::new();
@@ -252,7 +233,7 @@ impl Store {
             entries.push((key, value));
         }
         let state = State::from_entries(entries.into_iter())
-            .map_err(|reason| NodeError::State { path: self.path.clone(), reason })?;
+            .map_err(|reason| StoreError::State { path: self.path.clone(), reason })?;
         let reader = TreeSnapshot::open(&transaction, None).map_err(|error| self.error(error))?;
         let root = Sha256Jmt::new(&reader)
             .get_root_hash(state.height().0)
@@ -269,7 +250,7 @@ impl Store {
                 header.state_root,
                 state.height()
             );
-            return Err(NodeError::Damaged { path: self.path.clone(), reason });
+            return Err(self.damaged(reason));
         }
         self.load_pending_index(state.height().0)?;
         Ok(Opened { header, state })
@@ -283,51 +264,6 @@ impl Store {
         let transaction = self.database().begin_write().map_err(|error| self.error(error))?;
         body(&transaction).map_err(|error| self.error(error))?;
         transaction.commit().map_err(|error| self.error(error))
-    }
-
-    /// Makes a checked proposal and its body durable: to be called before anybody is told that it
-    /// may be voted for.
-    ///
-    /// # Errors
-    /// When the disk fails.
-    pub fn put_undecided(&self, undecided: &Undecided, body: &[u8]) -> Result<(), StoreError> {
-        self.write(|transaction| {
-            transaction.open_table(BODIES)?.insert(&undecided.hash.0, body)?;
-            let record = encode(&(undecided.valid_round, undecided.proposer));
-            let key = (undecided.height, undecided.round, &undecided.hash.0);
-            transaction.open_table(UNDECIDED)?.insert(key, record.as_slice())?;
-            Ok(())
-        })
-    }
-
-    /// The checked proposals of a height.
-    ///
-    /// # Errors
-    /// When the disk fails.
-    pub fn undecided(&self, height: u64) -> Result<Vec<Undecided>, StoreError> {
-        let transaction = self.read()?;
-        let table = transaction.open_table(UNDECIDED).map_err(|error| self.error(error))?;
-        let (low, high) = ((height, 0, &[0u8; 32]), (height, u32::MAX, &[255u8; 32]));
-        let mut found = Vec::new();
-        for entry in table.range(low..=high).map_err(|error| self.error(error))? {
-            let (key, value) = entry.map_err(|error| self.error(error))?;
-            let (height, round, hash) = key.value();
-            let (valid_round, proposer) =
-                borsh::from_slice(value.value()).map_err(|error| self.damaged(error))?;
-            found.push(Undecided { height, round, hash: Hash(*hash), valid_round, proposer });
-        }
-        Ok(found)
-    }
-
-    /// The encoded block with this hash, decided or not.
-    ///
-    /// # Errors
-    /// When the disk fails.
-    pub fn body(&self, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
-        let transaction = self.read()?;
-        let table = transaction.open_table(BODIES).map_err(|error| self.error(error))?;
-        let body = table.get(&hash.0).map_err(|error| self.error(error))?;
-        Ok(body.map(|body| body.value().to_vec()))
     }
 
     /// Applies a decided block with all its effects, in one transaction. `earlier` is the
@@ -353,7 +289,7 @@ impl Store {
             None => None,
         };
         self.write(|transaction| {
-            settle_bodies(transaction, decided, body)?;
+            proposals::settle(transaction, decided, body)?;
             if let Some(earlier) = &earlier {
                 let height = earlier.header.height.0;
                 transaction.open_table(DECIDED)?.insert(height, encode(earlier).as_slice())?;
@@ -464,33 +400,6 @@ impl Drop for Store {
             tracing::error!(path = %self.path.display(), "the database is damaged: closing it failed");
         }
     }
-}
-
-/// Moves the decided body out of the undecided ones, and removes the others of its height.
-fn settle_bodies(
-    transaction: &WriteTransaction,
-    decided: &Decided,
-    body: &[u8],
-) -> Result<(), redb::Error> {
-    let height = decided.header.height.0;
-    let mut bodies = transaction.open_table(BODIES)?;
-    let mut undecided = transaction.open_table(UNDECIDED)?;
-    let mut losers = Vec::new();
-    for entry in undecided.range((0, 0, &[0u8; 32])..=(height, u32::MAX, &[255u8; 32]))? {
-        let (key, _) = entry?;
-        let (height, round, hash) = key.value();
-        losers.push((height, round, *hash));
-    }
-    for (height, round, hash) in losers {
-        undecided.remove((height, round, &hash))?;
-        if hash != decided.hash.0 {
-            bodies.remove(&hash)?;
-        }
-    }
-    if bodies.get(&decided.hash.0)?.is_none() {
-        bodies.insert(&decided.hash.0, body)?;
-    }
-    Ok(())
 }
 
 /// Writes the entries that a block changed.

@@ -37,7 +37,8 @@ fn home(directory: &Path) -> NodeConfig {
 
 fn open(config: &NodeConfig, key: &SecretKey) -> Result<(), NodeError> {
     let genesis = config.read_genesis()?;
-    Store::open(&config.database(), 4 << 20, &genesis, &key.public()).map(|_| ())
+    Store::open(&config.database(), 4 << 20, &genesis, &key.public())?;
+    Ok(())
 }
 
 /// What a person reads when the node is started.
