@@ -29,7 +29,7 @@ use muster_ledger::genesis::Genesis;
 use tokio::sync::{oneshot, watch};
 
 use chain::Chain;
-use consensus::{Application, EngineSettings, EngineStopper, Equivocations};
+use consensus::{Application, EngineSettings, Equivocations};
 use http::{Api, ApiParts};
 use mempool::{Mempool, MempoolLimits};
 use metrics::Metrics;
@@ -37,6 +37,9 @@ use store::Store;
 
 /// How long open requests may take to end when the node is shut down.
 const DRAIN: Duration = Duration::from_secs(2);
+
+/// How long one part's end waits for the other's, which may be its cause.
+const VERDICT: Duration = Duration::from_secs(5);
 
 /// Runs a node until `shutdown` resolves.
 ///
@@ -114,7 +117,7 @@ async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), Node
     let server = tokio::spawn(serve(listener, Api::new(parts), stopped));
     tracing::info!(api = %config.api, consensus = %config.listen, "listening");
 
-    let result = until_end(shutdown, &mut stopper, application).await;
+    let result = until_end(shutdown, stopper.ended(), application).await;
     tracing::info!("shutting down");
     let _ = stop_http.send(true);
     stopper.stop().await;
@@ -122,20 +125,37 @@ async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), Node
     result
 }
 
-/// Waits until the node is told to end, or one of its parts has ended.
+/// What became of the application: gone without a word where its thread panicked.
+type Verdict = Result<Result<(), NodeError>, oneshot::error::RecvError>;
+
+/// Waits until the node is told to end, or one of its parts has ended. Of the two parts each ends
+/// because the other did, in any order: the reason is that of the one which failed.
 async fn until_end(
-    shutdown: Shutdown<'_>,
-    stopper: &mut EngineStopper,
-    application: oneshot::Receiver<Result<(), NodeError>>,
+    shutdown: impl Future<Output = ()>,
+    engine: impl Future<Output = String>,
+    mut application: oneshot::Receiver<Result<(), NodeError>>,
 ) -> Result<(), NodeError> {
+    let mut engine = std::pin::pin!(engine);
     tokio::select! {
         () = shutdown => Ok(()),
-        reason = stopper.ended() => Err(NodeError::EngineStopped(reason)),
-        ended = application => match ended {
-            Ok(Ok(())) => Err(NodeError::EngineStopped("it sends nothing any more".to_string())),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(NodeError::EngineStopped("the application failed".to_string())),
-        },
+        reason = &mut engine => {
+            // An application that still works has nothing to do with it.
+            let verdict = tokio::time::timeout(VERDICT, application).await;
+            Err(cause(reason, verdict.unwrap_or(Ok(Ok(())))))
+        }
+        verdict = &mut application => {
+            let reason = tokio::time::timeout(VERDICT, engine).await;
+            Err(cause(reason.unwrap_or_else(|_| "it sends nothing any more".to_string()), verdict))
+        }
+    }
+}
+
+/// An application ends well only because the engine ended.
+fn cause(engine: String, application: Verdict) -> NodeError {
+    match application {
+        Ok(Err(error)) => error,
+        Ok(Ok(())) => NodeError::EngineStopped(engine),
+        Err(_) => NodeError::EngineStopped("the application failed".to_string()),
     }
 }
 
@@ -189,5 +209,47 @@ async fn serve(
     });
     if let Err(error) = server.await {
         tracing::error!(%error, "the HTTP server failed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full() -> NodeError {
+        store::StoreError::NoSpace { path: "ledger.redb".into() }.into()
+    }
+
+    /// What a node ends with whose parts end after so many milliseconds, in these ways.
+    async fn ending(
+        engine_ms: u64,
+        application_ms: u64,
+        verdict: Option<Result<(), NodeError>>,
+    ) -> String {
+        let (sender, receiver) = oneshot::channel();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(application_ms)).await;
+            if let Some(verdict) = verdict {
+                sender.send(verdict).expect("somebody waits");
+            }
+        });
+        let engine = async {
+            tokio::time::sleep(Duration::from_millis(engine_ms)).await;
+            "an actor failed".to_string()
+        };
+        let ended = until_end(std::future::pending(), engine, receiver).await;
+        ended.expect_err("a part ended").to_string()
+    }
+
+    #[tokio::test]
+    async fn the_cause_is_named_whichever_part_ends_first() {
+        for (engine_ms, application_ms) in [(0, 30), (30, 0), (0, 0)] {
+            let text = ending(engine_ms, application_ms, Some(Err(full()))).await;
+            assert!(text.contains("no space left"), "{text}");
+            let text = ending(engine_ms, application_ms, Some(Ok(()))).await;
+            assert!(text.contains("an actor failed"), "{text}");
+            let text = ending(engine_ms, application_ms, None).await;
+            assert!(text.contains("the application failed"), "{text}");
+        }
     }
 }

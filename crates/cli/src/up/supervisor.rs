@@ -19,6 +19,7 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 /// A log is put aside (`.1`) when it grows beyond this.
@@ -33,6 +34,9 @@ const QUICK_CRASHES_MAX: u32 = 8;
 const PAUSE_FIRST: Duration = Duration::from_millis(500);
 /// The longest such pause.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// How long the output of a process that has ended may take to arrive.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What a process is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +104,7 @@ pub struct Supervised {
     pub name: String,
     orders: mpsc::UnboundedSender<Order>,
     report: watch::Receiver<Report>,
-    work: tokio::task::JoinHandle<()>,
+    work: JoinHandle<()>,
 }
 
 impl Supervised {
@@ -172,7 +176,14 @@ impl Keeper {
         loop {
             let start = Instant::now();
             let outcome = match self.spawn() {
-                Ok(child) => self.watch(child, &mut orders).await,
+                Ok((child, output)) => {
+                    let outcome = self.watch(child, &mut orders).await;
+                    // Its last words, the reason of its end, may still be on their way.
+                    for reader in output {
+                        tokio::time::timeout(LAST_WORDS, reader).await.ok();
+                    }
+                    outcome
+                }
                 Err(error) => {
                     self.note(format!("{} cannot be started: {error:#}", self.task.name));
                     Outcome::Killed(Some(PAUSE_MAX))
@@ -214,7 +225,8 @@ impl Keeper {
         }
     }
 
-    fn spawn(&self) -> Result<Child> {
+    /// The process, and what reads its output until it has none any more.
+    fn spawn(&self) -> Result<(Child, Vec<JoinHandle<()>>)> {
         if let Ok(mut last) = self.last.lock() {
             last.clear();
         }
@@ -230,14 +242,15 @@ impl Keeper {
             .spawn()
             .context("cannot start this program again")?;
         let log = Arc::new(Mutex::new(log));
+        let mut readers = Vec::new();
         if let Some(output) = child.stdout.take() {
-            tokio::spawn(keep(output, log.clone(), self.last.clone()));
+            readers.push(tokio::spawn(keep(output, log.clone(), self.last.clone())));
         }
         if let Some(output) = child.stderr.take() {
-            tokio::spawn(keep(output, log, self.last.clone()));
+            readers.push(tokio::spawn(keep(output, log, self.last.clone())));
         }
         self.set(State::Running, child.id());
-        Ok(child)
+        Ok((child, readers))
     }
 
     async fn watch(

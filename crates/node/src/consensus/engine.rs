@@ -166,8 +166,11 @@ impl EngineStopper {
     /// Ends it and waits for that.
     pub async fn stop(self) {
         self.handle.actor.stop(Some("the node is shut down".to_string()));
-        // An engine that does not end in time has nothing left to lose: its log is on disk.
-        let _ = tokio::time::timeout(Duration::from_secs(3), self.handle.handle).await;
+        // One that ended by itself was waited for already, which can be done only once.
+        if !self.handle.handle.is_finished() {
+            // An engine that does not end in time has nothing left to lose: its log is on disk.
+            let _ = tokio::time::timeout(Duration::from_secs(3), self.handle.handle).await;
+        }
     }
 }
 

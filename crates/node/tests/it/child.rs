@@ -23,9 +23,11 @@ fn node() {
         let config = NodeConfig::read(Path::new(&path))?;
         muster_node::run(config, std::future::pending()).await
     });
+    // As the program does: when the reason is said, nothing else says anything any more.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     if let Err(error) = result {
         // This process is the child: it ends with the one line that a person would see.
-        tracing::error!("{error}");
+        eprintln!("{}{error}", crate::network::LAST_WORDS);
         std::process::exit(1);
     }
 }

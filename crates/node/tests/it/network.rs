@@ -20,6 +20,8 @@ use crate::ports::free_ports;
 
 /// The variable that makes this binary a node.
 pub const NODE_CONFIG: &str = "MUSTER_TEST_NODE";
+/// How the line begins with which a node ends that failed.
+pub const LAST_WORDS: &str = "muster: ";
 /// How long anything may take before a test gives up. Generous: the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -198,6 +200,14 @@ impl Network {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Why a node ended, in its own words.
+    pub fn last_words(&self, index: usize) -> String {
+        let log = self.configs[index].with_file_name("node.log");
+        let text = fs::read_to_string(log).expect("it has a log");
+        let words = text.lines().rev().find_map(|line| line.strip_prefix(LAST_WORDS));
+        words.unwrap_or_else(|| panic!("it gave no reason\n{}", self.tail(index))).to_string()
     }
 
     /// The end of a node's log.
