@@ -11,7 +11,7 @@ use crate::process;
 
 /// Whether this checkout has a dashboard.
 pub fn exists() -> bool {
-    crate::root().join("web/package-lock.json").exists()
+    crate::place::root().join("web/package-lock.json").exists()
 }
 
 /// Fetches packages and builds the page, unless both are there for these very inputs. Whether it
@@ -23,7 +23,7 @@ pub fn build() -> anyhow::Result<bool> {
         return Ok(false);
     }
     packages()?;
-    let web = crate::root().join("web");
+    let web = crate::place::root().join("web");
     let inputs = fingerprint(&web, &["node_modules", "dist", "test-results", "playwright-report"])?;
     let stamp = web.join("node_modules/.muster-dashboard");
     let fresh = fs::read_to_string(&stamp).is_ok_and(|built| built == inputs);
@@ -46,7 +46,7 @@ pub fn announce(command: &mut Command, first: bool) {
 
 /// Fetches the npm packages that the lock file names, unless they are there.
 pub fn packages() -> anyhow::Result<()> {
-    let web = crate::root().join("web");
+    let web = crate::place::root().join("web");
     let lock = fs::read(web.join("package-lock.json")).context("web/package-lock.json")?;
     let wanted = digest(&[("package-lock.json".into(), lock)]);
     let stamp = web.join("node_modules/.muster-packages");

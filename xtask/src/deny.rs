@@ -17,7 +17,7 @@ pub fn check() -> anyhow::Result<bool> {
         let status = Command::new(&tool)
             .args(["--all-features", "check", "--hide-inclusion-graph"])
             .args(arguments)
-            .current_dir(crate::root())
+            .current_dir(crate::place::root())
             .stdin(Stdio::null())
             .status()?;
         Ok(status.success())
@@ -36,7 +36,7 @@ fn find_or_install() -> anyhow::Result<PathBuf> {
     if installed.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(VERSION)) {
         return Ok("cargo-deny".into());
     }
-    let tools = crate::target().join("tools");
+    let tools = crate::place::target().join("tools");
     let tool = tools.join("bin/cargo-deny");
     if !tool.exists() {
         process::say("installing cargo-deny (once, some minutes)");

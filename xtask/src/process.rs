@@ -13,7 +13,7 @@ pub fn say(text: &str) {
 /// The cargo that runs us, started at the root of the checkout.
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(crate::root());
+    command.current_dir(crate::place::root());
     // Variables that cargo sets for this program describe this program, not the next one. A build
     // script that watches one of them would be run again by every other way to call cargo, and
     // everything that depends on its crate compiled again.
@@ -29,7 +29,7 @@ pub fn cargo() -> Command {
 /// A program of npm, started in `web/`.
 pub fn npm(arguments: &[&str]) -> Command {
     let mut command = Command::new("npm");
-    command.args(arguments).current_dir(crate::root().join("web")).env("NO_COLOR", "1");
+    command.args(arguments).current_dir(crate::place::root().join("web")).env("NO_COLOR", "1");
     command
 }
 
@@ -134,7 +134,7 @@ fn number_before(text: &str, word: &str) -> Option<u64> {
 }
 
 /// The text without terminal colours.
-fn without_escapes(text: &str) -> String {
+pub fn without_escapes(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut characters = text.chars();
     while let Some(character) = characters.next() {

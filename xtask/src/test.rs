@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use crate::arguments::Tests;
 use crate::process::{self, Counts};
-use crate::{TestArguments, browser, dashboard, deny, prerequisites, tidy};
+use crate::{browser, dashboard, deny, place, prerequisites, repeat, tidy};
 
 /// What was run so far, and what came of it.
 #[derive(Default)]
@@ -51,15 +52,18 @@ impl Report {
 }
 
 /// Runs all tests of every kind, or only the Rust tests that a filter names.
-pub fn run(options: &TestArguments) -> anyhow::Result<ExitCode> {
+pub fn run(options: &Tests) -> anyhow::Result<ExitCode> {
     let mut needed = vec![prerequisites::RUST, prerequisites::C_COMPILER];
     if dashboard::exists() {
         needed.push(prerequisites::NODE);
     }
     prerequisites::check(&needed)?;
+    if let (Some(only), Some(times)) = (&options.only, options.repeat) {
+        return repeat::run(only, times);
+    }
     let mut report = Report::default();
     let mut first = false;
-    if let Some(filter) = &options.filter {
+    if let Some(filter) = &options.only {
         report.part("Rust tests", |counts| rust_tests(counts, &["--", filter], false));
         return Ok(report.close());
     }
@@ -168,8 +172,8 @@ struct Market {
 
 impl Market {
     fn start() -> anyhow::Result<Self> {
-        let binary = crate::target().join("release/muster");
-        let home = crate::target().join(format!("browser-test-{}", std::process::id()));
+        let binary = place::target().join("release/muster");
+        let home = place::target().join(format!("browser-test-{}", std::process::id()));
         fs::create_dir_all(&home)?;
         let log = fs::File::create(home.join("up.log"))?;
         let child = Command::new(&binary)

@@ -38,7 +38,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
 
 /// Checks all tracked and new sources; says each complaint on stderr.
 pub fn check() -> anyhow::Result<bool> {
-    let root = crate::root();
+    let root = crate::place::root();
     let mut complaints = Vec::new();
     for path in sources(&root)? {
         let name = path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().into_owned();
@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn links_must_lead_somewhere() {
         let mut complaints = Vec::new();
-        let page = crate::root().join("README.md");
+        let page = crate::place::root().join("README.md");
         check_page(
             "README.md",
             &page,

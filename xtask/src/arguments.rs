@@ -1,0 +1,165 @@
+//! What can be said on the command line of `cargo xtask`.
+//!
+//! Read by hand: whoever runs this for the first time waits until it is compiled, and a library
+//! for command lines takes longer than all the rest of it.
+
+/// What `--help` prints.
+pub const HELP: &str = "\
+Developer commands of Muster
+
+Usage: cargo xtask <COMMAND>
+
+Commands:
+  up [ARGUMENTS]...  Build the dashboard and the release binary, then run `muster up` with these
+                     arguments (see `cargo xtask up --help`)
+  test [TEXT]        Run all tests of every kind, from nothing; with a text, only the Rust tests
+                     whose names contain it
+      --without-browser  Leave out the tests that need Chromium
+      --without-deny     Leave out the check of the dependencies' licences and sources
+      --only <TEXT>      The same as the text alone
+      --repeat <N>       Run these tests so many times, whatever comes of each, and count
+  tidy               Run only our own checks of the sources (sizes, words, links, circles, and
+                     which way dependencies point)
+  bench              Measure the mechanisms beside their rivals and write docs/benchmarks.md
+                     (needs Python 3)
+      --only <WORD>      Only the contests with this word in their title, printed instead
+      --rounds <N>       How many turns every contestant has
+  help               Print this";
+
+/// A command.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Build and start a market; the arguments are those of `muster up`.
+    Up(Vec<String>),
+    /// Run tests.
+    Test(Tests),
+    /// Run our own checks.
+    Tidy,
+    /// Measure.
+    Bench(Contests),
+    /// Say what there is.
+    Help,
+}
+
+/// Which tests to run.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Tests {
+    /// Leave out the tests that need Chromium.
+    pub without_browser: bool,
+    /// Leave out the check of the dependencies' licences and sources.
+    pub without_deny: bool,
+    /// Only the Rust tests whose names contain this text.
+    pub only: Option<String>,
+    /// How many times to run them.
+    pub repeat: Option<u32>,
+}
+
+/// What to measure.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Contests {
+    /// Only the contests with this word in their title.
+    pub only: Option<String>,
+    /// How many turns every contestant has.
+    pub rounds: Option<u32>,
+}
+
+/// Reads the arguments after the program's name.
+///
+/// # Errors
+/// One sentence that says which argument is wrong.
+pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Command, String> {
+    let Some(command) = arguments.next() else {
+        return Ok(Command::Help);
+    };
+    match command.as_str() {
+        "up" => Ok(Command::Up(arguments.collect())),
+        "test" => tests(&mut arguments),
+        "bench" => contests(&mut arguments),
+        "tidy" => match arguments.next() {
+            None => Ok(Command::Tidy),
+            Some(argument) => Err(unknown(&argument)),
+        },
+        "help" | "--help" | "-h" => Ok(Command::Help),
+        other => Err(format!("there is no command `{other}`")),
+    }
+}
+
+fn tests(arguments: &mut impl Iterator<Item = String>) -> Result<Command, String> {
+    let mut tests = Tests::default();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--help" | "-h" => return Ok(Command::Help),
+            "--without-browser" => tests.without_browser = true,
+            "--without-deny" => tests.without_deny = true,
+            "--only" => tests.only = Some(value(&argument, arguments)?),
+            "--repeat" => tests.repeat = Some(number(&argument, arguments)?),
+            text if !text.starts_with('-') && tests.only.is_none() => {
+                tests.only = Some(text.to_owned());
+            }
+            other => return Err(unknown(other)),
+        }
+    }
+    if tests.repeat.is_some() && tests.only.is_none() {
+        return Err("--repeat needs --only: name the tests to run many times".into());
+    }
+    Ok(Command::Test(tests))
+}
+
+fn contests(arguments: &mut impl Iterator<Item = String>) -> Result<Command, String> {
+    let mut contests = Contests::default();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--help" | "-h" => return Ok(Command::Help),
+            "--only" => contests.only = Some(value(&argument, arguments)?),
+            "--rounds" => contests.rounds = Some(number(&argument, arguments)?),
+            other => return Err(unknown(other)),
+        }
+    }
+    Ok(Command::Bench(contests))
+}
+
+fn unknown(argument: &str) -> String {
+    format!("`{argument}` means nothing here")
+}
+
+fn value(option: &str, arguments: &mut impl Iterator<Item = String>) -> Result<String, String> {
+    arguments.next().ok_or_else(|| format!("{option} needs a value"))
+}
+
+fn number(option: &str, arguments: &mut impl Iterator<Item = String>) -> Result<u32, String> {
+    let text = value(option, arguments)?;
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| format!("{option} needs a number above 0, not `{text}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Command, Contests, Tests, parse};
+
+    #[test]
+    fn arguments_are_read() {
+        let check = |text: &str, expected: Result<Command, &str>| {
+            let found = parse(text.split_whitespace().map(str::to_owned));
+            assert_eq!(found.as_ref().map_err(String::as_str), expected.as_ref().map_err(|e| *e));
+        };
+        let up = ["--seed", "7", "--help"].map(str::to_owned).to_vec();
+        check("up --seed 7 --help", Ok(Command::Up(up)));
+        check("", Ok(Command::Help));
+        check("test --help", Ok(Command::Help));
+        check("tidy", Ok(Command::Tidy));
+        let only = Some("money".to_owned());
+        check("test money", Ok(Command::Test(Tests { only: only.clone(), ..Tests::default() })));
+        let tests = Tests { only: only.clone(), repeat: Some(50), ..Tests::default() };
+        check("test --repeat 50 --only money", Ok(Command::Test(tests)));
+        let tests = Tests { without_browser: true, without_deny: true, ..Tests::default() };
+        check("test --without-browser --without-deny", Ok(Command::Test(tests)));
+        check("bench --only a --rounds 3", {
+            Ok(Command::Bench(Contests { only: Some("a".into()), rounds: Some(3) }))
+        });
+        check("tset", Err("there is no command `tset`"));
+        check("tidy now", Err("`now` means nothing here"));
+        check("test --repeat", Err("--repeat needs a value"));
+        check("test a --repeat 0", Err("--repeat needs a number above 0, not `0`"));
+        check("test --repeat 5", Err("--repeat needs --only: name the tests to run many times"));
+    }
+}
