@@ -3,31 +3,25 @@
 //! An exception is a line `rule path reason` in `xtask/tidy.txt`. One that nothing needs any
 //! more fails, so that the list cannot grow old.
 
+mod circles;
+mod code;
+mod complaint;
+mod dead;
+mod directions;
+mod pages;
+mod safety;
+mod sizes;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
-use crate::process;
-
-/// Spelled so that this file does not contain it.
-const UNWRAP: &str = concat!(".unw", "rap()");
-const FILE_LINES_MAX: usize = 600;
-const FUNCTION_LINES_MAX: usize = 70;
-const ARCHITECTURE_LINES_MAX: usize = 300;
-
-/// What a crate must never depend on, however indirectly.
-const NEVER: [(&str, &[&str]); 7] = [
-    ("muster-mechanism", &["tokio", "redb", "burn", "reqwest", "muster-ledger"]),
-    ("muster-ledger", &["tokio", "redb", "burn", "reqwest", "axum", "tonic", "age", "muster-keys"]),
-    ("muster-keys", &["tokio", "redb", "burn", "reqwest", "axum", "tonic"]),
-    ("muster-files", &["tokio", "muster-ledger"]),
-    ("muster-learning", &["tokio", "reqwest", "tonic", "muster-ledger"]),
-    ("muster-api", &["burn", "redb", "tonic", "axum"]),
-    ("muster-node", &["burn", "tonic", "muster-learning", "muster-peer"]),
-];
+use crate::{place, process};
+use code::Code;
+use complaint::{Complaint, Source};
 
 /// Runs the checks alone.
 pub fn run() -> anyhow::Result<ExitCode> {
@@ -38,21 +32,9 @@ pub fn run() -> anyhow::Result<ExitCode> {
 
 /// Checks all tracked and new sources; says each complaint on stderr.
 pub fn check() -> anyhow::Result<bool> {
-    let root = crate::place::root();
-    let mut complaints = Vec::new();
-    for path in sources(&root)? {
-        let name = path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().into_owned();
-        let Ok(text) = fs::read_to_string(&path) else {
-            continue;
-        };
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("rs") => check_rust(&name, &text, &mut complaints),
-            Some("md") => check_page(&name, &path, &text, &mut complaints),
-            _ => {}
-        }
-        check_words(&name, &text, &mut complaints);
-    }
-    check_directions(&mut complaints)?;
+    let root = place::root();
+    let sources = sources(&root)?;
+    let complaints = complaints(&root, &sources)?;
     let exceptions = exceptions(&root)?;
     let mut used = BTreeSet::new();
     let mut tidy = true;
@@ -72,14 +54,54 @@ pub fn check() -> anyhow::Result<bool> {
     Ok(tidy)
 }
 
-struct Complaint {
-    rule: &'static str,
-    path: String,
-    text: String,
+fn complaints(root: &Path, sources: &[Source]) -> anyhow::Result<Vec<Complaint>> {
+    let mut complaints = Vec::new();
+    let rust = sources.iter().filter(|source| source.is_rust()).collect::<Vec<_>>();
+    let codes = rust.iter().map(|source| Code::new(&source.text)).collect::<Vec<_>>();
+    let codes = rust.into_iter().zip(&codes).collect::<Vec<_>>();
+    for (source, code) in &codes {
+        sizes::check(source, code, &mut complaints);
+        safety::check(source, code, &mut complaints);
+    }
+    for page in sources.iter().filter(|source| source.name.ends_with(".md")) {
+        sizes::check_page(page, &mut complaints);
+        pages::check_links(root, page, &mut complaints);
+    }
+    for source in sources {
+        pages::check_words(source, &mut complaints);
+    }
+    dead::check_files(sources, &mut complaints);
+    dead::check_items(&codes, &mut complaints);
+    let crates = crates(sources);
+    let read = |name: &str| {
+        let source = sources.iter().find(|source| source.name == name);
+        source.map(|source| source.text.clone())
+    };
+    for name in &crates {
+        let folder = if name == "xtask" { name.clone() } else { format!("crates/{name}") };
+        for file in ["lib.rs", "main.rs"].map(|file| format!("{folder}/src/{file}")) {
+            if read(&file).is_some() {
+                circles::check(&file, &read, &mut complaints);
+            }
+        }
+    }
+    let page = read("ARCHITECTURE.md").context("ARCHITECTURE.md is not there")?;
+    directions::check(&page, &crates, &mut complaints)?;
+    Ok(complaints)
 }
 
-/// The files that git knows or would add.
-fn sources(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
+/// The crates of the workspace, by the names of their folders.
+fn crates(sources: &[Source]) -> Vec<String> {
+    let folders = sources.iter().filter_map(|source| {
+        let folder = source.name.strip_suffix("/Cargo.toml")?;
+        let name = folder.strip_prefix("crates/").unwrap_or(folder);
+        (!name.contains('/')).then(|| name.to_owned())
+    });
+    folders.collect()
+}
+
+/// The texts that git knows or would add.
+fn sources(root: &Path) -> anyhow::Result<Vec<Source>> {
     let output = std::process::Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"])
         .current_dir(root)
@@ -89,7 +111,13 @@ fn sources(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
         bail!("`git ls-files` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     let names = String::from_utf8_lossy(&output.stdout).into_owned();
-    Ok(names.split('\0').filter(|name| !name.is_empty()).map(|name| root.join(name)).collect())
+    let names = names.split('\0').filter(|name| !name.is_empty()).collect::<BTreeSet<_>>();
+    // A file that is gone or no text has nothing to check.
+    let read = |name: &str| {
+        let text = fs::read_to_string(root.join(name)).ok()?;
+        Some(Source { name: name.to_owned(), text })
+    };
+    Ok(names.into_iter().filter_map(read).collect())
 }
 
 fn exceptions(root: &Path) -> anyhow::Result<BTreeSet<(String, String)>> {
@@ -109,157 +137,4 @@ fn exceptions(root: &Path) -> anyhow::Result<BTreeSet<(String, String)>> {
         }
     }
     Ok(exceptions)
-}
-
-fn check_rust(name: &str, text: &str, complaints: &mut Vec<Complaint>) {
-    let mut complain = |rule, text| complaints.push(Complaint { rule, path: name.into(), text });
-    let lines = text.lines().collect::<Vec<_>>();
-    // A table of cases may be as long as it has cases.
-    let test = ["/tests/", "/benches/", "/examples/"].iter().any(|place| name.contains(place))
-        || name.ends_with("tests.rs");
-    if !test && lines.len() > FILE_LINES_MAX {
-        complain("file-length", format!("{} lines, at most {FILE_LINES_MAX}", lines.len()));
-    }
-    if !text.starts_with("//!") && !name.ends_with("build.rs") && !test {
-        complain("purpose", "does not begin with `//!` and its purpose".into());
-    }
-    let code = lines.iter().position(|line| line.trim() == "#[cfg(test)]").unwrap_or(lines.len());
-    for (index, line) in lines.iter().enumerate().take(if test { 0 } else { code }) {
-        if line.contains(UNWRAP) && !line.trim_start().starts_with("//") {
-            complain("unwrap", format!("line {}: `{UNWRAP}` outside tests", index + 1));
-        }
-    }
-    for (start, length) in functions(&lines) {
-        if !test && start < code && length > FUNCTION_LINES_MAX {
-            complain(
-                "function-length",
-                format!("line {}: {length} lines, at most {FUNCTION_LINES_MAX}", start + 1),
-            );
-        }
-    }
-}
-
-/// First line (from 0) and number of lines of each function in formatted source: one ends where
-/// a `}` stands as far to the right as its `fn` began.
-fn functions(lines: &[&str]) -> Vec<(usize, usize)> {
-    let mut found = Vec::new();
-    for (start, line) in lines.iter().enumerate() {
-        let trimmed = line.trim_start();
-        let head = trimmed.split('(').next().unwrap_or_default();
-        let is_function = !trimmed.starts_with("//")
-            && (head.starts_with("fn ") || head.contains(" fn "))
-            && (head.starts_with("fn ")
-                || head.starts_with("pub")
-                || head.starts_with("async")
-                || head.starts_with("const ")
-                || head.starts_with("unsafe"));
-        if !is_function || line.ends_with('}') || line.ends_with(';') {
-            continue;
-        }
-        let end = format!("{}}}", " ".repeat(line.len() - trimmed.len()));
-        if let Some(length) = lines[start..].iter().position(|line| *line == end) {
-            found.push((start, length + 1));
-        }
-    }
-    found
-}
-
-fn check_page(name: &str, path: &Path, text: &str, complaints: &mut Vec<Complaint>) {
-    let mut complain = |rule, text| complaints.push(Complaint { rule, path: name.into(), text });
-    if name == "ARCHITECTURE.md" && text.lines().count() > ARCHITECTURE_LINES_MAX {
-        complain("file-length", format!("longer than {ARCHITECTURE_LINES_MAX} lines"));
-    }
-    let folder = path.parent().unwrap_or(path);
-    for piece in text.split("](").skip(1) {
-        let target = piece.split([')', '#', ' ']).next().unwrap_or_default();
-        let outside = target.contains("://") || target.starts_with("mailto:");
-        if !target.is_empty() && !outside && !folder.join(target).exists() {
-            complain("link", format!("links to `{target}`, which is not there"));
-        }
-    }
-}
-
-/// Words that say a thing is unfinished, and paths of somebody's machine.
-fn check_words(name: &str, text: &str, complaints: &mut Vec<Complaint>) {
-    let words = [
-        concat!("TO", "DO"),
-        concat!("FIX", "ME"),
-        concat!("X", "XX"),
-        concat!("/ro", "ot/"),
-        concat!("/ho", "me/"),
-        concat!("/t", "mp/"),
-    ];
-    if name.ends_with("package-lock.json") || name.ends_with(".txt") || name.ends_with(".svg") {
-        return;
-    }
-    for (index, line) in text.lines().enumerate() {
-        for word in words {
-            if line.contains(word) {
-                complaints.push(Complaint {
-                    rule: "word",
-                    path: name.into(),
-                    text: format!("line {}: `{word}`", index + 1),
-                });
-            }
-        }
-    }
-}
-
-/// The dependency direction is the architecture: what each crate must never see.
-fn check_directions(complaints: &mut Vec<Complaint>) -> anyhow::Result<()> {
-    for (package, never) in NEVER {
-        let output = process::cargo()
-            .args(["tree", "--package", package, "--edges", "normal", "--prefix", "none"])
-            .args(["--format", "{p}"])
-            .output()
-            .context("cannot run `cargo tree`")?;
-        if !output.status.success() {
-            bail!("`cargo tree`: {}", String::from_utf8_lossy(&output.stderr).trim());
-        }
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let names = text.lines().filter_map(|line| line.split(' ').next()).collect::<BTreeSet<_>>();
-        for forbidden in never.iter().filter(|name| names.contains(**name)) {
-            complaints.push(Complaint {
-                rule: "direction",
-                path: format!("crates/{}", package.trim_start_matches("muster-")),
-                text: format!("depends on `{forbidden}`, which it must never see"),
-            });
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn functions_are_measured() {
-        let text = "fn a() {\n    1\n}\n\nimpl B {\n    pub fn c(\n        x: u8,\n    ) -> u8 {\n        x\n    }\n}\n";
-        let lines = text.lines().collect::<Vec<_>>();
-        assert_eq!(functions(&lines), vec![(0, 3), (5, 5)]);
-    }
-
-    #[test]
-    fn unwrap_counts_outside_tests_only() {
-        let mut complaints = Vec::new();
-        let text = "//! A.\nfn a() {\n    b().unwrap();\n}\n#[cfg(test)]\nmod tests {\n    fn c() { d().unwrap() }\n}\n";
-        check_rust("a.rs", text, &mut complaints);
-        assert_eq!(complaints.len(), 1);
-        assert_eq!(complaints[0].rule, "unwrap");
-    }
-
-    #[test]
-    fn links_must_lead_somewhere() {
-        let mut complaints = Vec::new();
-        let page = crate::place::root().join("README.md");
-        check_page(
-            "README.md",
-            &page,
-            "[a](xtask) [b](nowhere.md) [c](https://x.y)",
-            &mut complaints,
-        );
-        assert_eq!(complaints.len(), 1);
-        assert!(complaints[0].text.contains("nowhere.md"));
-    }
 }
