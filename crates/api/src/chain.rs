@@ -208,14 +208,16 @@ pub struct Unbonding {
     pub amount: Amount,
 }
 
-/// `GET /v1/proofs/{account|peer}/{id}`: all that a light client needs to check one entry of the state.
+/// `GET /v1/proofs/{account|peer}/{id}`: all that a light client needs to check one entry of the
+/// state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Proof {
     /// Height of the block whose state root the proof is against.
     pub height: u64,
     /// Borsh encoding of the entry's key.
     pub key: HexBytes,
-    /// Borsh encoding of the entry's value; absent where there is no such entry (which is proved too).
+    /// Borsh encoding of the entry's value; absent where there is no such entry (which is proved
+    /// too).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<HexBytes>,
     /// Borsh encoding of the Merkle proof.

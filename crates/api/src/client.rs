@@ -144,7 +144,8 @@ impl Client {
         self.get("v1/status", &[]).await
     }
 
-    /// `GET /v1/blocks`: up to `limit` blocks below height `before` (default: the newest), newest first.
+    /// `GET /v1/blocks`: up to `limit` blocks below height `before` (default: the newest), newest
+    /// first.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -354,7 +355,8 @@ impl Client {
     /// Waits until a transaction is decided.
     ///
     /// # Errors
-    /// [`ClientError::Undecided`] after `timeout`; other failures of single questions are retried until then.
+    /// [`ClientError::Undecided`] after `timeout`; other failures of single questions are retried
+    /// until then.
     pub async fn wait(&self, hash: &Digest, timeout: Duration) -> Result<Receipt, ClientError> {
         let start = Instant::now();
         loop {
@@ -370,8 +372,8 @@ impl Client {
         }
     }
 
-    /// `GET /v1/events`: the events after `last` (an id such as "12.3"), then new ones as they come.
-    /// The stream ends when the connection does; go on from the last id.
+    /// `GET /v1/events`: the events after `last` (an id such as "12.3"), then new ones as they
+    /// come. The stream ends when the connection does; go on from the last id.
     ///
     /// # Errors
     /// When no node opens the stream.

@@ -1,4 +1,5 @@
-//! Numbers and bytes as JSON carries them: amounts as decimal strings, keys as SS58, digests as hex.
+//! Numbers and bytes as JSON carries them: amounts as decimal strings, keys as SS58, digests as
+//! hex.
 //!
 //! A `u64` does not fit a JavaScript number, so an amount travels as a string of grains.
 

@@ -1,4 +1,5 @@
-//! The small part of server-sent events that the client needs: lines of `data:`, ended by an empty line.
+//! The small part of server-sent events that the client needs: lines of `data:`, ended by an empty
+//! line.
 
 /// Longest event that is kept.
 const EVENT_BYTES_MAX: usize = 1 << 20;

@@ -1,4 +1,5 @@
-//! What a peer reports of itself, signed by its hot key. Nobody checks the numbers: they are for people.
+//! What a peer reports of itself, signed by its hot key. Nobody checks the numbers: they are for
+//! people.
 
 use muster_ledger::crypto::{Hash, PublicKey, SecretKey, hash, verify};
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,8 @@ const DOMAIN: &str = "telemetry";
 /// Longest name, bytes.
 pub const NAME_BYTES_MAX: usize = 64;
 
-/// Self-reported numbers of a peer. Losses are mean cross-entropies, in nats a byte, on held-out text.
+/// Self-reported numbers of a peer. Losses are mean cross-entropies, in nats a byte, on held-out
+/// text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Telemetry {
@@ -43,7 +45,8 @@ pub struct Telemetry {
     pub asked: u64,
     /// Requests it refused.
     pub refused: u64,
-    /// Its clock when it reported, milliseconds since 1970 (UTC); a later report replaces an earlier one.
+    /// Its clock when it reported, milliseconds since 1970 (UTC); a later report replaces an
+    /// earlier one.
     pub at_ms: u64,
 }
 

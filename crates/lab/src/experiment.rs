@@ -1,8 +1,8 @@
-//! What an experiment is: cells that can be computed in any order, on any machine, and a report that
-//! is drawn from all of them.
+//! What an experiment is: cells that can be computed in any order, on any machine, and a report
+//! that is drawn from all of them.
 //!
-//! A cell is a pure function of the setting and its number. So a sweep gives the same numbers for any
-//! number of threads, goes on where it stopped, and can be split between machines.
+//! A cell is a pure function of the setting and its number. So a sweep gives the same numbers for
+//! any number of threads, goes on where it stopped, and can be split between machines.
 
 use std::path::PathBuf;
 

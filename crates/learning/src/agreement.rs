@@ -4,13 +4,13 @@
 //! they unteach what *others* come for, and no probe of the own text sees that. But then they point
 //! against what the other senders send. Agreement is the cosine of a gradient with the sum of the
 //! other senders' mean directions, weighted by their standing (as FLTrust weighs updates by their
-//! cosine with a trusted one, Cao et al. 2021; here nobody is trusted alone). Between honest senders
-//! of different texts it is small and not below zero; the more standing attackers have, the less
-//! it says, and beyond half of the standing it speaks for them.
+//! cosine with a trusted one, Cao et al. 2021; here nobody is trusted alone). Between honest
+//! senders of different texts it is small and not below zero; the more standing attackers have, the
+//! less it says, and beyond half of the standing it speaks for them.
 //!
 //! Gradients are kept as count sketches (Charikar, Chen, Farach-Colton 2002), whose inner products
-//! are those of the gradients up to an error of about `1 / sqrt(SKETCH)`, so that a sender costs the
-//! same memory whatever the size of the model.
+//! are those of the gradients up to an error of about `1 / sqrt(SKETCH)`, so that a sender costs
+//! the same memory whatever the size of the model.
 
 use std::collections::BTreeMap;
 

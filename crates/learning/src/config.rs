@@ -73,7 +73,8 @@ impl ModelConfig {
     /// use muster_learning::ModelConfig;
     /// assert!(ModelConfig::default().validate().is_ok());
     /// let odd = ModelConfig { width: 50, heads: 4, ..ModelConfig::default() };
-    /// assert_eq!(odd.validate().unwrap_err().to_string(), "width 50 is not a multiple of 4 heads");
+    /// let error = odd.validate().unwrap_err().to_string();
+    /// assert_eq!(error, "width 50 is not a multiple of 4 heads");
     /// ```
     pub fn validate(&self) -> Result<(), ConfigError> {
         size("width", self.width, 4, 4096)?;
@@ -138,7 +139,8 @@ pub struct TrainingConfig {
     /// An update from a received gradient that raises the probe's loss by more than this, in nats
     /// per byte, is taken back.
     pub harm_per_update_max: f64,
-    /// Rise of the probe's loss that is forgiven at every update, in nats per byte at full standing.
+    /// Rise of the probe's loss that is forgiven at every update, in nats per byte at full
+    /// standing.
     pub harm_allowance: f64,
     /// A sender whose updates raised the probe's loss by more than this beyond the allowance, in
     /// nats per byte, is dropped.

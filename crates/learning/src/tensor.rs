@@ -142,7 +142,8 @@ impl Activations {
     /// use muster_learning::{Activations, Shape};
     /// let shape = Shape { batch: 1, sequence: 1, width: 2 };
     /// let answer = Activations { shape, values: vec![0.5, f32::NAN] };
-    /// assert!(answer.check(shape).unwrap_err().to_string().contains("value 1 of the tensor is NaN"));
+    /// let error = answer.check(shape).unwrap_err().to_string();
+    /// assert!(error.contains("value 1 of the tensor is NaN"));
     /// ```
     pub fn check(&self, expected: Shape) -> Result<(), TensorError> {
         if self.shape != expected {

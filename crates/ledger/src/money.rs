@@ -58,7 +58,8 @@ impl Grains {
         self.0.checked_mul(count).map(Self)
     }
 
-    /// `self * parts / 10^9`, rounded down. `parts` at most 10^9, so the result never exceeds `self`.
+    /// `self * parts / 10^9`, rounded down. `parts` at most 10^9, so the result never exceeds
+    /// `self`.
     pub fn parts_floor(self, parts: u32) -> Self {
         let product = u128::from(self.0) * u128::from(parts.min(1_000_000_000));
         Self(u64::try_from(product / u128::from(BILLION)).expect("a part is at most the whole"))
@@ -146,7 +147,8 @@ impl<'de> Deserialize<'de> for Grains {
     }
 }
 
-/// `a * b / d` rounded down, with a 192-bit product; `None` where `d` is 0 or the result exceeds `u128`.
+/// `a * b / d` rounded down, with a 192-bit product; `None` where `d` is 0 or the result exceeds
+/// `u128`.
 ///
 /// ```
 /// use muster_ledger::money::mul_div;

@@ -159,11 +159,13 @@ parameters! {
     fee_per_byte: Grains = Grains(1_000), 0, 1_000_000_000;
     /// Fee per weight of a row, in grains.
     fee_per_weight: Grains = Grains(1_000), 0, 1_000_000_000;
-    /// How the market turns weights into incentive: 0 paper, 1 median, 2 connected-median, 3 credible-median.
+    /// How the market turns weights into incentive: 0 paper, 1 median, 2 connected-median, 3
+    /// credible-median.
     market_rule: MarketRule = MarketRule::ConnectedMedian, 0, 3;
     /// Steps of the walks that say who is connected: the reported trust, and the paper's rule.
     market_depth: u64 = 3, 1, 16;
-    /// Steps of the walks that make opinions under connected-median and credible-median, where they do not restart.
+    /// Steps of the walks that make opinions under connected-median and credible-median, where they
+    /// do not restart.
     market_walk_depth: u64 = 5, 1, 16;
     /// Expected visits above which a peer counts as connected, ppb.
     market_cutoff_ppb: u64 = 31_250_000, 1_000, BILLION;
@@ -173,7 +175,8 @@ parameters! {
     market_scaling_rate_ppb: u64 = 50_000_000, 0, 100 * BILLION;
     /// Peers of highest stake whose walks count under connected-median and credible-median.
     market_opinions_max: u64 = 1_024, 1, 65_536;
-    /// Whether walks under connected-median and credible-median restart instead of ending after their depth.
+    /// Whether walks under connected-median and credible-median restart instead of ending after
+    /// their depth.
     market_restart: bool = false, 0, 1;
     /// Probability that such a walk restarts at each step, ppb.
     market_restart_ppb: u64 = 300_000_000, 10_000_000, 990_000_000;

@@ -1,8 +1,8 @@
 //! Large graphs and matrices from files: text, Parquet and the sparse matrices of NumPy.
 //!
-//! A file is a list of `(source, target, weight)`. Whatever it declares about its own size is compared
-//! with what a computer can hold before memory is taken, and memory grows with what was really read; a
-//! damaged or hostile file gives a [`TableError`] and never a panic.
+//! A file is a list of `(source, target, weight)`. Whatever it declares about its own size is
+//! compared with what a computer can hold before memory is taken, and memory grows with what was
+//! really read; a damaged or hostile file gives a [`TableError`] and never a panic.
 //!
 //! ```
 //! use muster_tables::{Labels, read_text};
@@ -104,8 +104,9 @@ pub enum TableError {
     },
 }
 
-/// Reads a file by its extension: `.npz` as [`read_numpy`] does, `.parquet` as [`read_parquet`] does,
-/// anything else as [`read_text`] does. `progress` hears the share of the file that has been read.
+/// Reads a file by its extension: `.npz` as [`read_numpy`] does, `.parquet` as [`read_parquet`]
+/// does, anything else as [`read_text`] does. `progress` hears the share of the file that has been
+/// read.
 ///
 /// # Errors
 /// Whatever is wrong with the file, with its place.

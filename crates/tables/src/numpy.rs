@@ -1,7 +1,8 @@
 //! Archives of NumPy arrays as `scipy.sparse.save_npz` writes them, in compressed-sparse-row form.
 //!
-//! The header of an array is one line of a fixed form, read here by hand: the crate that reads it (npyz
-//! 0.9) multiplies the shape without a check, which ends in a panic, and brings a parser generator.
+//! The header of an array is one line of a fixed form, read here by hand: the crate that reads it
+//! (npyz 0.9) multiplies the shape without a check, which ends in a panic, and brings a parser
+//! generator.
 
 use std::io::{Read, Seek};
 
@@ -19,7 +20,8 @@ const BLOCK: usize = 1 << 13;
 /// Reads an archive. `progress` hears the share that has been read.
 ///
 /// # Errors
-/// [`TableError::Array`] with the name of the array, [`TableError::Archive`], [`TableError::TooMany`].
+/// [`TableError::Array`] with the name of the array, [`TableError::Archive`],
+/// [`TableError::TooMany`].
 pub fn read_numpy(input: impl Read + Seek, progress: &dyn Fn(f64)) -> Result<Table, TableError> {
     let mut archive = ZipArchive::new(input).map_err(archive_error)?;
     check_format(&mut archive)?;

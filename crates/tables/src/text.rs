@@ -1,7 +1,8 @@
-//! Comma-separated text: `source,target,weight` with a header, comments after `#`, further columns ignored.
+//! Comma-separated text: `source,target,weight` with a header, comments after `#`, further columns
+//! ignored.
 //!
-//! One line is one record, so that every refusal names its line and an unclosed quotation mark ends with
-//! the line instead of swallowing the file.
+//! One line is one record, so that every refusal names its line and an unclosed quotation mark ends
+//! with the line instead of swallowing the file.
 
 use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read};
@@ -82,8 +83,8 @@ fn weight_of(cell: &str) -> Result<f64, String> {
     if weight.is_finite() { Ok(weight) } else { Err(format!("weight {weight} is not finite")) }
 }
 
-/// The cells of a line, without the space around them. A cell in quotation marks may hold commas, and
-/// quotation marks that are doubled.
+/// The cells of a line, without the space around them. A cell in quotation marks may hold commas,
+/// and quotation marks that are doubled.
 struct Cells<'a> {
     rest: Option<&'a str>,
 }

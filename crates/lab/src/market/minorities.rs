@@ -129,7 +129,8 @@ fn rules() -> impl Iterator<Item = &'static (&'static str, Rule, Clipping)> {
     RULES.iter().filter(|rule| !matches!(rule.2, Clipping::Majority(_)))
 }
 
-/// Those that are drawn and named: of the rules that clip the opinions of walks once, the network's.
+/// Those that are drawn and named: of the rules that clip the opinions of walks once, the
+/// network's.
 fn drawn() -> impl Iterator<Item = &'static (&'static str, Rule, Clipping)> {
     let network = network().map(|at| RULES[at].0);
     rules().filter(move |rule| {
@@ -396,8 +397,8 @@ fn mean_kept(table: &Table, rule: &str, minority: &str) -> f64 {
     mean(column(table, "kept", |r| r.text("rule") == rule && r.text("minority") == minority))
 }
 
-/// What a minority that keeps less than its value falls short by, on average. A community that gives
-/// nothing to others is left out: to every rule it is a cabal.
+/// What a minority that keeps less than its value falls short by, on average. A community that
+/// gives nothing to others is left out: to every rule it is a cabal.
 fn shortfall(table: &Table, rule: &str, minority: &str) -> f64 {
     let open = |r: &Record| minority != COMMUNITY || r.number("level") < 1.0;
     let here = |r: &Record| r.text("rule") == rule && r.text("minority") == minority && open(r);

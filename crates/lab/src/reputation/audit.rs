@@ -161,8 +161,8 @@ fn lie_of(lie: &str, trust: &[f64], stream: &mut Stream) -> Vec<f64> {
     }
 }
 
-/// The first user's best response, played: (by how much its payoff misses the audit's promise, by how
-/// much the best of many other strategies exceeds it; not above 0 if the audit is right).
+/// The first user's best response, played: (by how much its payoff misses the audit's promise, by
+/// how much the best of many other strategies exceeds it; not above 0 if the audit is right).
 fn check(
     profile: &Profile,
     trust: &[f64],

@@ -1,4 +1,5 @@
-//! Committees by reputation: the best against the fair lottery, and the risk of a dishonest majority.
+//! Committees by reputation: the best against the fair lottery, and the risk of a dishonest
+//! majority.
 
 use muster_mechanism::random::Stream;
 use muster_mechanism::reputation::{

@@ -140,8 +140,8 @@ fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
     Ok(Report::new(findings, vec![figure(setting, table, repetitions)]))
 }
 
-/// Near N(R) a best response undoes `(n-2)/(2(n-1))` of the sum of what the others are off: nothing for
-/// two users, half for many, who overshoot together and take turns at correcting it.
+/// Near N(R) a best response undoes `(n-2)/(2(n-1))` of the sum of what the others are off: nothing
+/// for two users, half for many, who overshoot together and take turns at correcting it.
 fn speed(ends: &[Record]) -> Finding {
     let mut users: Vec<f64> = ends.iter().map(|end| end.number("users")).collect();
     users.sort_by(f64::total_cmp);

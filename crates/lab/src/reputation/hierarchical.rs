@@ -40,8 +40,8 @@ pub const EXPERIMENT: Experiment = Experiment {
 
 /// What fresh users do.
 const HABITS: [&str; 4] = ["informed users only", "any users", "one favourite", "a ring of fresh"];
-/// How much of the way to its best response a user goes, and for how many rounds at most. Whole steps
-/// need not settle where one user's endorsements weigh much more than the others'.
+/// How much of the way to its best response a user goes, and for how many rounds at most. Whole
+/// steps need not settle where one user's endorsements weigh much more than the others'.
 const STEPS: [(f64, usize); 2] = [(0.25, 400), (1.0, 60)];
 /// Shares that a fresh user gives to fellow fresh users.
 const SHARES: [f64; 6] = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0];
@@ -268,8 +268,9 @@ fn observe(
     Ok((largest(strategies), distance(&reputation, truth), largest(gains.iter().map(|d| d.gain))))
 }
 
-/// What the last fresh user earns at N(R) by giving a share of its row to fellow fresh users, relative
-/// to a row over informed users only. The others endorse informed users. Three random rows a share.
+/// What the last fresh user earns at N(R) by giving a share of its row to fellow fresh users,
+/// relative to a row over informed users only. The others endorse informed users. Three random rows
+/// a share.
 fn fresh_payoffs(
     informed: usize,
     fresh: usize,

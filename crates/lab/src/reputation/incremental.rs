@@ -1,4 +1,5 @@
-//! One user changes one row: what the local push costs, and how far its certificate is from the truth.
+//! One user changes one row: what the local push costs, and how far its certificate is from the
+//! truth.
 
 use muster_mechanism::random::Stream;
 use muster_mechanism::reputation::{EndorsementGraph, IncrementalRank, RankSettings, Refresh};

@@ -157,7 +157,8 @@ fn protection(table: &Table) -> Finding {
     )
 }
 
-/// Mirrored rows turn the order round where `(1-f)/|R|_1 < f/|max R - R|_1`, i.e. `f > 1 - mean/max`.
+/// Mirrored rows turn the order round where `(1-f)/|R|_1 < f/|max R - R|_1`, i.e.
+/// `f > 1 - mean/max`.
 fn tipping(table: &Table) -> Finding {
     let (mut right, mut wrong) = (0, 0);
     for r in table.records() {

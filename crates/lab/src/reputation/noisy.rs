@@ -43,7 +43,8 @@ pub const EXPERIMENT: Experiment = Experiment {
     report,
 };
 
-/// How beliefs err: evenly within eps; by exactly eps up or down; normally with eps at three deviations.
+/// How beliefs err: evenly within eps; by exactly eps up or down; normally with eps at three
+/// deviations.
 const NOISES: [&str; 3] = ["even", "two-point", "normal"];
 /// P(|N(0, 1)| > 3): p of the normal noise.
 const NORMAL_OUTSIDE: f64 = 0.002_699_796;

@@ -162,8 +162,8 @@ fn lag(history: &[muster_mechanism::reputation::Round]) -> Result<usize, Experim
     Ok((0..=longest).min_by(|&a, &b| errors[a].total_cmp(&errors[b])).unwrap_or(0))
 }
 
-/// The best discount for tracking a random walk of step `drift` seen through coins of `variance`: the
-/// steady Kalman gain g solves `g^2 / (1 - g) = drift^2 / variance`, and the discount is 1 - g.
+/// The best discount for tracking a random walk of step `drift` seen through coins of `variance`:
+/// the steady Kalman gain g solves `g^2 / (1 - g) = drift^2 / variance`, and the discount is 1 - g.
 fn kalman(drift: f64, variance: f64) -> f64 {
     let ratio = drift * drift / variance;
     1.0 - 0.5 * ((ratio * ratio + 4.0 * ratio).sqrt() - ratio)

@@ -1,5 +1,5 @@
-//! What collusion gains: parties that keep their observations to themselves (Theorem 5.10) and parties
-//! that share them (Theorem 10.1).
+//! What collusion gains: parties that keep their observations to themselves (Theorem 5.10) and
+//! parties that share them (Theorem 10.1).
 
 use muster_mechanism::random::Stream;
 use muster_mechanism::verification::{ScoringMatrix, VerificationError, VerificationGame};
@@ -97,9 +97,9 @@ impl Strategies {
         Self { pay: against(&reports), pay_against: against(&constant), reports, cost, honest }
     }
 
-    /// The most that a party gains over honesty, in expectation and in total, if its members do not share
-    /// observations and follow at most two different strategies, and the malicious report whatever
-    /// serves the party most.
+    /// The most that a party gains over honesty, in expectation and in total, if its members do not
+    /// share observations and follow at most two different strategies, and the malicious report
+    /// whatever serves the party most.
     pub fn gain_max(&self, party: Party) -> f64 {
         let mut most = f64::NEG_INFINITY;
         for malicious in 0..self.pay_against[0].len() {
@@ -115,8 +115,8 @@ impl Strategies {
         most
     }
 
-    /// The total is quadratic in how many follow the first strategy: its best split lies at an end or
-    /// beside its vertex.
+    /// The total is quadratic in how many follow the first strategy: its best split lies at an end
+    /// or beside its vertex.
     fn best_split(&self, party: Party, malicious: usize, first: usize, second: usize) -> f64 {
         let gain = |followers: f64| self.gain(party, malicious, [first, second], followers);
         let last = party.colluders as f64;
@@ -404,8 +404,8 @@ fn figure(rows: &Table) -> Figure {
 mod tests {
     use super::*;
 
-    /// Against all assignments of strategies to three colluders beside one malicious verifier, pair by
-    /// pair of verifiers.
+    /// Against all assignments of strategies to three colluders beside one malicious verifier, pair
+    /// by pair of verifiers.
     #[test]
     fn gains_are_those_of_brute_force() {
         let game = VerificationGame::coin();

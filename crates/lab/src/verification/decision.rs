@@ -1,5 +1,5 @@
-//! Accept or reject: error rates of the decision by number of verifiers and their honesty, enumerated
-//! and simulated, beside two rules of thumb.
+//! Accept or reject: error rates of the decision by number of verifiers and their honesty,
+//! enumerated and simulated, beside two rules of thumb.
 
 use muster_mechanism::random::Stream;
 use muster_mechanism::verification::{DecisionRule, VerificationError, VerificationGame, Verifier};
@@ -119,8 +119,8 @@ fn compare(
 }
 
 impl Panelists {
-    /// The share of simulated tasks that are rejected: by the decision, on any report of Dishonest, on a
-    /// majority of them.
+    /// The share of simulated tasks that are rejected: by the decision, on any report of Dishonest,
+    /// on a majority of them.
     fn rejections(
         &self,
         draws: usize,

@@ -1,5 +1,5 @@
-//! Figure 2: utilities of honest and dishonest actions while some proofs are dishonest, and how far each
-//! design tolerates that.
+//! Figure 2: utilities of honest and dishonest actions while some proofs are dishonest, and how far
+//! each design tolerates that.
 
 use muster_mechanism::verification::{ScoringMatrix, VerificationError, VerificationGame};
 

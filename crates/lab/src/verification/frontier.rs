@@ -115,7 +115,8 @@ fn point(
     Ok(choice.map(row).into_iter().collect())
 }
 
-/// The cheapest point of the grid with this compactness and detection, among those that `wanted` admits.
+/// The cheapest point of the grid with this compactness and detection, among those that `wanted`
+/// admits.
 fn cheapest<'a>(
     rows: &'a Table,
     compactness: f64,

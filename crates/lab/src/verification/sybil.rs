@@ -1,4 +1,5 @@
-//! The price of Sybils: what splitting one stake into identities earns, beside the deposits it locks.
+//! The price of Sybils: what splitting one stake into identities earns, beside the deposits it
+//! locks.
 
 use muster_mechanism::verification::VerificationError;
 

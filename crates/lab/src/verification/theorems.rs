@@ -1,4 +1,5 @@
-//! Every theorem on random instances: does it hold, and how far from the exact value is its guarantee?
+//! Every theorem on random instances: does it hold, and how far from the exact value is its
+//! guarantee?
 
 use muster_mechanism::random::Stream;
 use muster_mechanism::verification::{
@@ -280,8 +281,8 @@ fn moved_belief(game: &VerificationGame, matrix: &ScoringMatrix, stream: &mut St
     Check::that("6.1", holds)
 }
 
-/// The distance at which some prior breaks alignment, if the audit agrees along every way from one type
-/// to another; else 0, which no theorem survives.
+/// The distance at which some prior breaks alignment, if the audit agrees along every way from one
+/// type to another; else 0, which no theorem survives.
 fn prior_tolerance(
     game: &VerificationGame,
     matrix: &ScoringMatrix,
@@ -303,7 +304,8 @@ fn prior_tolerance(
     Ok(least)
 }
 
-/// The ratio test's answer if an audit on either side of it agrees, else 0, which no theorem survives.
+/// The ratio test's answer if an audit on either side of it agrees, else 0, which no theorem
+/// survives.
 fn bisected(
     game: &VerificationGame,
     matrix: &ScoringMatrix,

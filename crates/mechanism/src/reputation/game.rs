@@ -362,7 +362,10 @@ pub fn noisy_regret(users: usize, trust: &[f64], belief: &[f64]) -> Result<f64, 
     }
     let (truth, played) = (equilibrium(trust)?, equilibrium(belief)?);
     // 1 - cos by squares of differences: it keeps its digits where the two are close.
-    let squares = truth.iter().zip(&played).map(|(p, q)| (p.sqrt() - q.sqrt()).powi(2));
+    let squares = truth.iter().zip(&played).map(|(p, q)| {
+        let apart = p.sqrt() - q.sqrt();
+        apart * apart
+    });
     let versine = 0.5 * sum(squares);
     let n = users as f64;
     let overlooked = sum((0..trust.len()).filter(|&j| belief[j] == 0.0).map(|j| trust[j]));

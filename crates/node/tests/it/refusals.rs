@@ -251,7 +251,8 @@ async fn requests_of_all_kinds_get_an_answer() {
         let long = bytes.len() > 64 << 10;
         let answer = match request.body(bytes).send().await {
             Ok(answer) => answer,
-            // The node answers and hangs up before it was all sent; some clients then see only that.
+            // The node answers and hangs up before it was all sent; some clients then see only
+            // that.
             Err(error) if long && error.is_request() => continue,
             Err(error) => panic!("{path}: {error}"),
         };

@@ -2,7 +2,8 @@
 //!
 //! A message is only accepted within `skew` of its own time, so an id needs remembering for twice
 //! that: two generations, the older of which is dropped every `2 * skew`, do it in bounded memory.
-//! When a generation is full, new requests are refused; nothing that could be replayed is forgotten.
+//! When a generation is full, new requests are refused; nothing that could be replayed is
+//! forgotten.
 
 use muster_ledger::crypto::PublicKey;
 use std::collections::{HashMap, HashSet};

@@ -74,9 +74,10 @@ impl Directory {
     }
 
     /// How much a gradient of the sender counts with us, in [0, 1]: its standing relative to the
-    /// highest of the others with us. A peer that has not given weight to any other has said nothing yet, so its
-    /// stake alone speaks for it, at [`UNDECIDED_PART`]; one that gives weight to others but not to
-    /// us still counts a little ([`FLOOR_PART`]), or nobody could ever become useful to it.
+    /// highest of the others with us. A peer that has not given weight to any other has said
+    /// nothing yet, so its stake alone speaks for it, at [`UNDECIDED_PART`]; one that gives weight
+    /// to others but not to us still counts a little ([`FLOOR_PART`]), or nobody could ever become
+    /// useful to it.
     #[must_use]
     pub fn gradient_standing(&self, me: &PublicKey, sender: &PublicKey) -> f64 {
         let Some(entry) = self.get(sender) else {

@@ -30,8 +30,8 @@ impl Codec {
         Err(format!("it is compressed with {name}: write it with snappy, zstd or gzip"))
     }
 
-    /// What is compressed in `bytes`, which must be `size` bytes. No more memory is taken than for what is
-    /// really there.
+    /// What is compressed in `bytes`, which must be `size` bytes. No more memory is taken than for
+    /// what is really there.
     pub fn decompress(self, bytes: &[u8], size: usize) -> Result<Vec<u8>, String> {
         if size == 0 {
             return Ok(Vec::new());

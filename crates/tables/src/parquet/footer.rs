@@ -347,7 +347,8 @@ impl RawChunk {
         Some(chunk)
     }
 
-    /// Where its pages begin and how many bytes they have. A dictionary, if there is one, comes first.
+    /// Where its pages begin and how many bytes they have. A dictionary, if there is one, comes
+    /// first.
     fn place(&self, end: u64) -> Result<(u64, u64), TableError> {
         let first = match self.dictionary {
             dictionary if dictionary > 0 => dictionary.min(self.data),

@@ -1,9 +1,9 @@
 //! Parquet files of plain columns, of which the first three are source, target and weight.
 //!
-//! Read by hand, as far as pandas, Polars, DuckDB and pyarrow write such tables unless they are told
-//! otherwise: values as they are or through a dictionary, pages of both versions, compressed with Snappy,
-//! Zstandard or gzip. Source: `parquet.thrift`, `Encodings.md` of Apache Parquet. Why not the crate
-//! `parquet`: docs/adr/0010-large-inputs.md.
+//! Read by hand, as far as pandas, Polars, DuckDB and pyarrow write such tables unless they are
+//! told otherwise: values as they are or through a dictionary, pages of both versions, compressed
+//! with Snappy, Zstandard or gzip. Source: `parquet.thrift`, `Encodings.md` of Apache Parquet. Why
+//! not the crate `parquet`: docs/adr/0010-large-inputs.md.
 
 mod compression;
 mod footer;
@@ -21,8 +21,8 @@ use crate::{Labels, Table, TableError};
 /// Progress is told this often.
 const ROWS_PER_REPORT: usize = 1 << 16;
 
-/// Reads a file. Nodes are text, without the space around it, or whole numbers; weights are any numbers.
-/// `progress` hears the share of rows that has been read.
+/// Reads a file. Nodes are text, without the space around it, or whole numbers; weights are any
+/// numbers. `progress` hears the share of rows that has been read.
 ///
 /// # Errors
 /// [`TableError::Column`] with the name of the column and the row, [`TableError::Parquet`],

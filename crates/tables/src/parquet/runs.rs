@@ -1,4 +1,5 @@
-//! Small whole numbers as runs of one number, or packed in few bits each: levels, and places in dictionaries.
+//! Small whole numbers as runs of one number, or packed in few bits each: levels, and places in
+//! dictionaries.
 //!
 //! Source: "Run Length Encoding / Bit-Packing Hybrid", `Encodings.md` of Apache Parquet.
 

@@ -1,7 +1,7 @@
 //! The compact protocol of Thrift, in which Parquet writes its metadata.
 //!
-//! Source: the document `thrift-compact-protocol.md` of Apache Thrift. Nothing here takes memory: lists are
-//! walked, texts borrowed. `None` is damage.
+//! Source: the document `thrift-compact-protocol.md` of Apache Thrift. Nothing here takes memory:
+//! lists are walked, texts borrowed. `None` is damage.
 
 use std::ops::RangeInclusive;
 
@@ -42,7 +42,8 @@ impl<'a> Thrift<'a> {
         self.bytes.len()
     }
 
-    /// Reads a structure: `field` is called with the number and form of each field, and reads or skips it.
+    /// Reads a structure: `field` is called with the number and form of each field, and reads or
+    /// skips it.
     pub fn structure(
         &mut self,
         mut field: impl FnMut(&mut Self, i16, Form) -> Option<()>,
@@ -71,7 +72,8 @@ impl<'a> Thrift<'a> {
         if form == Form::STRUCTURE { self.structure(field) } else { None }
     }
 
-    /// Reads a list: `element` is called with the place and form of each element, and reads or skips it.
+    /// Reads a list: `element` is called with the place and form of each element, and reads or
+    /// skips it.
     pub fn list(
         &mut self,
         form: Form,

@@ -57,8 +57,8 @@ impl Later {
         (self.positive.iter().sum::<f64>() + negative, negative)
     }
 
-    /// The area of every score, and its difference to that of the first one. People are resampled, not
-    /// ratings: ratings of one person are not independent.
+    /// The area of every score, and its difference to that of the first one. People are resampled,
+    /// not ratings: ratings of one person are not independent.
     pub fn areas(
         &self,
         scores: &[&[f64]],

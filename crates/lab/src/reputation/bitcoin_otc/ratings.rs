@@ -36,7 +36,8 @@ pub struct Web {
     pub ratings: Vec<Rating>,
 }
 
-/// Reads the ratings in the order of time. Ratings of oneself and of 0 say nothing and are left out.
+/// Reads the ratings in the order of time. Ratings of oneself and of 0 say nothing and are left
+/// out.
 ///
 /// # Errors
 /// With the line: other columns, fields that are no numbers, ratings out of range. Too large or too
@@ -179,8 +180,8 @@ pub fn reputation(
     Ok(graph.rank(&RankSettings { restart, ..RankSettings::default() })?.reputation)
 }
 
-/// Ordinary PageRank of the people, up to a factor. Who endorses nobody sends the walk to anybody: by
-/// way of one server that stands for it, which leaves the people's proportions as they are.
+/// Ordinary PageRank of the people, up to a factor. Who endorses nobody sends the walk to anybody:
+/// by way of one server that stands for it, which leaves the people's proportions as they are.
 fn pagerank(people: usize, ratings: &[Rating], restart: f64) -> Result<Vec<f64>, ReputationError> {
     let mut endorses = vec![false; people];
     endorsements(ratings).for_each(|edge| endorses[edge.0 as usize] = true);

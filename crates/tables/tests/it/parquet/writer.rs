@@ -9,8 +9,8 @@ pub struct Column {
     /// What its numbers stand for, in the older way.
     pub converted: Option<i64>,
     pub codec: i64,
-    /// Kind of page (0 data, 2 dictionary, 3 data of the second version), its encoding, how many values it
-    /// declares, its bytes, and how many it declares when decompressed.
+    /// Kind of page (0 data, 2 dictionary, 3 data of the second version), its encoding, how many
+    /// values it declares, its bytes, and how many it declares when decompressed.
     pub pages: Vec<(i64, i64, i64, Vec<u8>, i64)>,
     /// Values that the footer declares.
     pub values: i64,
