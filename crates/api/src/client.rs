@@ -283,8 +283,8 @@ impl Client {
         Ok(accepted.hash)
     }
 
-    /// An action signed by a key, with the next nonce of its account and after the transactions that
-    /// wait; it may be decided within the next `expiry_blocks` blocks.
+    /// An action signed by a key, with the next nonce of its account and after the transactions
+    /// that wait; it may be decided within the next `expiry_blocks` blocks.
     ///
     /// # Errors
     /// See [`ClientError`].

@@ -1,8 +1,8 @@
 //! Experiments that run Muster's mechanisms: the papers' figures, tables and theorems, and the
 //! questions that the papers leave open.
 //!
-//! - [`experiment`]: what an experiment is; [`grid`]: its cells, where they are a grid; [`head`]: of
-//!   what finished cells are.
+//! - [`experiment`]: what an experiment is; [`grid`]: its cells, where they are a grid; [`head`]:
+//!   of what finished cells are.
 //! - [`figure`]: what a figure shows; [`draw`]: how it is drawn, as SVG and PNG.
 //! - [`run`]: computes cells on all cores, goes on where it stopped, unites shards.
 //! - [`output`]: tables, reports, and the page that shows them.
