@@ -100,14 +100,17 @@ impl Field {
 
 /// Declares each parameter once: its words, name, type, default and range.
 macro_rules! parameters {
-    ($( #[doc = $about:literal] $name:ident: $kind:ty = $default:expr, $min:expr, $max:expr; )*) => {
+    ($(
+        $( #[doc = $about:literal] )+
+        $name:ident: $kind:ty = $default:expr, $min:expr, $max:expr;
+    )*) => {
         /// The numbers that the network runs by. `ppb` is parts per billion.
         #[derive(
             Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
         )]
         #[serde(default, deny_unknown_fields)]
         pub struct Parameters {
-            $( #[doc = $about] pub $name: $kind, )*
+            $( $( #[doc = $about] )+ pub $name: $kind, )*
         }
 
         /// A small network: a block a second, an epoch every ten blocks.
@@ -120,7 +123,7 @@ macro_rules! parameters {
         /// Every parameter, in the order of its encoding.
         pub const FIELDS: &[Field] = &[ $( Field {
             name: stringify!($name),
-            about: $about,
+            about: concat!($( $about ),+),
             min: $min,
             max: $max,
             get: |parameters| Setting::to_number(parameters.$name),
