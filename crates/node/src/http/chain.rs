@@ -112,6 +112,7 @@ pub async fn status(State(api): State<Arc<Api>>) -> Json<Status> {
 
 /// Which blocks to answer.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct BlocksQuery {
     /// Only blocks below this height.

@@ -77,6 +77,7 @@ pub async fn market(State(api): State<Arc<Api>>) -> Json<Market> {
 
 /// Which epochs to answer.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct HistoryQuery {
     /// Only epochs after this one.
