@@ -1,7 +1,7 @@
 /** The page: makes the views, connects them with the node that served it. */
 
 import "uplot/dist/uPlot.min.css";
-import "./styles.css";
+import "./styles/index.css";
 import { Client } from "./api/client.ts";
 import { h } from "./dom.ts";
 import { Feed } from "./state/feed.ts";

@@ -83,7 +83,7 @@ describe.each(["light", "dark"] as const)("the %s colours", (theme) => {
 });
 
 it("is the same in the style sheet", () => {
-  const sheet = readFileSync(join(import.meta.dirname, "../../src/styles.css"), "utf8");
+  const sheet = readFileSync(join(import.meta.dirname, "../../src/styles/colours.css"), "utf8");
   for (const [index, light] of COLOURS.light.entries()) {
     const rule = new RegExp(
       `\\.peer-colour-${index} \\{\\s*--peer: light-dark\\(${light}, ${COLOURS.dark[index]}\\);`,
