@@ -5,7 +5,11 @@
 
 /** An answer that is not what the API promises. */
 export class ShapeError extends Error {
-  constructor(path: string, expected: string) {
+  /** `path`: where it is not, such as "peers[3].stake"; empty for the answer itself. */
+  constructor(
+    readonly path: string,
+    readonly expected: string,
+  ) {
     super(`${path === "" ? "the answer" : path} is not ${expected}`);
     this.name = "ShapeError";
   }
@@ -78,6 +82,9 @@ export const fields: Decoder<Fields> = (value, path) => {
   return value as Fields;
 };
 
+/** The place of a field in what stands at `path`. */
+export const inside = (path: string, field: string) => (path === "" ? field : `${path}.${field}`);
+
 /** The named fields of an object; others are ignored, so that the API can grow. */
 export function object<T>(shape: { [K in keyof T]: Decoder<T[K]> }): Decoder<T> {
   const names = Object.keys(shape) as (keyof T & string)[];
@@ -86,7 +93,7 @@ export function object<T>(shape: { [K in keyof T]: Decoder<T[K]> }): Decoder<T> 
     const result: Partial<T> = {};
     for (const name of names) {
       const own = Object.hasOwn(source, name) ? source[name] : undefined;
-      result[name] = shape[name](own, path === "" ? name : `${path}.${name}`);
+      result[name] = shape[name](own, inside(path, name));
     }
     return result as T;
   };

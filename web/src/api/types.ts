@@ -8,10 +8,10 @@ import {
   type Decoder,
   type Fields,
   fields,
+  inside,
   number,
   object,
   optional,
-  ShapeError,
   text,
   truth,
   tuple,
@@ -62,22 +62,21 @@ export const blockSummary = object(summary);
 
 export const blocks = object({ blocks: array(blockSummary) });
 
-export interface Named {
+export interface Variant {
   /** The name of the variant, such as "transfer". */
   kind: string;
   fields: Fields;
 }
 
-export interface LedgerEvent extends Named {
+export interface LedgerEvent extends Variant {
   id: string;
   height: number;
 }
 
 /** An action or an event: an object whose `kind` says which. */
-export const named: Decoder<Named> = (value, path) => {
+export const variant: Decoder<Variant> = (value, path) => {
   const { kind, ...rest } = fields(value, path);
-  if (typeof kind !== "string") throw new ShapeError(`${path}.kind`, "a text");
-  return { kind, fields: rest };
+  return { kind: text(kind, inside(path, "kind")), fields: rest };
 };
 
 export const transaction = object({
@@ -91,7 +90,7 @@ export const transaction = object({
   nonce: count,
   expires: count,
   tip: amount,
-  action: named,
+  action: variant,
 });
 
 export const block = object({ ...summary, items: array(transaction) });
@@ -169,7 +168,11 @@ export const history = object({ epochs: array(historyEpoch) });
 /** One event of the ledger; `id` is "height.index", where a broken stream goes on. */
 export const event: Decoder<LedgerEvent> = (value, path) => {
   const { id, height, ...rest } = fields(value, path);
-  return { id: text(id, "id"), height: count(height, "height"), ...named(rest, path) };
+  return {
+    id: text(id, inside(path, "id")),
+    height: count(height, inside(path, "height")),
+    ...variant(rest, path),
+  };
 };
 
 /** RFC 9457. */

@@ -1,7 +1,7 @@
 /** Actions and events of the ledger as sentences, those of all mechanisms together. */
 
 import type { Fields } from "../api/decode.ts";
-import type { Named } from "../api/types.ts";
+import type { Variant } from "../api/types.ts";
 import { words } from "../format.ts";
 import { account } from "./account.ts";
 import { committee } from "./committee.ts";
@@ -40,12 +40,12 @@ function allFields(fields: Fields, nameOf: NameOf): string {
 }
 
 /** What a transaction does; a kind that this page does not know is listed field by field. */
-export function actionText({ kind, fields }: Named, nameOf: NameOf): string {
+export function actionText({ kind, fields }: Variant, nameOf: NameOf): string {
   return ACTIONS.get(kind)?.(fields, nameOf) ?? `${words(kind)} ${allFields(fields, nameOf)}`;
 }
 
 /** What happened; a kind that this page does not know is listed field by field. */
-export function eventText({ kind, fields }: Named, nameOf: NameOf): string {
+export function eventText({ kind, fields }: Variant, nameOf: NameOf): string {
   const known = EVENTS.get(kind);
   if (known !== undefined) return known(fields, nameOf);
   const details = allFields(fields, nameOf);

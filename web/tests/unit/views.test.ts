@@ -133,7 +133,7 @@ describe("sentences", () => {
     [{ kind: "transfer" }, "sends money to ?"],
     [{ kind: "set_weights", weights: "x" }, "sets its weights"],
   ])("an action: %j", (action, text) => {
-    expect(actionText(types.named(json(action), ""), nameOf)).toBe(text);
+    expect(actionText(types.variant(json(action), ""), nameOf)).toBe(text);
   });
 
   it.each([
@@ -148,7 +148,7 @@ describe("sentences", () => {
     [{ kind: "displaced", peer: 1, by: 9 }, "peer-1 lost its place to peer-9"],
     [{ kind: "toString", x: null }, "to string: x none"],
   ])("an event: %j", (event, text) => {
-    expect(eventText(types.named(json(event), ""), nameOf)).toBe(text);
+    expect(eventText(types.variant(json(event), ""), nameOf)).toBe(text);
   });
 
   it("when something is wrong", () => {

@@ -2,6 +2,7 @@
 
 mod child;
 mod network;
+mod openapi;
 mod ports;
 mod processes;
 mod refusals;
