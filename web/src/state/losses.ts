@@ -28,7 +28,7 @@ export class LossHistory {
   #samples: LossSample[] = [];
   #chain: string | undefined;
   /** Samples closer than this are merged; doubles whenever the history is full. */
-  #step_ms = 2_000;
+  #spacing_ms = 2_000;
 
   constructor(private readonly keeper?: Keeper) {}
 
@@ -41,7 +41,7 @@ export class LossHistory {
     if (this.#chain === chain) return;
     this.#chain = chain;
     this.#samples = [];
-    this.#step_ms = 2_000;
+    this.#spacing_ms = 2_000;
     this.#restore(chain);
   }
 
@@ -61,7 +61,7 @@ export class LossHistory {
     }
     if (!any) return false;
     const last = this.#samples.at(-1);
-    if (last !== undefined && time_ms - last.time_ms < this.#step_ms) {
+    if (last !== undefined && time_ms - last.time_ms < this.#spacing_ms) {
       last.values = values;
     } else {
       this.#samples.push({ time_ms, values });
@@ -75,13 +75,16 @@ export class LossHistory {
   #thin(): void {
     const last = this.#samples.length - 1;
     this.#samples = this.#samples.filter((_, index) => index % 2 === 0 || index === last);
-    this.#step_ms *= 2;
+    this.#spacing_ms *= 2;
   }
 
   #keep(): void {
     try {
       const { chain, samples } = { chain: this.#chain, samples: this.#samples };
-      this.keeper?.setItem(STORAGE_KEY, JSON.stringify({ chain, step: this.#step_ms, samples }));
+      this.keeper?.setItem(
+        STORAGE_KEY,
+        JSON.stringify({ chain, spacing: this.#spacing_ms, samples }),
+      );
     } catch {
       // No room, or forbidden: the losses then last as long as the page.
     }
@@ -96,7 +99,8 @@ export class LossHistory {
           typeof (sample as LossSample)?.time_ms === "number" &&
           typeof (sample as LossSample)?.values === "object",
       );
-      if (typeof kept.step === "number" && kept.step >= 2_000) this.#step_ms = kept.step;
+      if (typeof kept.spacing === "number" && kept.spacing >= 2_000)
+        this.#spacing_ms = kept.spacing;
     } catch {
       // What was kept is unreadable: begin anew.
     }

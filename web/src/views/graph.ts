@@ -51,13 +51,13 @@ export function layout(peers: readonly Peer[], width: number, height: number): G
   const largest = Math.min(20, (Math.PI * Math.min(rx, ry)) / Math.max(1, peers.length) - 1);
   return peers.map((peer, index) => {
     const angle = (2 * Math.PI * index) / Math.max(1, peers.length) - Math.PI / 2;
-    const share = Math.sqrt(Number(peer.stake) / most);
+    const size = Math.sqrt(Number(peer.stake) / most);
     return {
       peer,
       angle,
       x: width / 2 + rx * Math.cos(angle),
       y: height / 2 + ry * Math.sin(angle),
-      radius: Math.max(4, largest * share),
+      radius: Math.max(4, largest * size),
     };
   });
 }
