@@ -111,6 +111,15 @@ impl Table {
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
         self.rows.iter().map(|row| Record { columns: &self.columns, row })
     }
+
+    /// The rows with this value in a column.
+    ///
+    /// # Panics
+    /// For a name that is none of the experiment's own columns: its bug.
+    pub fn with(&self, column: &str, value: impl Into<Value>) -> impl Iterator<Item = Record<'_>> {
+        let (place, value) = (place(column, &self.columns), value.into());
+        self.records().filter(move |record| record.row[place] == value)
+    }
 }
 
 /// A row with the names of its columns.
@@ -143,9 +152,12 @@ impl<'t> Record<'t> {
         }
     }
 
-    /// All values, in the order of the columns.
-    pub fn row(&self) -> &'t [Value] {
-        self.row
+    /// The values in these columns.
+    ///
+    /// # Panics
+    /// For a name that is none of the experiment's own columns: its bug.
+    pub fn values(&self, columns: &[&str]) -> Row {
+        columns.iter().map(|column| self.value(column).clone()).collect()
     }
 
     fn value(&self, column: &str) -> &'t Value {

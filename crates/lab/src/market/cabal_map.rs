@@ -4,7 +4,7 @@ use muster_mechanism::market::{Config, Rule};
 
 use super::scenario::{Clipping, Graph, Leak, Ring, Scenario, inflation_for};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, refused,
+    Experiment, ExperimentError, Finding, Report, Row, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel};
 use crate::grid::Grid;
@@ -101,14 +101,13 @@ fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
     Ok(Report::new(findings, vec![figure]))
 }
 
-fn of<'t>(table: &'t Table, rule: &'static str) -> impl Iterator<Item = Record<'t>> {
-    table.records().filter(move |record| record.text("rule") == rule)
-}
-
 fn disjoint(table: &Table) -> Finding {
     let [(paper, _), _] = rules();
-    let here =
-        || of(table, paper).filter(|r| r.number("leak") == 0.0 && r.number("honest_stake") > 0.5);
+    let here = || {
+        table
+            .with("rule", paper)
+            .filter(|r| r.number("leak") == 0.0 && r.number("honest_stake") > 0.5)
+    };
     let kept = here().filter(|record| record.number("share") < 0.5).count();
     let largest = here().map(|record| record.number("share")).fold(0.0, f64::max);
     Finding::claim(
@@ -126,7 +125,8 @@ fn disjoint(table: &Table) -> Finding {
 
 /// The smallest leak from which the cabal dominates, where there is one.
 fn tipping(table: &Table, rule: &'static str, honest_stake: f64) -> Option<f64> {
-    of(table, rule)
+    table
+        .with("rule", rule)
         .filter(|r| (r.number("honest_stake") - honest_stake).abs() < 1e-9)
         .filter(|r| r.number("share") > 0.5)
         .map(|r| r.number("leak"))
@@ -158,8 +158,8 @@ fn leaking(table: &Table) -> Finding {
 
 fn compared(table: &Table) -> Finding {
     let [paper, network] = rules().map(|(rule, _)| {
-        let cells = of(table, rule).count();
-        let honest = of(table, rule).filter(|record| record.number("share") < 0.5).count();
+        let cells = table.with("rule", rule).count();
+        let honest = table.with("rule", rule).filter(|record| record.number("share") < 0.5).count();
         (honest, cells)
     });
     Finding::answer(
@@ -175,7 +175,7 @@ fn compared(table: &Table) -> Finding {
 fn panel(rule: &'static str, setting: &Setting, table: &Table) -> Panel {
     let percent = |values: Vec<f64>| values.into_iter().map(|v| 100.0 * v).collect::<Vec<f64>>();
     // Cells run through the stakes, each through the leaks: rows of the map from the lowest.
-    let values = of(table, rule).map(|record| Some(record.number("share"))).collect();
+    let values = table.with("rule", rule).map(|record| Some(record.number("share"))).collect();
     Panel::new(
         format!("rule: {rule}"),
         Axis::linear("honest weight that leaks (%)"),

@@ -49,7 +49,7 @@ fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
 
 fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
     let at = |block: usize, column: &str| -> Vec<f64> {
-        let here = table.records().filter(|r| r.number("block") == block as f64);
+        let here = table.with("block", block as f64);
         here.map(|r| r.number(column)).collect()
     };
     let (start, end) = (at(0, "share"), at(BLOCKS, "share"));

@@ -237,8 +237,8 @@ fn scatter(table: &Table, setting: &Setting, games: usize) -> Figure {
     let (reading, temperature) = (READINGS[0].0, TEMPERATURES[1]);
     let panel = |alpha: f64| {
         let here: Vec<_> = table
-            .records()
-            .filter(|r| r.text("reading") == reading && r.number("temperature") == temperature)
+            .with("reading", reading)
+            .filter(|r| r.number("temperature") == temperature)
             .filter(|r| r.number("alpha") == alpha && r.number("game") < 30.0)
             .collect();
         let points: Vec<(f64, f64)> =

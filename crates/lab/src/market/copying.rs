@@ -11,7 +11,7 @@ use muster_mechanism::market::{Config, Weights, epoch};
 use muster_mechanism::random::Stream;
 
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, refused,
+    Experiment, ExperimentError, Finding, Report, Row, Setting, Table, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::grid::Grid;
@@ -216,15 +216,11 @@ fn chosen(mut scores: Vec<f64>) -> Vec<f64> {
     normalised(scores)
 }
 
-fn of<'t>(table: &'t Table, copy: &'t str) -> impl Iterator<Item = Record<'t>> {
-    table.records().filter(move |record| record.text("copy") == copy)
-}
-
 /// (drift, mean income of a copy beside the mean of an honest row).
 fn curve(table: &Table, copy: &str) -> Vec<(f64, f64)> {
     let at = |drift: f64| {
         let [copied, honest] = ["income", "honest_income"].map(|column| {
-            let here = of(table, copy).filter(|r| r.number("drift") == drift);
+            let here = table.with("copy", copy).filter(|r| r.number("drift") == drift);
             here.map(|r| r.number(column)).sum::<f64>()
         });
         copied / honest
@@ -246,7 +242,7 @@ fn crossing(curve: &[(f64, f64)], income: f64) -> Option<f64> {
 
 fn row_alone(table: &Table) -> Finding {
     let changes = COPIES.map(|(copy, _)| {
-        let sum = |column: &str| of(table, copy).map(|r| r.number(column)).sum::<f64>();
+        let sum = |column: &str| table.with("copy", copy).map(|r| r.number(column)).sum::<f64>();
         sum("income") / sum("income_with_honest_row") - 1.0
     });
     let largest = changes.iter().fold(0.0_f64, |a, change| a.max(change.abs()));

@@ -164,7 +164,7 @@ impl Market {
 }
 
 fn of<'t>(table: &'t Table, rule: &'t str, pay: &'t str) -> impl Iterator<Item = Record<'t>> {
-    table.records().filter(move |r| r.text("rule") == rule && r.text("pay") == pay)
+    table.with("rule", rule).filter(move |r| r.text("pay") == pay)
 }
 
 fn end(table: &Table, rule: &str, pay: &str, column: &str) -> f64 {

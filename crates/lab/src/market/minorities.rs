@@ -484,8 +484,8 @@ fn figure(graph: &str, setting: &Setting, table: &Table) -> Figure {
         let mut marks = Vec::new();
         for (rule, _, _) in drawn() {
             let points = table
-                .records()
-                .filter(|r| r.text("graph") == graph && r.text("minority") == minority.name)
+                .with("graph", graph)
+                .filter(|r| r.text("minority") == minority.name)
                 .filter(|r| r.text("rule") == *rule)
                 .map(|r| (r.number("level"), r.number("kept")));
             marks.push(Mark::medians(*rule, &spreads(points), Stroke::Solid));

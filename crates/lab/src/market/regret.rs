@@ -76,7 +76,7 @@ fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
         spreads(points.collect::<Vec<_>>())
     };
     let at = |column: &str, step: f64| {
-        let here = table.records().filter(|r| r.number("step") == step);
+        let here = table.with("step", step);
         let sums = here.map(|r| (r.number(column), r.number("gain").abs()));
         let (regrets, gains): (Vec<f64>, Vec<f64>) = sums.unzip();
         mean(&regrets) / mean(&gains)

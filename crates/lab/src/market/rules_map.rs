@@ -155,7 +155,7 @@ struct Score {
 fn worst(rule: &str, setting: &Setting, table: &Table) -> Vec<(f64, f64, f64)> {
     let sweep = sweep(setting);
     // Rows run through markets, attacks, stakes and leaks, in this order.
-    let rows: Vec<Record<'_>> = table.records().filter(|r| r.text("rule") == rule).collect();
+    let rows: Vec<Record<'_>> = table.with("rule", rule).collect();
     let cells = sweep.stakes.len() * sweep.leaks.len();
     rows.chunks(sweep.attacks * cells)
         .flat_map(|market| {

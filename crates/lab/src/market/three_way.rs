@@ -130,12 +130,9 @@ fn sides(values: &[f64]) -> [f64; 3] {
     [0, 1, 2].map(|side| values[side * PEERS..(side + 1) * PEERS].iter().sum())
 }
 
-fn of<'t>(table: &'t Table, variant: &'t str) -> impl Iterator<Item = Record<'t>> {
-    table.records().filter(move |record| record.text("variant") == variant)
-}
-
 fn at<'t>(table: &'t Table, variant: &'t str, epoch: usize, column: &'t str) -> Vec<f64> {
-    let here = of(table, variant).filter(|record| record.number("epoch") == epoch as f64);
+    let here =
+        table.with("variant", variant).filter(|record| record.number("epoch") == epoch as f64);
     here.map(|record| record.number(column)).collect()
 }
 
@@ -144,7 +141,7 @@ fn started(table: &Table, variant: &str) -> Vec<f64> {
     let seeds = at(table, variant, 0, "seed");
     let first = |seed: &f64| {
         let negative = |r: &Record<'_>| r.number("seed") == *seed && r.number("loss") < 0.0;
-        of(table, variant).find(negative).map(|record| record.number("epoch"))
+        table.with("variant", variant).find(negative).map(|record| record.number("epoch"))
     };
     seeds.iter().filter_map(first).collect()
 }
@@ -202,7 +199,7 @@ fn ungated(table: &Table) -> Finding {
 fn panel(variant: &str, table: &Table) -> Panel {
     let mut marks = Vec::new();
     for ((name, _), column) in SIDES.iter().zip(["first", "second", "third"]) {
-        let points = of(table, variant).map(|r| (r.number("epoch"), r.number(column)));
+        let points = table.with("variant", variant).map(|r| (r.number("epoch"), r.number(column)));
         let spreads = spreads(points.collect::<Vec<_>>());
         marks.push(Mark::spread(*name, &spreads));
         marks.push(Mark::medians(*name, &spreads, Stroke::Solid));

@@ -110,7 +110,7 @@ fn findings(table: &Table) -> Vec<Finding> {
         .map(|row| row.number("profit_at_prize_simulated") / row.number("profit_standard_error"));
     let worst = largest(deviations.map(f64::abs));
     let allowed = deviation_allowed(count);
-    let example = table.records().filter(|row| row.number("game") == 0.0);
+    let example = table.with("game", 0.0);
     let prizes = example.map(|row| format!("{:.2}", row.number("prize"))).collect::<Vec<_>>();
     vec![
         Finding::answer_if(
@@ -155,7 +155,7 @@ fn figure(table: &Table) -> Result<Figure, ExperimentError> {
         let prize = game.prize(COST, Some(deadline)).map_err(refused)?;
         curve.push((deadline.get(), prize));
     }
-    let simulated = table.records().filter(|row| row.number("game") == 0.0).map(|row| {
+    let simulated = table.with("game", 0.0).map(|row| {
         let time = row.number("deadline_in_mean_times") / parts.rate;
         (time, COST / row.number("first_share_simulated"))
     });

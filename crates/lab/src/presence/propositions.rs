@@ -128,7 +128,7 @@ fn misjudged(parts: &Parts, maximum: f64) -> Result<usize, ExperimentError> {
 
 fn findings(table: &Table) -> Vec<Finding> {
     let games = table.rows.len();
-    let with = |outcome: &str| table.records().filter(|row| row.text("outcome") == outcome).count();
+    let with = |outcome: &str| table.with("outcome", outcome).count();
     let count = |holds: &dyn Fn(&Record) -> bool| table.records().filter(|row| holds(row)).count();
     let decided = with("deadline");
     let falling = count(&|row| row.number("steps_not_falling") == 0.0);
@@ -144,7 +144,7 @@ fn findings(table: &Table) -> Vec<Finding> {
             _ => row.number("payoff_at_infinity") < null && null < row.number("payoff_at_zero"),
         }
     });
-    let known = table.records().filter(|row| row.text("outcome") == "deadline");
+    let known = table.with("outcome", "deadline");
     let residual = largest(known.map(|row| row.number("residual_at_deadline_max")));
     let error = largest(table.records().map(|row| row.number("error_against_definition")));
     vec![
@@ -191,7 +191,7 @@ fn findings(table: &Table) -> Vec<Finding> {
 
 fn figure(setting: &Setting, table: &Table) -> Result<Figure, ExperimentError> {
     let mut marks = Vec::new();
-    let known = table.records().filter(|row| row.text("outcome") == "deadline");
+    let known = table.with("outcome", "deadline");
     for row in known.take(DRAWN) {
         let parts = parts(setting, row.number("game") as usize)?;
         let game = parts.game()?;

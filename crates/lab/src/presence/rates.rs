@@ -127,8 +127,7 @@ fn deviation(
 }
 
 fn share_of(table: &Table, whose: &str, ratio: f64, holds: impl Fn(f64, f64) -> bool) -> f64 {
-    let rows =
-        table.records().filter(|row| row.text("whose") == whose && row.number("ratio") == ratio);
+    let rows = table.with("whose", whose).filter(|row| row.number("ratio") == ratio);
     let rows = rows.map(|row| holds(row.number("crossings"), row.number("steps_not_falling")));
     let rows = rows.collect::<Vec<_>>();
     rows.iter().filter(|&&holds| holds).count() as f64 / rows.len().max(1) as f64

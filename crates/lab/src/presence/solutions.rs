@@ -5,7 +5,7 @@ use muster_mechanism::random::Stream;
 
 use super::shared::{Null, Parts, deadlines, gain_headcount_known, numbers, solutions_asked};
 use crate::experiment::{
-    Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, refused,
+    Experiment, ExperimentError, Finding, Report, Row, Setting, Table, Value, refused,
 };
 use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 use crate::statistics::quantile;
@@ -77,20 +77,22 @@ fn row(parts: &Parts, number: usize, solutions: u32) -> Result<Row, ExperimentEr
     ]))
 }
 
-/// The rows of one number of solutions.
-fn of(table: &Table, solutions: u32) -> impl Iterator<Item = Record<'_>> {
-    table.records().filter(move |row| row.number("solutions") == f64::from(solutions))
-}
-
 /// The share of the value of knowing the headcount, over the games that one solution decides.
 fn shares(table: &Table, solutions: u32) -> Vec<f64> {
-    let decided = of(table, 1).map(|row| row.text("outcome") == "deadline").collect::<Vec<_>>();
-    let rows = of(table, solutions).zip(decided).filter(|(_, decided)| *decided);
+    let decided = table
+        .with("solutions", 1.0)
+        .map(|row| row.text("outcome") == "deadline")
+        .collect::<Vec<_>>();
+    let rows =
+        table.with("solutions", f64::from(solutions)).zip(decided).filter(|(_, decided)| *decided);
     rows.map(|(row, _)| row.number("gain_at_best") / row.number("gain_headcount_known")).collect()
 }
 
 fn impossible(table: &Table, solutions: u32) -> usize {
-    of(table, solutions).filter(|row| row.text("outcome") == "impossible").count()
+    table
+        .with("solutions", f64::from(solutions))
+        .filter(|row| row.text("outcome") == "impossible")
+        .count()
 }
 
 fn findings(table: &Table) -> Vec<Finding> {

@@ -192,8 +192,8 @@ fn check(
 fn price(table: &Table) -> Finding {
     let at = |lie: &str, lean: f64, column: &str| {
         let here = table
-            .records()
-            .filter(|r| r.text("lie") == lie && r.number("lean") == lean)
+            .with("lie", lie)
+            .filter(|r| r.number("lean") == lean)
             .filter(|r| r.number("liars") == 1.0);
         mean(here.map(|r| r.number(column)))
     };
@@ -232,9 +232,7 @@ fn mass(table: &Table) -> Finding {
 
 fn found(table: &Table) -> Finding {
     let at = |liars: usize, lean: f64| {
-        let here = table
-            .records()
-            .filter(|r| r.number("liars") == liars as f64 && r.number("lean") == lean);
+        let here = table.with("liars", liars as f64).filter(|r| r.number("lean") == lean);
         100.0 * mean(here.map(|r| r.number("liars_found_share")))
     };
     let listed =
@@ -254,8 +252,8 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
         let mut marks = Vec::new();
         for lie in LIES {
             let points = table
-                .records()
-                .filter(|r| r.text("lie") == lie && r.number(fixed.0) == fixed.1)
+                .with("lie", lie)
+                .filter(|r| r.number(fixed.0) == fixed.1)
                 .map(|r| (r.number(x), r.number(column)));
             marks.extend(medians(lie, points));
         }

@@ -181,8 +181,8 @@ fn agreement(setting: &Setting, table: &Table) -> Finding {
 
 fn risk(table: &Table, population: &str, selection: &str, size: usize) -> f64 {
     let here = table
-        .records()
-        .filter(|r| r.text("population") == population && r.text("selection") == selection)
+        .with("population", population)
+        .filter(|r| r.text("selection") == selection)
         .filter(|r| r.number("committee_size") == size as f64);
     mean(here.map(|r| r.number("risk")))
 }
@@ -200,7 +200,7 @@ fn order(table: &Table) -> Finding {
             })
             .map_or(f64::NAN, |o| o.number("risk"))
     };
-    for best in table.records().filter(|r| r.text("selection") == SELECTIONS[0]) {
+    for best in table.with("selection", SELECTIONS[0]) {
         let fair = worst_risk(&best, SELECTIONS[1]);
         cases += 1;
         kept += usize::from(best.number("risk") <= fair);
@@ -294,8 +294,8 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
         let mut marks: Vec<Mark> = Vec::new();
         for selection in SELECTIONS {
             let points = table
-                .records()
-                .filter(|r| r.text("population") == population && r.text("selection") == selection)
+                .with("population", population)
+                .filter(|r| r.text("selection") == selection)
                 .filter(|r| r.number("committee_size") % 2.0 == 1.0)
                 .map(|r| (r.number("committee_size"), r.number("risk").max(1e-12)));
             marks.extend(positive_medians(selection, points));

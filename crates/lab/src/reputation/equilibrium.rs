@@ -207,8 +207,7 @@ fn figure(setting: &Setting, table: &Table, repetitions: usize) -> Figure {
     let mut by_users = Vec::new();
     for users in sizes.iter().filter(|size| size.1 == servers).map(|size| size.0) {
         let points = table
-            .records()
-            .filter(|r| r.number("users") == users as f64)
+            .with("users", users as f64)
             .filter(|r| r.number("servers") == servers as f64 && r.text("start") == STARTS[0])
             .filter(|r| r.number("round") > 0.0)
             .map(|r| (r.number("round"), r.number("strategy_error_max")));
@@ -218,8 +217,7 @@ fn figure(setting: &Setting, table: &Table, repetitions: usize) -> Figure {
     let mut by_start = Vec::new();
     for start in STARTS {
         let points = table
-            .records()
-            .filter(|r| r.number("users") == users as f64)
+            .with("users", users as f64)
             .filter(|r| r.number("servers") == servers as f64 && r.text("start") == start)
             .filter(|r| r.number("round") > 0.0)
             .map(|r| (r.number("round"), r.number("strategy_error_max")));

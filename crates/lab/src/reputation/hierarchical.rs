@@ -113,12 +113,8 @@ fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
     let farthest = largest(ends.iter().map(|end| end.number("strategy_error_max")));
     let decoded = largest(ends.iter().map(|end| end.number("decoded_error_max")));
     let regret = largest(ends.iter().map(|end| end.number("regret_max")));
-    let of = |share: f64| {
-        table
-            .records()
-            .filter(move |r| r.number("fresh_share") == share)
-            .map(|r| r.number("fresh_payoff_relative"))
-    };
+    let of =
+        |share: f64| table.with("fresh_share", share).map(|r| r.number("fresh_payoff_relative"));
     let spread = largest(of(0.0).map(|payoff| (payoff - 1.0).abs()));
     let dearest = largest(SHARES[1..].iter().flat_map(|&share| of(share)));
     let all_fresh = smallest(of(1.0));
@@ -307,16 +303,15 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
     let mut rounds = Vec::new();
     for habit in HABITS {
         let points = table
-            .records()
-            .filter(|r| here(r) && r.text("habit") == habit && r.number("step") < 1.0)
+            .with("habit", habit)
+            .filter(|r| here(r) && r.number("step") < 1.0)
             .map(|r| (r.number("round"), r.number("strategy_error_max")));
         rounds.extend(positive_medians(habit, points));
     }
     let payoffs = sizes.iter().map(|&(informed, fresh, _)| {
         let points = SHARES.map(|share| {
             let values: Vec<f64> = table
-                .records()
-                .filter(|r| r.number("informed") == informed as f64)
+                .with("informed", informed as f64)
                 .filter(|r| r.number("fresh") == fresh as f64)
                 .filter(|r| r.number("fresh_share") == share)
                 .map(|r| r.number("fresh_payoff_relative"))

@@ -138,7 +138,7 @@ fn graph(rows: &[Endorsements], servers: usize) -> Result<EndorsementGraph, Expe
 }
 
 fn of<'t>(table: &'t Table, web: &'t str, tolerance: f64) -> impl Iterator<Item = Record<'t>> {
-    table.records().filter(move |r| r.text("web") == web && r.number("tolerance") == tolerance)
+    table.with("web", web).filter(move |r| r.number("tolerance") == tolerance)
 }
 
 fn certificate(table: &Table) -> Finding {
@@ -188,7 +188,7 @@ fn work(table: &Table) -> Finding {
 
 fn fallbacks(table: &Table) -> Finding {
     let listed = TOLERANCES.map(|tolerance| {
-        let here = table.records().filter(|r| r.number("tolerance") == tolerance);
+        let here = table.with("tolerance", tolerance);
         let solved = here.filter(|r| r.text("refresh") == "solved").count();
         format!("{solved} at {tolerance:.0e}")
     });
@@ -230,10 +230,7 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
     let curves = |column: &'static str| {
         let mut marks: Vec<Mark> = Vec::new();
         for web in WEBS {
-            let points = table
-                .records()
-                .filter(|r| r.text("web") == web)
-                .map(|r| (r.number("tolerance"), r.number(column)));
+            let points = table.with("web", web).map(|r| (r.number("tolerance"), r.number(column)));
             marks.extend(positive_medians(web, points));
         }
         marks

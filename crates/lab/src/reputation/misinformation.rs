@@ -87,8 +87,8 @@ fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
 fn report(setting: &Setting, table: &Table) -> Result<Report, ExperimentError> {
     let average = |kind: &str, rank: &str, social: f64, share: f64, column: &str| {
         let values: Vec<f64> = table
-            .records()
-            .filter(|r| r.text("misinformation") == kind && r.text("pagerank") == rank)
+            .with("misinformation", kind)
+            .filter(|r| r.text("pagerank") == rank)
             .filter(|r| r.number("social") == social)
             .filter(|r| (r.number("misinformed_share") - share).abs() < 1e-9)
             .map(|r| r.number(column))
@@ -193,8 +193,8 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
             let mut marks: Vec<Mark> = Vec::new();
             for rank in RANKS {
                 let points = table
-                    .records()
-                    .filter(|r| r.text("misinformation") == kind && r.text("pagerank") == rank)
+                    .with("misinformation", kind)
+                    .filter(|r| r.text("pagerank") == rank)
                     .filter(|r| r.number("social") == 0.3)
                     .map(|r| (r.number("misinformed_share"), r.number(column)));
                 let label = format!("{rank} PageRank");

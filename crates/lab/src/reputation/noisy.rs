@@ -225,7 +225,7 @@ fn decodings(
 }
 
 fn lemma_3(table: &Table) -> Vec<Finding> {
-    let of = |part: &'static str| table.records().filter(move |r| r.text("part") == part);
+    let of = |part: &'static str| table.with("part", part);
     let ratio = |r: &Record| r.number("regret") / r.number("regret_bound_paper");
     let worst = largest(of("regret").map(|r| ratio(&r)));
     let typical = quantile(of("regret").map(|r| ratio(&r)), 0.5);
@@ -269,7 +269,7 @@ fn lemma_3(table: &Table) -> Vec<Finding> {
 
 fn theorem_7_1(setting: &Setting, table: &Table) -> Vec<Finding> {
     let of = |kind: &'static str| {
-        table.records().filter(move |r| r.text("part") == "decoding" && r.text("noise") == kind)
+        table.with("part", "decoding").filter(move |r| r.text("noise") == kind)
     };
     let all = || NOISES.into_iter().flat_map(of);
     let mean_worst = largest(all().map(|r| r.number("server_error_relative_max")));
@@ -337,9 +337,7 @@ fn theorem_7_1(setting: &Setting, table: &Table) -> Vec<Finding> {
 fn regret_figure(setting: &Setting, table: &Table) -> Figure {
     let panel = |servers: usize| {
         let here = |part: &'static str| {
-            table
-                .records()
-                .filter(move |r| r.text("part") == part && r.number("servers") == servers as f64)
+            table.with("part", part).filter(move |r| r.number("servers") == servers as f64)
         };
         let mut marks = Vec::new();
         for kind in NOISES {
@@ -379,8 +377,8 @@ fn decoding_figure(setting: &Setting, table: &Table) -> Figure {
         let mut marks = Vec::new();
         for kind in NOISES {
             let points = table
-                .records()
-                .filter(|r| r.text("part") == "decoding" && r.text("noise") == kind)
+                .with("part", "decoding")
+                .filter(|r| r.text("noise") == kind)
                 .map(|r| (r.number("servers"), r.number(column)));
             marks.extend(medians(&format!("{kind} noise"), points));
         }

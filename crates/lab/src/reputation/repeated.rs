@@ -170,7 +170,7 @@ fn kalman(drift: f64, variance: f64) -> f64 {
 }
 
 fn settled(table: &Table) -> impl Iterator<Item = Record<'_>> {
-    table.records().filter(|r| r.text("part") == "drift" && r.number("round").is_nan())
+    table.with("part", "drift").filter(|r| r.number("round").is_nan())
 }
 
 /// Mean settled error with a drift and a discount.
@@ -197,8 +197,8 @@ fn best(table: &Table, drift: f64) -> (f64, f64, f64) {
 fn steady(table: &Table) -> Finding {
     let at = |round: usize| {
         let here = table
-            .records()
-            .filter(|r| r.text("part") == "drift" && r.number("drift") == 0.0)
+            .with("part", "drift")
+            .filter(|r| r.number("drift") == 0.0)
             .filter(|r| r.number("discount") == 1.0 && r.number("round") == round as f64);
         mean(here.map(|r| r.number("error_max")))
     };
@@ -253,8 +253,8 @@ fn lags(table: &Table) -> Finding {
 fn crowd(table: &Table) -> Finding {
     let of = |users: usize| {
         let here = table
-            .records()
-            .filter(|r| r.text("part") == "crowd" && r.number("round").is_nan())
+            .with("part", "crowd")
+            .filter(|r| r.number("round").is_nan())
             .filter(|r| r.number("users") == users as f64);
         mean(here.map(|r| r.number("error_max")))
     };
@@ -289,8 +289,8 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
     let mut learning = Vec::new();
     for discount in [0.9, 0.98, 1.0] {
         let points = table
-            .records()
-            .filter(|r| r.text("part") == "drift" && r.number("drift") == 0.0)
+            .with("part", "drift")
+            .filter(|r| r.number("drift") == 0.0)
             .filter(|r| r.number("discount") == discount)
             .map(|r| (r.number("round"), r.number("error_max")));
         learning.extend(medians(&format!("discount {discount}"), points));
@@ -304,8 +304,8 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
         tracking.extend(medians(&format!("drift {drift}"), points));
     }
     let crowd = table
-        .records()
-        .filter(|r| r.text("part") == "crowd" && r.number("round").is_nan())
+        .with("part", "crowd")
+        .filter(|r| r.number("round").is_nan())
         .map(|r| (r.number("users"), r.number("error_max")));
     let sizes = sizes(setting.scale);
     let panel = |title: &str, x: Axis, y: &str, marks| Panel::new(title, x, Axis::linear(y), marks);

@@ -247,10 +247,14 @@ fn rows_are_written_and_read_by_name() {
     let table = Table::new(CURVE.columns, vec![row]);
     let record = table.records().next().expect("a row");
     assert!(record.number("x").is_nan() && record.number("y") == 2.0);
+    assert_eq!(record.values(&["y", "x"]), [Value::Number(2.0), Value::Absent]);
+    assert_eq!((table.with("y", 2.0).count(), table.with("y", 3.0).count()), (1, 0));
     type Slip = fn(&Table);
-    let slips: [(&str, Slip); 5] = [
+    let slips: [(&str, Slip); 7] = [
         ("`z` is not one of", |table| _ = table.records().next().map(|row| row.number("z"))),
         ("`z` is not one of", |table| _ = table.records().next().map(|row| row.text("z"))),
+        ("`z` is not one of", |table| _ = table.records().next().map(|row| row.values(&["z"]))),
+        ("`z` is not one of", |table| _ = table.with("z", 1.0).count()),
         ("`z` is not one of", |_| _ = CURVE.row_of([("z", 1.0.into())])),
         ("`y` stands twice", |_| _ = CURVE.row_of([("y", 1.0.into()), ("y", 1.0.into())])),
         ("a value for every column", |_| _ = CURVE.row([("y", 1.0.into())])),

@@ -4,7 +4,6 @@ use muster_mechanism::verification::{
     Baseline, ScoringMatrix, VerificationError, VerificationGame,
 };
 
-use super::shared::with;
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, refused,
 };
@@ -163,7 +162,7 @@ fn cut(matrix: &ScoringMatrix) -> Result<ScoringMatrix, VerificationError> {
 
 /// The rows of a rule in a benchmark.
 fn of<'a>(rows: &'a Table, benchmark: &'a str, rule: &'a str) -> impl Iterator<Item = Record<'a>> {
-    with(rows, "benchmark", benchmark).filter(move |row| row.text("rule") == rule)
+    rows.with("benchmark", benchmark).filter(move |row| row.text("rule") == rule)
 }
 
 /// The largest distance up to which a rule rewards honesty and nothing else, on the grid.
@@ -264,7 +263,7 @@ fn at_distance(rows: &Table, benchmark: &'static Benchmark) -> (String, Table) {
         for row in of(rows, benchmark.name, rule) {
             let shift = row.number("shift");
             if (shift.abs() - DISTANCE).abs() < 1e-9 || (shift.abs() - DISTANCE_MAX).abs() < 1e-9 {
-                lines.push(row.row()[1..].to_vec());
+                lines.push(row.values(&columns));
             }
         }
     }

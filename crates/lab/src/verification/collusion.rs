@@ -4,7 +4,7 @@
 use muster_mechanism::random::Stream;
 use muster_mechanism::verification::{ScoringMatrix, VerificationError, VerificationGame};
 
-use super::shared::{BENCHMARKS, lossy_channel, with};
+use super::shared::{BENCHMARKS, lossy_channel};
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, refused,
 };
@@ -252,7 +252,7 @@ fn parties<'a>(
     benchmark: &'a str,
     margin: f64,
 ) -> impl Iterator<Item = Record<'a>> {
-    with(rows, "benchmark", benchmark).filter(move |row| row.number("margin") == margin)
+    rows.with("benchmark", benchmark).filter(move |row| row.number("margin") == margin)
 }
 
 /// The smallest party that gains, per benchmark.
@@ -292,7 +292,7 @@ fn separate(rows: &Table) -> Finding {
 
 fn bounded_loss(rows: &Table) -> Finding {
     let (mut count, mut worst) = (0usize, f64::NEG_INFINITY);
-    for row in with(rows, "kind", "same report") {
+    for row in rows.with("kind", "same report") {
         let loss = row.number("truthful_total") - row.number("same_total");
         worst = worst.max(loss / row.number("loss_bound"));
         count += 1;
@@ -311,7 +311,7 @@ fn bounded_loss(rows: &Table) -> Finding {
 
 fn agreement(rows: &Table) -> Finding {
     let (mut count, mut favouring, mut differing, mut gaining) = (0usize, 0usize, 0usize, 0usize);
-    for row in with(rows, "kind", "same report") {
+    for row in rows.with("kind", "same report") {
         count += 1;
         if row.number("favours_agreement") == 0.0 {
             continue;

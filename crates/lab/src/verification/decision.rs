@@ -170,10 +170,7 @@ fn agreement(rows: &Table) -> Finding {
 
 /// The loss by number of verifiers, at one honesty.
 fn losses(rows: &Table, honesty: f64, column: &str) -> Vec<(f64, f64)> {
-    rows.records()
-        .filter(|row| row.number("honesty") == honesty)
-        .map(|row| (row.number("verifiers"), row.number(column)))
-        .collect()
+    rows.with("honesty", honesty).map(|row| (row.number("verifiers"), row.number(column))).collect()
 }
 
 fn more_verifiers(rows: &Table) -> Finding {

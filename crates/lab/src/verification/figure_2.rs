@@ -3,7 +3,6 @@
 
 use muster_mechanism::verification::{ScoringMatrix, VerificationError, VerificationGame};
 
-use super::shared::with;
 use super::tables::printed_matrix;
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Scale, Setting, Table, refused,
@@ -58,7 +57,8 @@ fn cell(setting: &Setting, index: usize) -> Result<Vec<Row>, ExperimentError> {
 fn report(_: &Setting, table: &Table) -> Result<Report, ExperimentError> {
     let design = at_margin(table, 0.2).map_or(f64::NAN, |row| row.number("tolerance"));
     let bisected = at_margin(table, 0.2).map_or(f64::NAN, |row| row.number("tolerance_bisected"));
-    let printed = with(table, "rule", "printed")
+    let printed = table
+        .with("rule", "printed")
         .filter(|row| {
             row.number("honest_utility_min") > 0.0 && row.number("dishonest_utility_max") < 0.0
         })
@@ -161,7 +161,7 @@ fn tolerance(game: &VerificationGame, margin: f64) -> Result<Row, VerificationEr
 }
 
 fn at_margin(rows: &Table, margin: f64) -> Option<Record<'_>> {
-    with(rows, "kind", "tolerance").find(|row| (row.number("margin") - margin).abs() < 1e-9)
+    rows.with("kind", "tolerance").find(|row| (row.number("margin") - margin).abs() < 1e-9)
 }
 
 fn without_margin(rows: &Table) -> Finding {
@@ -200,7 +200,8 @@ fn tolerances(rows: &Table) -> (String, Table) {
 
 fn figure(rows: &Table) -> Figure {
     let line = |rule: &'static str, column: &str, label: &str, stroke: Stroke| {
-        let of_rule = with(rows, "rule", rule)
+        let of_rule = rows
+            .with("rule", rule)
             .filter(|row| row.text("kind") == "curve" && row.number("margin") == 0.2);
         let points = of_rule.map(|row| (row.number("dishonest_share"), row.number(column)));
         Mark::line(label, points, stroke)
@@ -208,7 +209,7 @@ fn figure(rows: &Table) -> Figure {
     let by_margin = |column: &str, label: &str| {
         Mark::line(
             label,
-            with(rows, "kind", "tolerance").map(|row| (row.number("margin"), row.number(column))),
+            rows.with("kind", "tolerance").map(|row| (row.number("margin"), row.number(column))),
             Stroke::Solid,
         )
     };

@@ -2,7 +2,6 @@
 
 use muster_mechanism::verification::{ProtocolModel, VerificationError};
 
-use super::shared::with;
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, refused,
 };
@@ -123,7 +122,7 @@ fn cheapest<'a>(
     detection: f64,
     wanted: impl Fn(&Record) -> bool,
 ) -> Option<Record<'a>> {
-    with(rows, "kind", "grid")
+    rows.with("kind", "grid")
         .filter(|row| {
             row.number("compactness") == compactness
                 && row.number("detection") >= detection
@@ -199,7 +198,7 @@ fn compactness(rows: &Table) -> Finding {
 
 /// What the paper's choice costs, beside the cheapest with at least its detection.
 fn paper(rows: &Table) -> Option<Finding> {
-    let choice = with(rows, "kind", "paper").find(|row| row.number("compactness") == 0.02)?;
+    let choice = rows.with("kind", "paper").find(|row| row.number("compactness") == 0.02)?;
     let detection = choice.number("detection");
     let best = cheapest(rows, 0.02, detection, |_| true)?;
     let total = choice.number("total");
@@ -215,6 +214,10 @@ fn paper(rows: &Table) -> Option<Finding> {
         ),
     ))
 }
+
+/// What is told of a choice.
+const CHOICE: [&str; 8] =
+    ["flag_rate", "flags", "sampling_rate", "margin", "bound", "payments", "openings", "total"];
 
 fn choices(rows: &Table) -> (String, Table) {
     let columns = [
@@ -233,9 +236,8 @@ fn choices(rows: &Table) -> (String, Table) {
     for compactness in COMPACTNESS {
         for detection in DETECTIONS {
             if let Some(row) = cheapest(rows, compactness, detection, |_| true) {
-                let mut line = vec![compactness.into(), detection.into()];
-                line.extend_from_slice(&row.row()[2..10]);
-                lines.push(line);
+                let head = vec![compactness.into(), detection.into()];
+                lines.push([head, row.values(&CHOICE)].concat());
             }
         }
     }
@@ -265,7 +267,7 @@ fn figure(rows: &Table) -> Figure {
         .collect();
     cost.push(Mark::points(
         "the paper's choice (each compactness)",
-        with(rows, "kind", "paper").map(|row| (row.number("detection"), row.number("total"))),
+        rows.with("kind", "paper").map(|row| (row.number("detection"), row.number("total"))),
     ));
     let middle = COMPACTNESS[1];
     let choice = vec![

@@ -1,9 +1,8 @@
-//! What the experiments on verification share: random games, rows by a text.
+//! What the experiments on verification share: benchmarks and random games.
 
 use muster_mechanism::random::Stream;
 use muster_mechanism::verification::{VerificationError, VerificationGame};
 
-use crate::experiment::{Record, Table};
 use crate::statistics::normalised;
 
 /// The paper's benchmarks with margins of their designs.
@@ -16,15 +15,6 @@ pub fn benchmark(name: &str) -> VerificationGame {
         "coin" => VerificationGame::coin(),
         _ => VerificationGame::proof_of_learning(),
     }
-}
-
-/// The rows in which a column has this text.
-pub fn with<'a>(
-    table: &'a Table,
-    column: &'a str,
-    wanted: &'a str,
-) -> impl Iterator<Item = Record<'a>> {
-    table.records().filter(move |row| row.text(column) == wanted)
 }
 
 /// A distribution over `size` outcomes, none of which is rarer than about 2% of the commonest.

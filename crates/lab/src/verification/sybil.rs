@@ -3,7 +3,7 @@
 
 use muster_mechanism::verification::VerificationError;
 
-use super::shared::{BENCHMARKS, with};
+use super::shared::BENCHMARKS;
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, refused,
 };
@@ -87,14 +87,13 @@ fn of<'a>(
     (benchmark, margin): (&'a str, f64),
     others: usize,
 ) -> impl Iterator<Item = Record<'a>> {
-    with(rows, "benchmark", benchmark)
+    rows.with("benchmark", benchmark)
         .filter(move |row| row.number("margin") == margin && row.number("others") == others as f64)
 }
 
 fn alone(rows: &Table) -> Finding {
     let gap = rows
-        .records()
-        .filter(|row| row.number("identities") == 1.0)
+        .with("identities", 1.0)
         .map(|row| row.number("return_on_deposit") - row.number("honest_return"))
         .fold(0.0, |worst: f64, gap| worst.max(gap.abs()));
     Finding::claim(
@@ -165,7 +164,7 @@ fn price(rows: &Table) -> (String, Table) {
     for benchmark in BENCHMARKS {
         for row in of(rows, benchmark, OTHERS[1]) {
             if [1.0, 2.0, 4.0, 8.0, 16.0, 32.0].contains(&row.number("identities")) {
-                lines.push(row.row().to_vec());
+                lines.push(row.values(EXPERIMENT.columns));
             }
         }
     }

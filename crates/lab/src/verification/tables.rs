@@ -4,7 +4,6 @@ use muster_mechanism::verification::{
     Baseline, Metrics, ScoringMatrix, VerificationError, VerificationGame,
 };
 
-use super::shared::with;
 use crate::experiment::{
     Experiment, ExperimentError, Finding, Record, Report, Row, Setting, Table, Value, refused,
 };
@@ -275,7 +274,7 @@ fn table_9(game: &VerificationGame) -> Result<Vec<Row>, VerificationError> {
 /// How the numbers of one table fared.
 fn compare(rows: &Table, name: &str, claim: &str) -> Finding {
     let (mut count, mut agreeing, mut worst) = (0usize, 0usize, 0.0f64);
-    for row in with(rows, "table", name) {
+    for row in rows.with("table", name) {
         let (claimed, measured) = (row.number("claimed"), row.number("measured"));
         let word = row.text("claimed");
         if claimed.is_nan() && word.is_empty() {
@@ -304,7 +303,7 @@ fn compare(rows: &Table, name: &str, claim: &str) -> Finding {
 /// Table 9 claims a pattern of signs.
 fn signs(rows: &Table) -> Finding {
     let (mut honest, mut other) = (f64::INFINITY, f64::NEG_INFINITY);
-    for row in with(rows, "table", "Table 9") {
+    for row in rows.with("table", "Table 9") {
         let quantity = row.text("quantity").as_bytes();
         let utility = row.number("measured");
         if quantity[2] == quantity[4] {
@@ -328,7 +327,7 @@ fn signs(rows: &Table) -> Finding {
 /// One line per rule, claimed and measured in one cell.
 fn wide(rows: &Table, name: &str) -> Table {
     let mut lines: Vec<Row> = Vec::new();
-    for row in with(rows, "table", name) {
+    for row in rows.with("table", name) {
         let rule = row.text("rule");
         let margin = row.number("margin");
         let same = |line: &&mut Row| line[0] == rule.into() && line[1] == margin.into();
@@ -360,7 +359,7 @@ fn both(row: Record) -> String {
 fn square(rows: &Table, name: &str, which: &str) -> Table {
     const TYPES: [&str; 4] = ["Honest", "F1", "F2", "Dishonest"];
     let mut lines: Vec<Row> = Vec::new();
-    for row in with(rows, "table", name).filter(|row| row.text("rule") == which) {
+    for row in rows.with("table", name).filter(|row| row.text("rule") == which) {
         let quantity = row.text("quantity").as_bytes();
         if quantity.get(1) != Some(&b'[') {
             continue;
@@ -386,7 +385,7 @@ fn figure(rows: &Table) -> Figure {
     let panel = |name: &'static str, title: &str, margin: f64| {
         let mut rules: Vec<String> = Vec::new();
         let mut bars: [Vec<(f64, f64)>; 3] = Default::default();
-        for row in with(rows, "table", name) {
+        for row in rows.with("table", name) {
             if row.number("margin") != margin {
                 continue;
             }

@@ -327,8 +327,7 @@ fn bisected(
 /// The finite ratios of a theorem, ascending.
 fn ratios(rows: &Table, theorem: &str) -> Vec<f64> {
     let mut list: Vec<f64> = rows
-        .records()
-        .filter(|row| row.text("theorem") == theorem)
+        .with("theorem", theorem)
         .map(|row| row.number("looseness"))
         .filter(|ratio| ratio.is_finite())
         .collect();
@@ -338,7 +337,7 @@ fn ratios(rows: &Table, theorem: &str) -> Vec<f64> {
 
 fn finding(rows: &Table, theorem: &str, claim: &str) -> Finding {
     let (mut count, mut held) = (0usize, 0usize);
-    for row in rows.records().filter(|row| row.text("theorem") == theorem) {
+    for row in rows.with("theorem", theorem) {
         count += 1;
         held += usize::from(row.number("holds") == 1.0);
     }

@@ -191,7 +191,7 @@ fn places(web: &Web) -> Result<Vec<Row>, ExperimentError> {
 }
 
 fn people(table: &Table) -> Vec<Record<'_>> {
-    table.records().filter(|r| r.text("part") == "person").collect()
+    table.with("part", "person").collect()
 }
 
 fn score<'t>(table: &'t Table, split: f64, name: &str) -> Option<Record<'t>> {
@@ -268,7 +268,7 @@ fn added(table: &Table) -> Finding {
 }
 
 fn unseen(table: &Table) -> Finding {
-    let listed = table.records().filter(|r| r.text("part") == "split").map(|r| {
+    let listed = table.with("part", "split").map(|r| {
         format!(
             "{:.0}% after {:.0}% ({:.0} ratings of known people, {:.0} negative)",
             100.0 * r.number("unseen_share"),
@@ -297,11 +297,7 @@ fn top(table: &Table) -> Table {
         "place_by_in_degree",
     ];
     let people = people(table);
-    let rows = people
-        .iter()
-        .take(TOP)
-        .map(|r| columns.iter().map(|column| r.number(column).into()).collect())
-        .collect();
+    let rows = people.iter().take(TOP).map(|r| r.values(&columns)).collect();
     Table::new(&columns, rows)
 }
 
@@ -327,7 +323,7 @@ fn figure(setting: &Setting, table: &Table) -> Figure {
         let with_interval = [SCORES[0], SCORES[5]].contains(&name);
         by_split.extend(marks.into_iter().skip(usize::from(!with_interval)));
     }
-    let points: Vec<Record> = table.records().filter(|r| r.text("part") == "restart").collect();
+    let points: Vec<Record> = table.with("part", "restart").collect();
     let mut by_restart = areas_of(SCORES[0], &points, "restart");
     if let Some(found) = score(table, SPLIT, "in-degree") {
         by_restart.push(Mark::horizontal("in-degree", found.number("area")));
