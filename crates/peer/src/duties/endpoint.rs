@@ -25,7 +25,7 @@ impl SayEndpoint {
         }
         tracing::info!(endpoint = url, "saying where this peer answers");
         let action = Action::SetEndpoint { endpoint: self.endpoint.clone() };
-        view.desk.send(action, view.chain, view.directory.height).await?;
+        view.desk.send(action).await?;
         let shown = |entry: &Entry| entry.endpoint == *url;
         view.desk.wait_for(|directory| directory.get(&me).is_some_and(shown)).await;
         Ok(Next::View)

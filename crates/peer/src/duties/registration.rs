@@ -45,16 +45,15 @@ impl Register {
             let registration = Registration::agree(&chain, hot, self.owner, endpoint, payment);
             Action::Register { registration: Box::new(registration) }
         };
-        let height = directory.height;
         match &self.burn {
             Some((key, price_max)) => {
                 tracing::info!(%price_max, "registering by burning the price");
                 let action = agree(Payment::Burn { price_max: *price_max });
-                desk.send_as(key, action, chain, height).await?;
+                desk.send_as(key, action).await?;
             }
             None => {
                 let nonce = self.find_work(view).await?;
-                desk.send(agree(Payment::Work { nonce }), chain, height).await?;
+                desk.send(agree(Payment::Work { nonce })).await?;
             }
         }
         tracing::info!(address = %me, "registered");

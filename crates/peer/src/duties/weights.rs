@@ -43,7 +43,7 @@ impl SetWeights {
 
     async fn set(&mut self, view: &View<'_>) -> Result<(), DutyError> {
         let View { chain, directory, desk } = *view;
-        let (height, epoch) = (directory.height, directory.epoch);
+        let epoch = directory.epoch;
         let (reply, weights) = oneshot::channel();
         desk.exchange.inbox.notify(Notice::Weights(reply));
         let weights = tokio::time::timeout(DECISION_TIMEOUT, weights)
@@ -58,7 +58,7 @@ impl SetWeights {
             || desk.ledger.parameters().await?.parameters.weights_commit_required;
         if !commits {
             let peers = row.len();
-            let receipt = desk.send(Action::SetWeights { weights: row }, chain, height).await?;
+            let receipt = desk.send(Action::SetWeights { weights: row }).await?;
             tracing::debug!(epoch, peers, height = receipt, "set weights");
             return Ok(());
         }
@@ -66,7 +66,7 @@ impl SetWeights {
         getrandom::fill(&mut salt).map_err(DutyError::Randomness)?;
         let commitment = weights_commitment(&chain, &desk.me(), &row, &salt);
         self.commitment.keep(Commitment { epoch, row: row.clone(), salt })?;
-        let decided = desk.send(Action::CommitWeights { commitment }, chain, height).await?;
+        let decided = desk.send(Action::CommitWeights { commitment }).await?;
         // What was meant for the last block of an epoch may be decided in the first of the next.
         let epoch = if decided > directory.epoch_end { epoch + 1 } else { epoch };
         self.commitment.keep(Commitment { epoch, row, salt })?;
@@ -90,7 +90,7 @@ impl SetWeights {
             return self.commitment.forget();
         }
         let action = Action::RevealWeights { weights: row, salt };
-        let revealed = view.desk.send(action, view.chain, view.directory.height).await;
+        let revealed = view.desk.send(action).await;
         match revealed {
             Ok(_) | Err(DeskError::Rejected(_)) => self.commitment.forget()?,
             Err(_) => (),

@@ -3,15 +3,14 @@
 use crate::exchange::shared::Exchange;
 use crate::ledger::directory::Directory;
 use muster_api::{Client, ClientError};
-use muster_ledger::crypto::{Hash, PublicKey, SecretKey};
+use muster_ledger::crypto::{PublicKey, SecretKey};
 use muster_ledger::money::Grains;
-use muster_ledger::transaction::{Action, SignedTransaction, Transaction};
-use muster_ledger::types::Height;
+use muster_ledger::transaction::Action;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Blocks within which a transaction must be decided.
-const EXPIRY_BLOCKS: u64 = 50;
+pub(crate) const EXPIRY_BLOCKS: u64 = 50;
 /// How long a decision is waited for.
 pub(crate) const DECISION_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -49,19 +48,13 @@ impl Desk {
     }
 
     /// Hands in an action of the hot key, and waits until it is decided; gives the height.
-    pub async fn send(&self, action: Action, chain: Hash, height: u64) -> Result<u64, DeskError> {
-        self.send_as(self.exchange.identity.secret(), action, chain, height).await
+    pub async fn send(&self, action: Action) -> Result<u64, DeskError> {
+        self.send_as(self.exchange.identity.secret(), action).await
     }
 
     /// Hands in an action of `key`, and waits until it is decided; gives the height.
-    pub async fn send_as(
-        &self,
-        key: &SecretKey,
-        action: Action,
-        chain: Hash,
-        height: u64,
-    ) -> Result<u64, DeskError> {
-        let transaction = sign(&self.ledger, key, action, chain, height).await?;
+    pub async fn send_as(&self, key: &SecretKey, action: Action) -> Result<u64, DeskError> {
+        let transaction = self.ledger.prepare(key, action, Grains(0), EXPIRY_BLOCKS).await?;
         let hash =
             self.ledger.submit(&transaction).await.map_err(|error| match error.status() {
                 Some(_) => DeskError::Refused { signer: key.public(), error },
@@ -78,19 +71,4 @@ impl Desk {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
-}
-
-/// Signs a transaction with the next nonce of the key's account.
-pub(crate) async fn sign(
-    ledger: &Client,
-    key: &SecretKey,
-    action: Action,
-    chain: Hash,
-    height: u64,
-) -> Result<SignedTransaction, ClientError> {
-    let signer = key.public();
-    let nonce = ledger.account(&signer).await?.nonce_pending;
-    let expires = Height(height + EXPIRY_BLOCKS);
-    let transaction = Transaction { chain, signer, nonce, expires, tip: Grains(0), action };
-    Ok(SignedTransaction::sign(transaction, key))
 }

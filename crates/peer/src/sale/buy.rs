@@ -6,7 +6,7 @@ use crate::exchange::evidence::EvidenceRing;
 use crate::exchange::identity::{Identity, IdentityError};
 use crate::exchange::limits::Limits;
 use crate::exchange::proto::{AskRequest, DescribeResponse};
-use crate::ledger::desk::sign;
+use crate::ledger::desk::EXPIRY_BLOCKS;
 use crate::ledger::directory::Directory;
 use crate::ledger::refresh::view;
 use muster_api::{Client, ClientError};
@@ -155,7 +155,7 @@ pub async fn ask(
         0 => Vec::new(),
         _ => {
             let action = Action::Transfer { to: callee.key, amount: price };
-            sign(ledger, payer, action, callee.chain, directory.height).await?.encode()
+            ledger.prepare(payer, action, Grains(0), EXPIRY_BLOCKS).await?.encode()
         }
     };
     let request = AskRequest {
