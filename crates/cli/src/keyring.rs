@@ -1,10 +1,12 @@
-//! Whose key: an address, or the name of a key in the wallet.
+//! Whose key: who signs, and whose account is meant by an address or the name of a key.
 
 use std::cell::OnceCell;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use muster_ledger::crypto::{PublicKey, SecretKey};
+use muster_ledger::money::Grains;
 
 use crate::network::{Network, latest_home};
 use crate::wallet::{Wallet, WalletFile};
@@ -54,6 +56,35 @@ impl Keyring {
             None => self.file.open()?,
         };
         Ok(self.opened.get_or_init(|| Box::new(wallet)))
+    }
+}
+
+/// Who signs.
+#[derive(Args)]
+pub struct Signer {
+    #[command(flatten)]
+    pub keyring: Keyring,
+    /// The name of the key in the wallet, such as user, cold/peer-0 or hot/peer-0
+    #[arg(long, value_name = "NAME", default_value = "user")]
+    pub key: String,
+    /// A file with a key of its own instead (64 hexadecimal digits)
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Paid on top of the fee, for earlier inclusion (MST)
+    #[arg(long, value_name = "AMOUNT", default_value = "0")]
+    pub tip: Grains,
+    /// Do not wait until the transaction is decided
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+impl Signer {
+    /// The key that signs.
+    pub fn key(&self, network: &Network) -> Result<SecretKey> {
+        match &self.key_file {
+            Some(path) => Ok(muster_keys::read_key(path)?),
+            None => self.keyring.key(&self.key, Some(network)),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod keyring;
 mod network;
 mod output;
 mod panic;
+mod perform;
 mod up;
 mod wallet;
 

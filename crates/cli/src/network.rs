@@ -1,25 +1,15 @@
-//! Speaking to a running network: which nodes, whose key, and what became of a transaction.
+//! Which running network to speak to.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use clap::Args;
-use muster_api::{Client, Receipt};
-use muster_ledger::crypto::SecretKey;
-use muster_ledger::money::Grains;
-use muster_ledger::transaction::Action;
+use muster_api::Client;
 
-use crate::keyring::Keyring;
-use crate::output;
 use crate::wallet::data_folder;
 
 /// Where a node listens by default.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:7700";
-/// How many blocks a transaction may wait for its inclusion.
-const EXPIRY_BLOCKS: u64 = 100;
-/// How long a command waits for a transaction to be decided.
-const DECISION_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Which network to speak to.
 #[derive(Args, Clone, Debug)]
@@ -65,86 +55,4 @@ pub fn latest_home() -> Option<PathBuf> {
     let name = std::fs::read_to_string(data_folder().ok()?.join("markets/latest")).ok()?;
     let home = PathBuf::from(name);
     home.join("market.toml").exists().then_some(home)
-}
-
-/// Who signs.
-#[derive(Args)]
-pub struct Signer {
-    #[command(flatten)]
-    pub keyring: Keyring,
-    /// The name of the key in the wallet, such as user, cold/peer-0 or hot/peer-0
-    #[arg(long, value_name = "NAME", default_value = "user")]
-    pub key: String,
-    /// A file with a key of its own instead (64 hexadecimal digits)
-    #[arg(long, value_name = "FILE")]
-    pub key_file: Option<PathBuf>,
-    /// Paid on top of the fee, for earlier inclusion (MST)
-    #[arg(long, value_name = "AMOUNT", default_value = "0")]
-    pub tip: Grains,
-    /// Do not wait until the transaction is decided
-    #[arg(long)]
-    pub no_wait: bool,
-}
-
-impl Signer {
-    /// The key that signs.
-    pub fn key(&self, network: &Network) -> Result<SecretKey> {
-        match &self.key_file {
-            Some(path) => Ok(muster_keys::read_key(path)?),
-            None => self.keyring.key(&self.key, Some(network)),
-        }
-    }
-}
-
-/// What a command did, for scripts.
-#[derive(serde::Serialize)]
-struct Done<'a> {
-    hash: String,
-    signer: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    height: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fee: Option<String>,
-    done: &'a str,
-}
-
-/// Signs an action, hands it in, waits until it is decided, and says what came of it.
-pub async fn perform(network: &Network, signer: &Signer, action: Action, done: &str) -> Result<()> {
-    let client = network.client()?;
-    let key = signer.key(network)?;
-    let transaction = client.prepare(&key, action, signer.tip, EXPIRY_BLOCKS).await?;
-    let hash = client.submit(&transaction).await?;
-    let address = key.public().to_string();
-    let mut report =
-        Done { hash: hash.to_string(), signer: address, height: None, fee: None, done };
-    if signer.no_wait {
-        report.done = "handed in";
-    } else {
-        let Receipt { height, fee, result, .. } = client.wait(&hash, DECISION_PATIENCE).await?;
-        if let Err(reason) = result {
-            bail!(
-                "the ledger refused it at height {height} (fee {}): {reason}",
-                Grains(fee.grains())
-            );
-        }
-        report.height = Some(height);
-        report.fee = Some(fee.grains().to_string());
-    }
-    if network.json {
-        return output::print_json(&report);
-    }
-    let place = match (report.height, &report.fee) {
-        (Some(height), Some(fee)) => {
-            format!(" in block {height}, fee {}", Grains(fee.parse().unwrap_or(0)))
-        }
-        _ => String::new(),
-    };
-    output::print(&format!("{}{place}\ntransaction {}", report.done, report.hash))
-}
-
-/// A share of a row of weights: a number from 0 to 1.
-pub fn share(text: &str) -> Result<f64> {
-    let number: f64 = text.parse().with_context(|| format!("`{text}` is not a number"))?;
-    ensure!((0.0..=1.0).contains(&number), "`{text}` is not a number from 0 to 1");
-    Ok(number)
 }

@@ -5,8 +5,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use muster_ledger::parameters::{FIELDS, ParameterChange};
 use muster_ledger::transaction::Action;
 
-use crate::network::{Network, Signer, perform};
+use crate::keyring::Signer;
+use crate::network::Network;
 use crate::output::{self, Align, Table, mst, nearest};
+use crate::perform::perform;
 
 /// Arguments of `muster proposal`.
 #[derive(Args)]

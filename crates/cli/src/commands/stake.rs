@@ -6,8 +6,10 @@ use muster_ledger::money::Grains;
 use muster_ledger::transaction::Action;
 use muster_ledger::types::PeerId;
 
-use crate::network::{Network, Signer, perform};
+use crate::keyring::Signer;
+use crate::network::Network;
 use crate::output::{self, Align, Table, mst};
+use crate::perform::perform;
 
 /// Arguments of `muster stake`.
 #[derive(Args)]

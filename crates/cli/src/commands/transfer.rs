@@ -5,7 +5,9 @@ use clap::Args;
 use muster_ledger::money::Grains;
 use muster_ledger::transaction::Action;
 
-use crate::network::{Network, Signer, perform};
+use crate::keyring::Signer;
+use crate::network::Network;
+use crate::perform::perform;
 
 /// Arguments of `muster transfer`.
 #[derive(Args)]

@@ -5,8 +5,10 @@ use clap::{Args, Subcommand};
 use muster_ledger::transaction::Action;
 use muster_ledger::types::{PeerId, Row, Share};
 
-use crate::network::{Network, Signer, perform, share};
+use crate::keyring::Signer;
+use crate::network::Network;
 use crate::output::{self, Align, Table};
+use crate::perform::perform;
 
 /// Arguments of `muster weights`.
 #[derive(Args)]
@@ -84,6 +86,13 @@ fn row(items: &[String]) -> Result<Row> {
         sum as f64 / f64::from(Share::ONE.0)
     );
     Ok(Row::new(row)?)
+}
+
+/// A share of a row of weights: a number from 0 to 1.
+fn share(text: &str) -> Result<f64> {
+    let number: f64 = text.parse().with_context(|| format!("`{text}` is not a number"))?;
+    ensure!((0.0..=1.0).contains(&number), "`{text}` is not a number from 0 to 1");
+    Ok(number)
 }
 
 #[cfg(test)]
