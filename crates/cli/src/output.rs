@@ -6,9 +6,14 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 /// Prints one JSON document.
-pub fn print_json(document: &impl Serialize) -> Result<()> {
+pub fn print_json(document: &(impl Serialize + ?Sized)) -> Result<()> {
     let text = serde_json::to_string_pretty(document).context("the result cannot be JSON")?;
     print(&text)
+}
+
+/// A value as JSON writes it, on one line.
+pub fn as_json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).context("the result cannot be JSON")
 }
 
 /// Prints a text and a line end. A reader that went away is no failure of ours.

@@ -5,6 +5,7 @@ mod large;
 pub mod market;
 mod plot;
 pub mod presence;
+mod report;
 pub mod reputation;
 #[cfg(test)]
 mod tests;

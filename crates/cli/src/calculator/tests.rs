@@ -1,6 +1,15 @@
 //! What the tests of all calculators share.
 
+use serde::Serialize;
 use serde_json::Value;
+
+/// The document of a report, whose fields must stand in the order of the alphabet.
+#[track_caller]
+pub fn document(report: &impl Serialize) -> Value {
+    let document = serde_json::to_value(report).expect("a document");
+    assert_eq!(serde_json::to_string(report).expect("a document"), document.to_string());
+    document
+}
 
 /// Fails unless two documents agree in every number.
 #[track_caller]

@@ -4,6 +4,8 @@
 //! is connected to itself only if its walk returns. `gated` and `self_connected` set to true give
 //! what the network does.
 
+mod figure;
+mod report;
 #[cfg(test)]
 mod tests;
 
@@ -14,12 +16,13 @@ use muster_mechanism::market::{
     CREDIBLE_FROM, Config, Connectivity, Epoch, Rule, Walk, Weights, epoch,
 };
 use muster_tables::{Labels, Table};
-use serde_json::{Value, json};
 
+use self::report::EpochReport;
 use super::document::{self, Document};
 use super::large::{self, Bar};
-use super::plot::{self, PlotOption};
-use crate::output::{self, Align};
+use super::plot::PlotOption;
+use super::report::Report;
+use crate::output;
 
 /// Compute the market without any network
 #[derive(clap::Args)]
@@ -66,8 +69,8 @@ pub fn run(options: &Options) -> Result<()> {
         let _bar = Bar::of_time("computing the epoch");
         market.epoch()?
     };
-    plot.write(|| plot::epoch(&market.report(&after)))?;
-    if *json { output::print_json(&market.report(&after)) } else { market.print(&after) }
+    plot.write(|| figure::epoch(&after))?;
+    EpochReport::new(&market, &after).show(*json)
 }
 
 const FIELDS: [&str; 17] = [
@@ -92,8 +95,6 @@ const FIELDS: [&str; 17] = [
 
 /// From so many peers on, walks from each of them can take long.
 const PEERS_MANY: usize = 100_000;
-/// The rows of the table for people; a document has them all.
-const ROWS_MAX: usize = 50;
 
 /// A checked document.
 struct Market {
@@ -124,50 +125,6 @@ impl Market {
 
     fn epoch(&self) -> Result<Epoch> {
         Ok(epoch(&self.weights, &self.stake, self.scaling.as_deref(), &self.config)?)
-    }
-
-    fn report(&self, after: &Epoch) -> Value {
-        let mut report = json!({
-            "ranks": after.ranks,
-            "trust": after.trust,
-            "incentive": after.incentive,
-            "loss": after.loss,
-            "gradient": after.gradient,
-            "stake": after.stake,
-            "scaling": after.scaling,
-            "minted": after.minted,
-        });
-        if let Some(ceiling) = after.payouts.ceiling() {
-            report["ceiling"] = json!(ceiling);
-        }
-        report
-    }
-
-    fn print(&self, after: &Epoch) -> Result<()> {
-        let header = ["rank", "trust", "incentive", "gradient", "stake", "stake after"];
-        let mut columns = vec![("peer", Align::Right)];
-        columns.extend(header.map(|name| (name, Align::Right)));
-        let mut table = output::Table::new(&columns);
-        let peers = self.stake.len();
-        for i in 0..peers.min(ROWS_MAX) {
-            let mut row = vec![i.to_string()];
-            let share = [after.ranks[i], after.trust[i], after.incentive[i], after.gradient[i]];
-            row.extend(share.map(|value| format!("{value:.6}")));
-            row.extend([self.stake[i], after.stake[i]].map(|value| format!("{value:.6}")));
-            table.row(row);
-        }
-        table.print()?;
-        if peers > ROWS_MAX {
-            output::print(&format!("(the first {ROWS_MAX} of {peers} peers; --json has all)"))?;
-        }
-        output::print(&format!("loss {:.6}, minted {:.6}", after.loss, after.minted))?;
-        if self.config.rule == Rule::Paper && after.loss >= 0.0 && !self.config.gated {
-            output::print(
-                "The loss is not negative: a network with the paper's gate mints nothing in this \
-                 epoch and steps the scaling instead (`gated`: true shows that).",
-            )?;
-        }
-        Ok(())
     }
 }
 

@@ -1,4 +1,8 @@
+use serde_json::{Value, json};
+
 use super::*;
+use crate::calculator::plot::drawn;
+use crate::calculator::tests::document;
 
 const CASES: [&str; 6] = [
     include_str!("../../../../mechanism/tests/reference/market-0.json"),
@@ -11,7 +15,7 @@ const CASES: [&str; 6] = [
 
 fn evaluate(text: &str) -> Result<Value> {
     let market = Market::parse(text, None)?;
-    Ok(market.report(&market.epoch()?))
+    Ok(document(&EpochReport::new(&market, &market.epoch()?)))
 }
 
 fn flat(value: &Value) -> Vec<f64> {
@@ -138,7 +142,7 @@ fn weights_from_tables() {
     let rest = r#"{"stake": [1, 2, 3]}"#;
     let with = |text: &str, table: Table| {
         let market = Market::parse(text, Some(table))?;
-        Ok::<_, anyhow::Error>(market.report(&market.epoch()?))
+        Ok::<_, anyhow::Error>(document(&EpochReport::new(&market, &market.epoch()?)))
     };
     let wanted = evaluate(whole).expect("valid");
     let text = "source,target,weight\n0,1,0.5\n2,0,0.25\n";
@@ -154,4 +158,12 @@ fn weights_from_tables() {
         let refusal = format!("{:#}", with(text, table).expect_err("must be refused"));
         assert!(refusal.contains(words), "{words}: {refusal}");
     }
+}
+
+#[test]
+fn figures_show_every_list() {
+    let given = r#"{"stake": [1, 2], "weights": [[0, 1, 1], [1, 0, 1]]}"#;
+    let after = Market::parse(given, None).and_then(|market| market.epoch()).expect("valid");
+    let text = drawn(figure::epoch(&after));
+    assert!(text.contains("incentive") && text.contains("Trust") && !text.contains("no data"));
 }

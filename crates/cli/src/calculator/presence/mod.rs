@@ -1,5 +1,7 @@
 //! `muster presence`: deadlines, curves and prizes of a headcount by proof-of-work.
 
+mod figure;
+mod report;
 #[cfg(test)]
 mod tests;
 
@@ -10,11 +12,11 @@ use anyhow::{Context, Result, ensure};
 use muster_mechanism::presence::{
     Beliefs, Game, JointBeliefs, Outcome, Payoffs, Rate, RateEstimate, Seconds,
 };
-use serde_json::{Value, json};
 
+use self::report::{Calibration, Case, Curve, Point, Prize, Solution};
 use super::document::{self, Document};
-use super::plot::{self, PlotOption};
-use crate::output::{self, Align, Table};
+use super::plot::PlotOption;
+use super::report::Report;
 
 /// Tell how many are present from how fast a puzzle is solved
 #[derive(clap::Args)]
@@ -97,38 +99,21 @@ pub fn run(options: &Options) -> Result<()> {
         Verb::Solve { file, curve, plot, json } => {
             plot.check()?;
             let game = game(&read(file)?)?;
-            let report = solve(&game, curve)?;
-            draw_solution(plot, &game, &report)?;
-            if *json { output::print_json(&report) } else { print_solution(&report) }
+            let solution = solve(&game, curve)?;
+            draw_solution(plot, &game, &solution)?;
+            solution.show(*json)
         }
         Verb::Curve { file, from, to, points, plot, json } => {
             plot.check()?;
             let game = game(&read(file)?)?;
-            let report = curve(&game, *from, *to, *points)?;
+            let curve = curve(&game, *from, *to, *points)?;
             let solution = solve(&game, &[])?;
-            plot.write(|| plot::presence(&report["curve"], &solution))?;
-            if *json { output::print_json(&report) } else { print_curve(&report) }
+            plot.write(|| figure::presence(&curve, &solution))?;
+            curve.show(*json)
         }
-        Verb::Prize { file, deadline, json } => {
-            let report = prize(&read(file)?, *deadline)?;
-            let text = format!(
-                "A prize of {} pays for the work: a player finds the first solution with \
-                 probability {}.",
-                report["prize"], report["first_probability"]
-            );
-            if *json { output::print_json(&report) } else { output::print(&text) }
-        }
+        Verb::Prize { file, deadline, json } => prize(&read(file)?, *deadline)?.show(*json),
         Verb::Calibrate { seconds, rate, confidence, json } => {
-            let report = calibrate(*seconds, *rate, *confidence)?;
-            let text = format!(
-                "{:.0} guesses a second (between {:.0} and {:.0}); {:.0} guesses a solution give \
-                 {rate} solutions a second.",
-                report["guesses_per_second"].as_f64().unwrap_or_default(),
-                report["low"].as_f64().unwrap_or_default(),
-                report["high"].as_f64().unwrap_or_default(),
-                report["difficulty"].as_f64().unwrap_or_default(),
-            );
-            if *json { output::print_json(&report) } else { output::print(&text) }
+            calibrate(*seconds, *rate, *confidence)?.show(*json)
         }
     }
 }
@@ -162,50 +147,42 @@ fn seconds(list: &[f64]) -> Result<Vec<Seconds>> {
     list.iter().map(|&t| Ok(Seconds::new(t)?)).collect()
 }
 
-fn solve(game: &Game, curve: &[f64]) -> Result<Value> {
+fn solve(game: &Game, curve: &[f64]) -> Result<Solution> {
     let payoffs = game.curve(&seconds(curve)?);
-    let mut report = json!({
-        "payoff_at_zero": game.payoff_at_zero(),
-        "payoff_at_infinity": game.payoff_at_infinity(),
-        "null_payoff": game.payoffs().null(),
-        "solutions": game.solutions(),
-        "curve": curve.iter().zip(payoffs).collect::<Vec<_>>(),
-        "deadline_max": null,
-        "deadline_best": null,
-    });
-    let mut set = |field: &str, value: Value| report[field] = value;
-    match game.solve() {
-        Outcome::Impossible => set("outcome", json!("impossible")),
-        Outcome::Unneeded { best } => {
-            set("outcome", json!("unneeded"));
-            set("deadline_best", json!(best.get()));
-            set("welfare_best", json!(game.welfare(best)));
-        }
+    let (outcome, maximum, best, at_max) = match game.solve() {
+        Outcome::Impossible => (Case::Impossible, None, None, None),
+        Outcome::Unneeded { best } => (Case::Unneeded, None, Some(best), None),
         Outcome::Deadline { maximum, best, solved_probability_at_max } => {
-            set("outcome", json!("deadline"));
-            set("deadline_max", json!(maximum.get()));
-            set("deadline_best", json!(best.get()));
-            set("solved_probability_at_max", json!(solved_probability_at_max));
-            set("solved_probability_at_best", json!(game.solved_probability(best)));
-            set("welfare_best", json!(game.welfare(best)));
+            (Case::Deadline, Some(maximum), Some(best), Some(solved_probability_at_max))
         }
-    }
-    Ok(report)
+    };
+    Ok(Solution {
+        curve: curve.iter().copied().zip(payoffs).collect(),
+        deadline_best: best.map(Seconds::get),
+        deadline_max: maximum.map(Seconds::get),
+        null_payoff: game.payoffs().null(),
+        outcome,
+        payoff_at_infinity: game.payoff_at_infinity(),
+        payoff_at_zero: game.payoff_at_zero(),
+        solutions: game.solutions(),
+        solved_probability_at_best: at_max.and(best).map(|best| game.solved_probability(best)),
+        solved_probability_at_max: at_max,
+        welfare_best: best.map(|best| game.welfare(best)),
+    })
 }
 
 /// The deadlines that matter, from a hundredth of the shorter to a hundred times the longer; where
 /// none does, around the mean time to a solution.
-fn draw_solution(plot: &PlotOption, game: &Game, report: &Value) -> Result<()> {
+fn draw_solution(plot: &PlotOption, game: &Game, solution: &Solution) -> Result<()> {
     if !plot.wanted() {
         return Ok(());
     }
-    let known = ["deadline_best", "deadline_max"].map(|field| report[field].as_f64());
-    let known = known.into_iter().flatten().collect::<Vec<_>>();
+    let known = || [solution.deadline_best, solution.deadline_max].into_iter().flatten();
     let middle = likely_time(game)?;
-    let shortest = known.iter().copied().fold(middle, f64::min) / 100.0;
-    let longest = known.iter().copied().fold(middle, f64::max) * 100.0;
+    let shortest = known().fold(middle, f64::min) / 100.0;
+    let longest = known().fold(middle, f64::max) * 100.0;
     let curve = curve(game, shortest, longest, 300)?;
-    plot.write(|| plot::presence(&curve["curve"], report))
+    plot.write(|| figure::presence(&curve, solution))
 }
 
 /// A power of two in seconds by which a solution is about as likely as not.
@@ -222,38 +199,36 @@ fn likely_time(game: &Game) -> Result<f64> {
     Ok(time)
 }
 
-fn curve(game: &Game, from: f64, to: f64, points: usize) -> Result<Value> {
+fn curve(game: &Game, from: f64, to: f64, points: usize) -> Result<Curve> {
     ensure!((2..=POINTS_MAX).contains(&points), "--points must be from 2 to {POINTS_MAX}");
     let (low, high) = (Seconds::new(from)?.get().ln(), Seconds::new(to)?.get().ln());
     ensure!(low < high, "--from must be below --to");
     let at = |k: usize| (low + (high - low) * k as f64 / (points - 1) as f64).exp();
     let deadlines = seconds(&(0..points).map(at).collect::<Vec<_>>())?;
     let payoffs = game.curve(&deadlines);
-    let rows = deadlines.iter().zip(payoffs).map(|(&t, payoff)| {
-        json!({
-            "deadline": t.get(),
-            "payoff": payoff,
-            "solved": game.solved_probability(t),
-            "welfare": game.welfare(t),
-        })
+    let points = deadlines.iter().zip(payoffs).map(|(&t, payoff)| Point {
+        deadline: t.get(),
+        payoff,
+        solved: game.solved_probability(t),
+        welfare: game.welfare(t),
     });
-    Ok(json!({ "curve": rows.collect::<Vec<_>>() }))
+    Ok(Curve { curve: points.collect() })
 }
 
-fn prize(document: &Document, deadline: Option<f64>) -> Result<Value> {
+fn prize(document: &Document, deadline: Option<f64>) -> Result<Prize> {
     let game = game(document)?;
     let deadline = deadline.map(Seconds::new).transpose()?;
     let cost = document.required("cost")?;
-    Ok(json!({
-        "cost": cost,
-        "first_probability": game.first_probability(deadline),
-        "prize": game.prize(cost, deadline)?,
-    }))
+    Ok(Prize {
+        cost,
+        first_probability: game.first_probability(deadline),
+        prize: game.prize(cost, deadline)?,
+    })
 }
 
 /// Guesses for a while as a solver of the SHA-256 puzzle does: one hash of a challenge and a
 /// nonce each.
-fn calibrate(duration: f64, rate: f64, confidence: f64) -> Result<Value> {
+fn calibrate(duration: f64, rate: f64, confidence: f64) -> Result<Calibration> {
     ensure!((0.01..=3600.0).contains(&duration), "--seconds must be from 0.01 to 3600");
     let (limit, start) = (Duration::from_secs_f64(duration), Instant::now());
     let (mut guesses, mut nonce) = (0u64, [0u8; 32]);
@@ -264,58 +239,12 @@ fn calibrate(duration: f64, rate: f64, confidence: f64) -> Result<Value> {
         guesses += 256;
     }
     let estimate = RateEstimate::from_count(guesses, start.elapsed().as_secs_f64(), confidence)?;
-    Ok(json!({
-        "guesses_per_second": estimate.rate,
-        "low": estimate.low,
-        "high": estimate.high,
-        "confidence": confidence,
-        "wanted_rate": rate,
-        "difficulty": estimate.difficulty(Rate::per_second(rate)?),
-    }))
-}
-
-fn print_solution(report: &Value) -> Result<()> {
-    let number = |field: &str| report[field].as_f64().unwrap_or_default();
-    output::print(&match report["outcome"].as_str() {
-        Some("impossible") => format!(
-            "Coordination is impossible: acting is worth at most {:.6}, staying {:.6}.",
-            number("payoff_at_zero"),
-            number("null_payoff")
-        ),
-        Some("unneeded") => format!(
-            "No puzzle is needed: acting is worth {:.6} anyway, staying {:.6}. A puzzle with the \
-             deadline {:.6} s would still raise welfare to {:.6}.",
-            number("payoff_at_infinity"),
-            number("null_payoff"),
-            number("deadline_best"),
-            number("welfare_best")
-        ),
-        _ => format!(
-            "Act if the puzzle is solved within {:.6} s at most (chance {:.4}); the best deadline \
-             is {:.6} s (chance {:.4}, welfare {:.6}).",
-            number("deadline_max"),
-            number("solved_probability_at_max"),
-            number("deadline_best"),
-            number("solved_probability_at_best"),
-            number("welfare_best")
-        ),
-    })?;
-    let mut table =
-        Table::new(&[("deadline (s)", Align::Right), ("expected payoff", Align::Right)]);
-    for point in report["curve"].as_array().into_iter().flatten() {
-        let cell = |k: usize| point[k].as_f64().unwrap_or_default();
-        table.row(vec![cell(0).to_string(), format!("{:.6}", cell(1))]);
-    }
-    table.print()
-}
-
-fn print_curve(report: &Value) -> Result<()> {
-    let columns = ["deadline", "payoff", "solved", "welfare"];
-    let header = ["deadline (s)", "expected payoff", "solved", "welfare"];
-    let mut table = Table::new(&header.map(|name| (name, Align::Right)));
-    for point in report["curve"].as_array().into_iter().flatten() {
-        let cell = |name: &str| format!("{:.6}", point[name].as_f64().unwrap_or_default());
-        table.row(columns.map(cell).to_vec());
-    }
-    table.print()
+    Ok(Calibration {
+        confidence,
+        difficulty: estimate.difficulty(Rate::per_second(rate)?),
+        guesses_per_second: estimate.rate,
+        high: estimate.high,
+        low: estimate.low,
+        wanted_rate: rate,
+    })
 }

@@ -2,6 +2,8 @@
 //! graph, without any network.
 
 mod edges;
+mod figure;
+mod report;
 #[cfg(test)]
 mod tests;
 
@@ -14,13 +16,14 @@ use muster_mechanism::reputation::{
     equilibrium, honest_majority, lottery, top_committee,
 };
 use muster_tables::Labels;
-use serde_json::{Value, json};
 
 use self::edges::Labelled;
+use self::report::{AuditReport, CommitteeReport, GameReport, RankReport, UserReport};
 use super::document::{self, Document};
 use super::large::{self, Bar};
-use super::plot::{self, PlotOption};
-use crate::output::{self, Align, Table};
+use super::plot::PlotOption;
+use super::report::Report;
+use crate::output;
 
 /// Distil reputation from endorsements
 #[derive(clap::Args)]
@@ -92,8 +95,6 @@ const GAME_FIELDS: [&str; 4] = ["trust", "users", "seed", "rounds"];
 
 /// Contributions that are printed without being asked for.
 const CONTRIBUTIONS_MAX: usize = 1_000_000;
-/// The rows of a table for people.
-const ROWS_MAX: usize = 30;
 /// The largest game of best responses.
 const GAME_MAX: usize = 10_000_000;
 
@@ -104,30 +105,17 @@ pub fn run(options: &Options) -> Result<()> {
             plot.check()?;
             let document = read(file, &RANK_FIELDS)?;
             let report = rank(&document, *contributions)?;
-            plot.write(|| plot::reputation(&report))?;
-            if *json { output::print_json(&report) } else { print_ranks(&report, None) }
+            plot.write(|| figure::reputation(&report))?;
+            report.show(*json)
         }
         Verb::Rank { edges, servers, rank_everyone, restart, plot, json, .. } => {
             plot.check()?;
             let Some(path) = edges else { bail!("give a document or --edges") };
             rank_labelled(path, servers.as_deref(), *rank_everyone, *restart, plot, *json)
         }
-        Verb::Committee { file, json } => {
-            let report = committee(&read(file, &COMMITTEE_FIELDS)?)?;
-            if *json { output::print_json(&report) } else { print_committee(&report) }
-        }
-        Verb::Audit { file, json } => {
-            let report = audit(&read(file, &RANK_FIELDS)?)?;
-            if *json { output::print_json(&report) } else { print_audit(&report) }
-        }
-        Verb::Game { file, json } => {
-            let report = game(&read(file, &GAME_FIELDS)?)?;
-            let text = format!(
-                "After {} rounds the largest distance from N(R) is {}; the regret of N(R) is {}.",
-                report["rounds"], report["distance"], report["regret"]
-            );
-            if *json { output::print_json(&report) } else { output::print(&text) }
-        }
+        Verb::Committee { file, json } => committee(&read(file, &COMMITTEE_FIELDS)?)?.show(*json),
+        Verb::Audit { file, json } => audit(&read(file, &RANK_FIELDS)?)?.show(*json),
+        Verb::Game { file, json } => game(&read(file, &GAME_FIELDS)?)?.show(*json),
     }
 }
 
@@ -154,12 +142,9 @@ fn rank_labelled(
         ));
     }
     let mut report = ranks(&labelled.graph, restart, None, false)?;
-    plot.write(|| plot::reputation(&report))?;
-    if !json {
-        return print_ranks(&report, Some(&labelled.servers));
-    }
-    report["labels"] = json!(labelled.servers);
-    output::print_json(&report)
+    report.labels = Some(labelled.servers);
+    plot.write(|| figure::reputation(&report))?;
+    report.show(json)
 }
 
 fn read(file: &Path, fields: &[&str]) -> Result<Document> {
@@ -187,7 +172,7 @@ fn graph(document: &Document) -> Result<EndorsementGraph> {
     EndorsementGraph::new(users, servers, edges.into_iter()).context("field `edges`")
 }
 
-fn rank(document: &Document, contributions: bool) -> Result<Value> {
+fn rank(document: &Document, contributions: bool) -> Result<RankReport> {
     let graph = graph(document)?;
     let trust = document.numbers("trust")?;
     ranks(&graph, document.number("restart", 0.15)?, trust.as_deref(), contributions)
@@ -198,18 +183,21 @@ fn ranks(
     restart: f64,
     trust: Option<&[f64]>,
     contributions: bool,
-) -> Result<Value> {
+) -> Result<RankReport> {
     let _bar = Bar::of_time("ranking");
     let ranking = graph.rank(&RankSettings { restart, ..RankSettings::default() })?;
-    let mut report = json!({
-        "reputation": ranking.reputation,
-        "pagerank": ranking.pagerank,
-        "residual": ranking.residual,
-        "iterations": ranking.sweeps,
-        "active_users": graph.active_users(),
-        "edges": graph.edges(),
-        "edges_dropped": graph.edges_dropped(),
-    });
+    let mut report = RankReport {
+        active_users: graph.active_users(),
+        contributions: None,
+        edges: graph.edges(),
+        edges_dropped: graph.edges_dropped(),
+        iterations: ranking.sweeps,
+        labels: None,
+        pagerank: ranking.pagerank,
+        payoffs: None,
+        reputation: ranking.reputation,
+        residual: ranking.residual,
+    };
     let few = graph.users().saturating_mul(graph.servers()) <= CONTRIBUTIONS_MAX;
     if trust.is_none() && !few && !contributions {
         return Ok(report);
@@ -219,15 +207,13 @@ fn ranks(
     if few || contributions {
         let columns = solver.relative(&(0..graph.servers()).collect::<Vec<_>>())?;
         let row = |i: usize| columns.iter().map(|c| c[i]).collect::<Vec<_>>();
-        report["contributions"] = json!((0..graph.users()).map(row).collect::<Vec<_>>());
+        report.contributions = Some((0..graph.users()).map(row).collect());
     }
-    if let Some(trust) = trust {
-        report["payoffs"] = json!(solver.payoffs(trust)?);
-    }
+    report.payoffs = trust.map(|trust| solver.payoffs(trust)).transpose()?;
     Ok(report)
 }
 
-fn committee(document: &Document) -> Result<Value> {
+fn committee(document: &Document) -> Result<CommitteeReport> {
     let reputation = document.list_of_numbers("reputation")?;
     ensure!(!reputation.is_empty(), "field `reputation` is empty: there is nobody to choose");
     let size = match document.count("size")? {
@@ -241,7 +227,7 @@ fn committee(document: &Document) -> Result<Value> {
             lottery(&reputation, size, reputation.iter().map(|_| stream.next_word()))?
         }
     };
-    let mut report = json!({ "size": size, "members": members });
+    let mut report = CommitteeReport { honest_majority: None, members, risk: None, size };
     if let Some(honesty) = document.numbers("honesty")? {
         ensure!(
             honesty.len() == reputation.len(),
@@ -249,14 +235,15 @@ fn committee(document: &Document) -> Result<Value> {
             honesty.len(),
             reputation.len()
         );
-        let odds = honest_majority(&members.iter().map(|&j| honesty[j]).collect::<Vec<_>>())?;
-        report["honest_majority"] = json!(odds.probability);
-        report["risk"] = json!(odds.risk);
+        let of_members = report.members.iter().map(|&j| honesty[j]).collect::<Vec<_>>();
+        let odds = honest_majority(&of_members)?;
+        report.honest_majority = Some(odds.probability);
+        report.risk = Some(odds.risk);
     }
     Ok(report)
 }
 
-fn audit(document: &Document) -> Result<Value> {
+fn audit(document: &Document) -> Result<AuditReport> {
     let graph = graph(document)?;
     let trust = document.list_of_numbers("trust")?;
     let settings =
@@ -264,19 +251,17 @@ fn audit(document: &Document) -> Result<Value> {
     let users: Vec<usize> = (0..graph.users()).filter(|&u| graph.is_active(u)).collect();
     let deviations = graph.deviations(&users, &trust, &settings)?;
     let largest = deviations.iter().map(|d| d.gain).fold(0.0, f64::max);
-    let rows = deviations.iter().map(|d| {
-        json!({
-            "user": d.user,
-            "payoff": d.payoff,
-            "best_payoff": d.best_payoff,
-            "gain": d.gain,
-            "strategy": d.strategy,
-        })
+    let users = deviations.into_iter().map(|d| UserReport {
+        best_payoff: d.best_payoff,
+        gain: d.gain,
+        payoff: d.payoff,
+        strategy: d.strategy,
+        user: d.user,
     });
-    Ok(json!({ "regret": largest, "users": rows.collect::<Vec<_>>() }))
+    Ok(AuditReport { regret: largest, users: users.collect() })
 }
 
-fn game(document: &Document) -> Result<Value> {
+fn game(document: &Document) -> Result<GameReport> {
     let trust = document.list_of_numbers("trust")?;
     let users = size(document, "users")?;
     ensure!(
@@ -297,53 +282,11 @@ fn game(document: &Document) -> Result<Value> {
     let rows = end.profile.rows().iter().flatten().zip(truth.iter().cycle());
     let distance = rows.map(|(x, wanted)| (x - wanted).abs()).fold(0.0, f64::max);
     let regret = Profile::symmetric(users, &truth)?.regret(&trust)?.largest;
-    Ok(json!({
-        "equilibrium": truth,
-        "decoded": end.profile.decoded(),
-        "rounds": end.rounds,
-        "distance": distance,
-        "regret": regret,
-    }))
-}
-
-fn print_ranks(report: &Value, labels: Option<&[String]>) -> Result<()> {
-    let reputation: Vec<f64> =
-        report["reputation"].as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
-    let mut order: Vec<usize> = (0..reputation.len()).collect();
-    order.sort_by(|&a, &b| reputation[b].total_cmp(&reputation[a]).then(a.cmp(&b)));
-    let mut table = Table::new(&[("server", Align::Left), ("reputation", Align::Right)]);
-    for &j in order.iter().take(ROWS_MAX) {
-        let name = labels.map_or_else(|| j.to_string(), |labels| output::visible(&labels[j]));
-        table.row(vec![name, format!("{:.9}", reputation[j])]);
-    }
-    table.print()?;
-    if order.len() > ROWS_MAX {
-        output::print(&format!(
-            "(the first {ROWS_MAX} of {} servers; --json has all)",
-            order.len()
-        ))?;
-    }
-    output::print(&format!("residual {}, {} sweeps", report["residual"], report["iterations"]))
-}
-
-fn print_committee(report: &Value) -> Result<()> {
-    output::print(&format!("members {}", report["members"]))?;
-    if report["risk"].is_null() {
-        return Ok(());
-    }
-    output::print(&format!(
-        "most of them are honest with probability {}; the risk is {}",
-        report["honest_majority"], report["risk"]
-    ))
-}
-
-fn print_audit(report: &Value) -> Result<()> {
-    let header = ["user", "payoff", "best payoff", "gain"];
-    let mut table = Table::new(&header.map(|name| (name, Align::Right)));
-    for row in report["users"].as_array().into_iter().flatten().take(ROWS_MAX) {
-        let cell = |field: &str| format!("{:.9}", row[field].as_f64().unwrap_or_default());
-        table.row(vec![row["user"].to_string(), cell("payoff"), cell("best_payoff"), cell("gain")]);
-    }
-    table.print()?;
-    output::print(&format!("nobody gains more than {}", report["regret"]))
+    Ok(GameReport {
+        decoded: end.profile.decoded(),
+        distance,
+        equilibrium: truth,
+        regret,
+        rounds: end.rounds,
+    })
 }

@@ -1,4 +1,8 @@
+use serde_json::Value;
+
 use super::*;
+use crate::calculator::plot::drawn;
+use crate::calculator::tests::{agree, document};
 
 const CASES: [&str; 3] = [
     include_str!("../../../../mechanism/tests/reference/reputation-0.json"),
@@ -14,19 +18,22 @@ fn parse(text: &str) -> Result<Document> {
 fn recorded_cases_agree() {
     for text in CASES {
         let case: Value = serde_json::from_str(text).expect("JSON");
-        let found = rank(&parse(text).expect("valid"), false).expect("valid");
+        let report = rank(&parse(text).expect("valid"), false).expect("valid");
+        let found = document(&report);
         for (field, expected) in case["expected"].as_object().expect("an object") {
-            crate::calculator::tests::agree(field, &found[field], expected, 1e-9, 1e-12);
+            agree(field, &found[field], expected, 1e-9, 1e-12);
         }
-        assert!(found["residual"].as_f64() <= Some(1e-12));
+        assert!(report.residual <= 1e-12);
+        assert!(!drawn(figure::reputation(&report)).contains("no data"));
     }
 }
 
 #[test]
 fn audits_find_what_is_lost() {
     let report = audit(&parse(CASES[0]).expect("valid")).expect("valid");
-    assert!(report["regret"].as_f64() > Some(0.0));
-    assert_eq!(report["users"].as_array().map(Vec::len), Some(5));
+    assert!(report.regret > 0.0);
+    assert_eq!(report.users.len(), 5);
+    document(&report);
 }
 
 fn table(text: &str) -> muster_tables::Table {
@@ -47,7 +54,7 @@ fn labels_from_text() {
     let chosen = Labelled::with_servers(table(text), "c\n# and again\nc\n").expect("valid");
     assert_eq!((chosen.graph.users(), chosen.graph.servers()), (2, 1));
     let report = ranks(&chosen.graph, 0.15, None, false).expect("valid");
-    assert_eq!(report["reputation"], json!([1.0]));
+    assert_eq!(report.reputation, [1.0]);
     for (text, list, words) in [
         ("s,t,w\na,b,1\n", "a", "a is a server and must not endorse"),
         ("s,t,w\na,b,1\n", "z", "no user endorses any server"),
@@ -65,7 +72,9 @@ fn labels_from_text() {
 fn matrices_rank_as_documents_do() {
     let given =
         r#"{"users": 3, "servers": 2, "edges": [[0, 1, 1], [0, 3, 2], [1, 4, 1], [2, 3, 1]]}"#;
-    let wanted = rank(&parse(given).expect("valid"), false).expect("valid");
+    let wanted = document(&rank(&parse(given).expect("valid"), false).expect("valid"));
+    let ranked =
+        |found: &Labelled| document(&ranks(&found.graph, 0.15, None, false).expect("valid"));
     let entries = vec![(0, 1, 1.0), (0, 3, 2.0), (1, 4, 1.0), (2, 3, 1.0), (2, 4, -3.0)];
     let matrix = |rows, columns| muster_tables::Table {
         entries: entries.clone(),
@@ -74,10 +83,10 @@ fn matrices_rank_as_documents_do() {
     };
     let found = Labelled::by_shape(matrix(3, 5)).expect("valid");
     assert_eq!((found.distrusted, &found.servers), (1, &vec!["0".to_owned(), "1".to_owned()]));
-    assert_eq!(ranks(&found.graph, 0.15, None, false).expect("valid"), wanted);
+    assert_eq!(ranked(&found), wanted);
     let found = Labelled::with_servers(matrix(5, 5), "3\n4\n").expect("valid");
     assert_eq!(found.servers, ["3", "4"]);
-    assert_eq!(ranks(&found.graph, 0.15, None, false).expect("valid"), wanted);
+    assert_eq!(ranked(&found), wanted);
     let everyone = Labelled::everyone(matrix(5, 5)).expect("valid");
     assert_eq!(everyone.servers.len(), 5);
     for (refused, words) in [
@@ -97,21 +106,23 @@ fn matrices_rank_as_documents_do() {
 
 #[test]
 fn committees_and_games() {
-    let document = |text: &str, fields: &[&str]| Document::parse(text, fields).expect("valid");
+    let parse = |text: &str, fields: &[&str]| Document::parse(text, fields).expect("valid");
     let text = r#"{"reputation": [0.1, 0.5, 0.4], "honesty": [0.5, 0.9, 0.8], "size": 2}"#;
-    let report = committee(&document(text, &COMMITTEE_FIELDS)).expect("valid");
-    assert_eq!(report["members"], json!([1, 2]));
-    assert!((report["risk"].as_f64().expect("a number") - 0.28).abs() < 1e-12);
+    let report = committee(&parse(text, &COMMITTEE_FIELDS)).expect("valid");
+    assert_eq!(report.members, [1, 2]);
+    assert!((report.risk.expect("honesty was given") - 0.28).abs() < 1e-12);
+    document(&report);
     let text = r#"{"reputation": [0.1, 0.5, 0.4], "size": 2, "lottery_seed": 7}"#;
-    assert!(committee(&document(text, &COMMITTEE_FIELDS)).is_ok());
+    assert!(committee(&parse(text, &COMMITTEE_FIELDS)).is_ok());
     let text = r#"{"reputation": [0.1], "size": 2}"#;
-    assert!(committee(&document(text, &COMMITTEE_FIELDS)).is_err());
+    assert!(committee(&parse(text, &COMMITTEE_FIELDS)).is_err());
     let text = r#"{"reputation": []}"#;
-    let refusal = committee(&document(text, &COMMITTEE_FIELDS)).expect_err("must be refused");
+    let refusal = committee(&parse(text, &COMMITTEE_FIELDS)).err().expect("must be refused");
     assert!(refusal.to_string().contains("field `reputation` is empty"), "{refusal}");
     let text = r#"{"trust": [0.9, 0.3], "users": 4}"#;
-    let report = game(&document(text, &GAME_FIELDS)).expect("valid");
-    assert!(report["distance"].as_f64() < Some(1e-6));
+    let report = game(&parse(text, &GAME_FIELDS)).expect("valid");
+    assert!(report.distance < 1e-6);
+    document(&report);
 }
 
 #[test]
@@ -135,7 +146,7 @@ fn refusals_name_the_field() {
         ),
     ] {
         let refusal = parse(text).and_then(|document| rank(&document, false));
-        let refusal = format!("{:#}", refusal.expect_err("must be refused"));
+        let refusal = format!("{:#}", refusal.err().expect("must be refused"));
         assert!(refusal.contains(words), "{text}: {refusal}");
     }
 }

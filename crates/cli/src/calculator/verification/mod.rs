@@ -1,5 +1,7 @@
 //! `muster verification`: payments to verifiers, designed, checked and compared.
 
+mod figure;
+mod report;
 #[cfg(test)]
 mod tests;
 
@@ -10,11 +12,15 @@ use muster_mechanism::verification::{
     Baseline, DesignGrid, Metrics, ProtocolModel, ScoringMatrix, VerificationError,
     VerificationGame,
 };
-use serde_json::{Value, json};
 
+use self::report::{
+    AuditReport, ComparisonReport, DesignReport, Exact, Found, FrontierPoint, FrontierReport, Paid,
+    Refused, Rule,
+};
 use super::document::{self, Document};
-use super::plot::{self, PlotOption};
-use crate::output::{self, Align, Table};
+use super::plot::PlotOption;
+use super::report::Report;
+use crate::output;
 
 /// Design and check payments to verifiers
 #[derive(clap::Args)]
@@ -70,45 +76,29 @@ const POINTS_MAX: usize = 100_000;
 
 /// Runs the command.
 pub fn run(options: &Options) -> Result<()> {
-    let (report, json) = match &options.verb {
+    match &options.verb {
         Verb::Design(DrawnInput { input, plot }) => {
             plot.check()?;
             let report = design(&read(&input.file, &FIELDS)?)?;
-            if report["feasible"] == json!(true) {
-                plot.write(|| plot::matrix(&report))?;
-            } else if plot.wanted() {
-                output::say("muster: there is no matrix to draw");
+            match &report {
+                DesignReport::Found(found) => plot.write(|| figure::matrix(found))?,
+                DesignReport::Refused(_) if plot.wanted() => {
+                    output::say("muster: there is no matrix to draw");
+                }
+                DesignReport::Refused(_) => {}
             }
-            (report, input.json)
+            report.show(input.json)
         }
-        Verb::Audit(input) => (audit(&read(&input.file, &FIELDS)?)?, input.json),
-        Verb::Compare(input) => (compare(&read(&input.file, &FIELDS)?)?, input.json),
+        Verb::Audit(input) => audit(&read(&input.file, &FIELDS)?)?.show(input.json),
+        Verb::Compare(input) => compare(&read(&input.file, &FIELDS)?)?.show(input.json),
         Verb::Frontier(DrawnInput { input, plot }) => {
             plot.check()?;
             let report = frontier(&read(&input.file, &FRONTIER_FIELDS)?)?;
-            plot.write(|| plot::frontier(&report))?;
-            (report, input.json)
+            plot.write(|| figure::frontier(&report))?;
+            report.show(input.json)
         }
-    };
-    if json {
-        return output::print_json(&report);
-    }
-    match options.verb {
-        Verb::Design(_) => print_design(&report),
-        Verb::Audit(_) => output::print(&format!(
-            "Incentive-aligned up to a margin of {}; {} limits it.",
-            report["margin_achieved"],
-            report["binding"].as_str().unwrap_or_default()
-        )),
-        Verb::Compare(_) => print_rows(&report["rules"], &RULE_COLUMNS),
-        Verb::Frontier(_) => print_rows(&report["frontier"], &FRONTIER_COLUMNS),
     }
 }
-
-const RULE_COLUMNS: [&str; 7] =
-    ["rule", "budget", "deviation", "bound", "honest", "lazy", "adversarial"];
-const FRONTIER_COLUMNS: [&str; 8] =
-    ["detection", "flag_rate", "flags", "sampling_rate", "margin", "bound", "payments", "total"];
 
 fn read(file: &Path, fields: &[&str]) -> Result<Document> {
     Document::parse(&document::read(file)?, fields)
@@ -123,96 +113,73 @@ fn game(document: &Document) -> Result<VerificationGame> {
     )?)
 }
 
-fn design(document: &Document) -> Result<Value> {
+fn design(document: &Document) -> Result<DesignReport> {
     let game = game(document)?;
     let margin = document.required("margin")?;
     let design = match game.design(margin) {
         Ok(design) => design,
         Err(error @ VerificationError::Infeasible { .. }) => {
-            return Ok(json!({ "feasible": false, "reason": error.to_string() }));
+            let reason = error.to_string();
+            return Ok(DesignReport::Refused(Refused { feasible: false, reason }));
         }
         Err(error) => return Err(error.into()),
     };
-    let mut report = json!({
-        "feasible": true,
-        "matrix": design.matrix.rows(),
-        "bound": design.matrix.bound(),
-        "compactness": design.compactness,
-        "margin": margin,
-    });
-    add_metrics(&mut report, &design.metrics);
-    if let Some(bound) = game.theoretical_bound() {
-        report["theoretical_bound"] = json!(bound.at(margin));
-    }
-    Ok(report)
+    let metrics = design.metrics;
+    Ok(DesignReport::Found(Found {
+        adversarial: Exact(metrics.adversarial),
+        bound: design.matrix.bound(),
+        budget: Exact(metrics.budget),
+        compactness: design.compactness,
+        deviation: Exact(metrics.deviation),
+        feasible: true,
+        honest: Exact(metrics.honest),
+        lazy: Exact(metrics.lazy),
+        margin,
+        matrix: design.matrix.rows().to_vec(),
+        theoretical_bound: game.theoretical_bound().map(|bound| bound.at(margin)),
+    }))
 }
 
-fn add_metrics(report: &mut Value, metrics: &Metrics) {
-    for (field, value) in [
-        ("budget", metrics.budget),
-        ("deviation", metrics.deviation),
-        ("honest", metrics.honest),
-        ("lazy", metrics.lazy),
-        ("adversarial", metrics.adversarial),
-    ] {
-        report[field] = finite(value);
-    }
-}
-
-/// JSON has no infinity: such a number is given as text.
-fn finite(value: f64) -> Value {
-    if value.is_finite() { json!(value) } else { json!(value.to_string()) }
-}
-
-fn audit(document: &Document) -> Result<Value> {
+fn audit(document: &Document) -> Result<AuditReport> {
     let game = game(document)?;
     let matrix = ScoringMatrix::new(document.matrix("matrix")?)?;
     let audit = game.audit(&matrix)?;
     let robustness = game.robustness(&matrix)?;
-    let mut report = json!({
-        "margin_achieved": audit.margin,
-        "binding": audit.binding.to_string(),
-        "bound": matrix.bound(),
-        "compactness": audit.compactness,
-        "prior_distance_max": robustness.prior_distance_max(),
-        "belief_distance_max": robustness.belief_distance_max(),
-    });
-    if document.has("margin") {
+    let aligned = if document.has("margin") {
         // What a dozen digits of input and a product can tell.
         let slack = 1e-9 * (1.0 + matrix.bound());
-        report["aligned"] = json!(audit.margin >= document.required("margin")? - slack);
-    }
-    add_metrics(&mut report, &game.metrics(&matrix)?);
-    Ok(report)
+        Some(audit.margin >= document.required("margin")? - slack)
+    } else {
+        None
+    };
+    let metrics = game.metrics(&matrix)?;
+    Ok(AuditReport {
+        adversarial: Exact(metrics.adversarial),
+        aligned,
+        belief_distance_max: robustness.belief_distance_max(),
+        binding: audit.binding.to_string(),
+        bound: matrix.bound(),
+        budget: Exact(metrics.budget),
+        compactness: audit.compactness,
+        deviation: Exact(metrics.deviation),
+        honest: Exact(metrics.honest),
+        lazy: Exact(metrics.lazy),
+        margin_achieved: audit.margin,
+        prior_distance_max: robustness.prior_distance_max(),
+    })
 }
 
-fn compare(document: &Document) -> Result<Value> {
+fn compare(document: &Document) -> Result<ComparisonReport> {
     let game = game(document)?;
     let margin = document.number("margin", 0.0)?;
-    let mut rules = Vec::new();
-    let mut add = |name: &str, outcome: Result<(f64, Metrics), VerificationError>| -> Result<()> {
-        let mut rule = json!({ "rule": name });
-        match outcome {
-            Ok((bound, metrics)) => {
-                if !bound.is_nan() {
-                    rule["bound"] = finite(bound);
-                }
-                add_metrics(&mut rule, &metrics);
-            }
-            Err(
-                error @ (VerificationError::Infeasible { .. }
-                | VerificationError::BaselineInfeasible { .. }
-                | VerificationError::Types { .. }),
-            ) => rule["infeasible"] = json!(error.to_string()),
-            Err(error) => return Err(error.into()),
-        }
-        rules.push(rule);
-        Ok(())
-    };
-    add("design", game.design(margin).map(|d| (d.matrix.bound(), d.metrics)))?;
+    let design = game.design(margin).map(|d| (Some(d.matrix.bound()), d.metrics));
+    let mut rules = vec![rule("design", design)?];
     for baseline in Baseline::ALL {
         let aligned = game.baseline(baseline, margin);
-        add(baseline.name(), aligned.map(|a| (a.matrix.bound(), a.metrics)))?;
+        rules.push(rule(
+            baseline.name(),
+            aligned.map(|aligned| (Some(aligned.matrix.bound()), aligned.metrics)),
+        )?);
     }
     for tasks in [4, 8, 16] {
         let dmi = game.determinant_mechanism(tasks, margin).map(|dmi| {
@@ -224,11 +191,32 @@ fn compare(document: &Document) -> Result<Value> {
                 adversarial: dmi.adversarial,
             };
             // Its scores grow with the number of tasks: there is no bound per task.
-            (f64::NAN, metrics)
+            (None, metrics)
         });
-        add(&format!("determinant, {tasks} tasks"), dmi)?;
+        rules.push(rule(&format!("determinant, {tasks} tasks"), dmi)?);
     }
-    Ok(json!({ "margin": margin, "rules": rules }))
+    Ok(ComparisonReport { margin, rules })
+}
+
+/// The bound of a rule, if it has one, and its metrics; or why it cannot have the margin.
+fn rule(name: &str, outcome: Result<(Option<f64>, Metrics), VerificationError>) -> Result<Rule> {
+    match outcome {
+        Ok((bound, metrics)) => Ok(Rule::Paid(Paid {
+            adversarial: Exact(metrics.adversarial),
+            bound: bound.map(Exact),
+            budget: Exact(metrics.budget),
+            deviation: Exact(metrics.deviation),
+            honest: Exact(metrics.honest),
+            lazy: Exact(metrics.lazy),
+            rule: name.to_owned(),
+        })),
+        Err(
+            error @ (VerificationError::Infeasible { .. }
+            | VerificationError::BaselineInfeasible { .. }
+            | VerificationError::Types { .. }),
+        ) => Ok(Rule::Infeasible { infeasible: error.to_string(), rule: name.to_owned() }),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Numbers of flags, which are whole.
@@ -241,7 +229,7 @@ fn whole(flags: &[f64]) -> Result<Vec<usize>> {
     flags.iter().enumerate().map(whole).collect()
 }
 
-fn frontier(document: &Document) -> Result<Value> {
+fn frontier(document: &Document) -> Result<FrontierReport> {
     let verifiers = document.count("verifiers")?.unwrap_or(4);
     let model = ProtocolModel {
         verifiers: usize::try_from(verifiers)?,
@@ -264,57 +252,17 @@ fn frontier(document: &Document) -> Result<Value> {
     let detections =
         document.numbers("detection")?.unwrap_or_else(|| vec![0.5, 0.8, 0.9, 0.95, 0.99]);
     let choices = model.frontier(&grid, compactness, &detections)?;
-    let rows = detections.iter().zip(choices).map(|(wanted, c)| {
-        json!({
-            "detection_wanted": wanted,
-            "detection": c.detection,
-            "flag_rate": c.flag_rate,
-            "flags": c.flags,
-            "sampling_rate": c.sampling_rate,
-            "margin": c.margin,
-            "bound": c.bound,
-            "payments": c.payments,
-            "openings": c.openings,
-            "total": c.total,
-        })
+    let points = detections.iter().zip(choices).map(|(&wanted, c)| FrontierPoint {
+        bound: c.bound,
+        detection: c.detection,
+        detection_wanted: wanted,
+        flag_rate: c.flag_rate,
+        flags: c.flags,
+        margin: c.margin,
+        openings: c.openings,
+        payments: c.payments,
+        sampling_rate: c.sampling_rate,
+        total: c.total,
     });
-    Ok(json!({ "compactness": compactness, "frontier": rows.collect::<Vec<_>>() }))
-}
-
-fn cell(value: &Value) -> String {
-    match value {
-        Value::Number(number) if number.is_f64() => {
-            format!("{:.6}", number.as_f64().unwrap_or_default())
-        }
-        Value::String(text) => text.clone(),
-        Value::Null => "–".to_owned(),
-        other => other.to_string(),
-    }
-}
-
-fn print_rows(rows: &Value, columns: &[&'static str]) -> Result<()> {
-    let mut table = Table::new(
-        &columns
-            .iter()
-            .map(|&c| (c, if c == "rule" { Align::Left } else { Align::Right }))
-            .collect::<Vec<_>>(),
-    );
-    for row in rows.as_array().into_iter().flatten() {
-        table.row(columns.iter().map(|&c| cell(&row[c])).collect());
-    }
-    table.print()
-}
-
-fn print_design(report: &Value) -> Result<()> {
-    if report["feasible"] == json!(false) {
-        return output::print(report["reason"].as_str().unwrap_or_default());
-    }
-    for row in report["matrix"].as_array().into_iter().flatten() {
-        let cells = row.as_array().into_iter().flatten();
-        output::print(&cells.map(|v| format!("{:>12}", cell(v))).collect::<String>())?;
-    }
-    for field in ["bound", "compactness", "budget", "deviation", "honest", "lazy", "adversarial"] {
-        output::print(&format!("{field:>12} {}", cell(&report[field])))?;
-    }
-    Ok(())
+    Ok(FrontierReport { compactness, frontier: points.collect() })
 }

@@ -1,4 +1,8 @@
+use serde_json::{Value, json};
+
 use super::*;
+use crate::calculator::plot::drawn;
+use crate::calculator::tests::{agree, document};
 
 const CASES: [&str; 6] = [
     include_str!("../../../../mechanism/tests/reference/verification-coin-0.json"),
@@ -17,36 +21,41 @@ fn parse(text: &str) -> Result<Document> {
 fn recorded_cases_agree_and_pass_their_audit() {
     for text in CASES {
         let mut case: Value = serde_json::from_str(text).expect("JSON");
-        let found = design(&parse(text).expect("valid")).expect("valid");
+        let report = design(&parse(text).expect("valid")).expect("valid");
+        let DesignReport::Found(found) = &report else { panic!("it is feasible") };
+        assert!(drawn(figure::matrix(found)).contains("payment"));
+        let found = document(&report);
         for (field, expected) in case["expected"].as_object().expect("an object") {
-            crate::calculator::tests::agree(field, &found[field], expected, 1e-6, 1e-6);
+            agree(field, &found[field], expected, 1e-6, 1e-6);
         }
         case["given"]["matrix"] = found["matrix"].clone();
         let audited = audit(&parse(&case.to_string()).expect("valid")).expect("valid");
-        assert_eq!(audited["aligned"], json!(true));
+        assert_eq!(audited.aligned, Some(true));
         let margin = case["given"]["margin"].as_f64().expect("a number");
-        assert!((audited["margin_achieved"].as_f64().expect("a number") - margin).abs() < 1e-9);
+        assert!((audited.margin_achieved - margin).abs() < 1e-9);
+        document(&audited);
     }
 }
 
 #[test]
 fn comparisons_say_what_is_infeasible() {
     let report = compare(&parse(CASES[5]).expect("valid")).expect("valid");
-    let rules = report["rules"].as_array().expect("rules");
-    assert_eq!(rules.len(), 7);
+    assert_eq!(report.rules.len(), 7);
+    let rules = &document(&report)["rules"];
     assert!(rules[0]["infeasible"].is_null() && !rules[1]["infeasible"].is_null());
     assert_eq!(rules[3]["bound"], json!("inf"));
 }
 
 #[test]
 fn frontiers_have_a_default_grid() {
-    let document = r#"{"detection": [0.5, 0.9], "flags": [1, 2], "flag_rates": [0.5]}"#;
-    let document = Document::parse(document, &FRONTIER_FIELDS).expect("valid");
-    let report = frontier(&document).expect("reachable");
-    let total = |k: usize| report["frontier"][k]["total"].as_f64().expect("a number");
-    assert!(total(0) <= total(1));
-    let document = Document::parse(r#"{"compactness": 0.9}"#, &FRONTIER_FIELDS).expect("valid");
-    assert!(frontier(&document).is_err());
+    let given = r#"{"detection": [0.5, 0.9], "flags": [1, 2], "flag_rates": [0.5]}"#;
+    let given = Document::parse(given, &FRONTIER_FIELDS).expect("valid");
+    let report = frontier(&given).expect("reachable");
+    assert!(report.frontier[0].total <= report.frontier[1].total);
+    assert!(drawn(figure::frontier(&report)).contains("sampling rate"));
+    document(&report);
+    let given = Document::parse(r#"{"compactness": 0.9}"#, &FRONTIER_FIELDS).expect("valid");
+    assert!(frontier(&given).is_err());
 }
 
 #[test]
@@ -68,14 +77,15 @@ fn refusals_name_the_field() {
         ),
     ] {
         let refusal = parse(text).and_then(|document| design(&document));
-        let refusal = format!("{:#}", refusal.expect_err("must be refused"));
+        let refusal = format!("{:#}", refusal.err().expect("must be refused"));
         assert!(refusal.contains(words), "{text}: {refusal}");
     }
     let same = r#"{"prior": [0.5, 0.5], "observation": [[0.5, 0.5], [0.5, 0.5]], "cost": [0, 0],
         "margin": 0.1}"#;
     let report = design(&parse(same).expect("valid")).expect("an answer");
-    assert_eq!(report["feasible"], json!(false));
-    assert!(report["reason"].as_str().expect("words").contains("largest feasible margin is 0"));
+    assert_eq!(document(&report)["feasible"], json!(false));
+    let DesignReport::Refused(Refused { reason, .. }) = report else { panic!("it is infeasible") };
+    assert!(reason.contains("largest feasible margin is 0"), "{reason}");
 }
 
 #[test]
@@ -83,7 +93,7 @@ fn flags_are_whole_numbers() {
     for flags in ["[1.5]", "[-1]", "[1, 63]"] {
         let text = format!(r#"{{"flags": {flags}}}"#);
         let document = Document::parse(&text, &FRONTIER_FIELDS).expect("valid");
-        let refusal = frontier(&document).expect_err("must be refused").to_string();
+        let refusal = frontier(&document).err().expect("must be refused").to_string();
         assert!(refusal.contains("is not a whole number from 1 to 62"), "{flags}: {refusal}");
     }
 }
