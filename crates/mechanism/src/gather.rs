@@ -121,6 +121,7 @@ mod avx512 {
     #[derive(Clone, Copy)]
     pub(super) struct Gather(());
 
+    /// Runs the kernel with gathers.
     #[target_feature(enable = "avx512f,avx512vl,avx2")]
     pub(super) fn run<K: LookupKernel>(kernel: K) -> K::Output {
         kernel.run(Gather(()))

@@ -43,6 +43,7 @@ impl Names {
         Ok(number)
     }
 
+    /// All names, by number.
     pub fn into_list(self) -> Vec<String> {
         self.list
     }

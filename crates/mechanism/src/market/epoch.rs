@@ -9,7 +9,7 @@ use super::parts::{PARTS_ROWS, row_dot, scatter};
 use super::{Config, Error, OPINIONS_DEFAULT, PayoutRow, Payouts, Rule, Weights};
 
 /// What an epoch comes to. Vectors have one entry per peer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Epoch {
     /// Standing `s_i = a_i S_i / sum S`, in `[0, 1]`.
     pub standing: Vec<f64>,

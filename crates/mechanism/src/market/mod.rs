@@ -45,7 +45,7 @@ pub use payouts::{PayoutRow, Payouts};
 pub use weights::{ROW_SUM_TOLERANCE, Weights};
 
 /// How incentive is computed.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rule {
     /// The paper's: `I_j = R_j T_j` (Eq. 4). Minting waits until the loss is negative.
     Paper,
@@ -95,7 +95,7 @@ pub const OPINIONS_DEFAULT: usize = 1_024;
 
 /// The expected visits `V_ij` to `j` of a random walk from `i` along the weights. A row of `W` that
 /// sums to less than one ends the walk with what is missing. Rows of `V` sum to at most one.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Walk {
     /// The mean of `W, W^2, .., W^d`.
     Depth(u32),
@@ -105,7 +105,7 @@ pub enum Walk {
 }
 
 /// Who reaches whom, for the paper's trust.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Connectivity {
     /// Steps `d` of the walk, 1 to [`DEPTH_MAX`]. Default 3.
     pub depth: u32,
@@ -139,7 +139,7 @@ impl Default for Connectivity {
 }
 
 /// The parameters of an epoch.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Config {
     /// How incentive is computed. Default: [`Rule::ConnectedMedian`] with walks of 5 steps, which
     /// holds best over all graphs of the cabal map (`docs/mechanisms/market.md`).
@@ -175,7 +175,7 @@ pub const DEPTH_MAX: u32 = 64;
 pub const RESTART_MIN: f64 = 0.01;
 
 /// What is wrong with the input of an epoch.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Error {
     /// More peers than 32-bit indices can name.
     #[error("{peers} peers are more than {} can be numbered", u32::MAX)]

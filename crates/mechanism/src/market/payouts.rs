@@ -4,7 +4,7 @@ use super::Weights;
 
 /// What one unit of emission of a peer pays to each other peer; at most one in all, the rest is
 /// not minted.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Payouts {
     /// Under [`Rule::Paper`](super::Rule::Paper): `w_ij T_j`.
     Trusted,
@@ -65,7 +65,7 @@ impl Payouts {
 }
 
 /// `(peer, share)` for each peer that one unit of emission pays, by rising index. Shares may be 0.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub struct PayoutRow<'a> {
     columns: &'a [u32],
     values: &'a [f64],
@@ -73,7 +73,7 @@ pub struct PayoutRow<'a> {
     limit: Limit<'a>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Limit<'a> {
     Times(&'a [f64]),
     AtMost(&'a [f64]),

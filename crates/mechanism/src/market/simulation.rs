@@ -51,7 +51,7 @@ pub fn two_party_decay(
 /// assert!(shares[0] < 0.49 && shares[1_999] < shares[0]);
 /// # Ok::<(), muster_mechanism::market::simulation::SimulationError>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub struct Cabal {
     /// Honest peers; the cabal's follow.
     honest: usize,
@@ -71,7 +71,7 @@ pub struct Cabal {
 const WIDTH: usize = 56;
 
 /// A square matrix in panels of columns: all rows of the first columns, then all of the next.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 struct Panels {
     peers: usize,
     rows: Vec<Aligned<WIDTH>>,
@@ -130,7 +130,7 @@ fn sum(values: &[f64]) -> f64 {
 }
 
 /// Why a simulation cannot be set up.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SimulationError {
     /// A matrix that is not square in the number of its side's peers.
     #[error("a matrix of {peers} peers has {found} entries, not {peers} times {peers}")]

@@ -18,7 +18,7 @@ pub const ROW_SUM_TOLERANCE: f64 = 1e-9;
 /// assert!(Weights::from_triplets(3, [(0, 1, 0.75), (0, 2, 0.5)]).is_err());
 /// # Ok::<(), muster_mechanism::market::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Weights {
     offsets: Vec<usize>,
     columns: Vec<u32>,
@@ -169,14 +169,17 @@ impl Weights {
         })
     }
 
+    /// Where each row begins, and the last one ends.
     pub(super) fn offsets(&self) -> &[usize] {
         &self.offsets
     }
 
+    /// Row after row, rising within each.
     pub(super) fn columns(&self) -> &[u32] {
         &self.columns
     }
 
+    /// As [`columns`](Self::columns).
     pub(super) fn values(&self) -> &[f64] {
         &self.values
     }

@@ -39,7 +39,7 @@ pub fn gamma_lower_regularised(s: u32, x: f64) -> f64 {
 }
 
 /// `e^-x x^s / s!`.
-pub(super) fn poisson(s: u32, x: f64) -> f64 {
+fn poisson(s: u32, x: f64) -> f64 {
     if x <= 0.0 {
         return if s == 0 { 1.0 } else { 0.0 };
     }

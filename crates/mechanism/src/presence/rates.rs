@@ -91,6 +91,7 @@ impl RateBelief {
         self.rates.iter().copied().fold(0.0, f64::max)
     }
 
+    /// A rate by its probability.
     pub(super) fn draw(&self, stream: &mut Stream) -> f64 {
         self.rates[stream.index(&self.probabilities)]
     }

@@ -41,6 +41,7 @@ impl Rate {
     }
 }
 
+/// Refuses what is not finite and above 0.
 pub(super) fn positive(field: &'static str, value: f64) -> Result<f64, PresenceError> {
     if value > 0.0 && value.is_finite() {
         Ok(value)

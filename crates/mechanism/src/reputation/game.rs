@@ -257,6 +257,7 @@ pub fn best_response(others: &[f64], trust: &[f64]) -> Result<BestResponse, Repu
 /// What is put on servers that nobody else endorses, in total.
 const TOKEN: f64 = 1e-9;
 
+/// The best response to what all others put on each server.
 pub(super) fn respond(others: &[f64], trust: &[f64]) -> BestResponse {
     let free: Vec<usize> =
         (0..trust.len()).filter(|&j| others[j] == 0.0 && trust[j] > 0.0).collect();

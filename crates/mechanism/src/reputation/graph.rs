@@ -34,6 +34,7 @@ pub(super) struct Out {
     pub servers_from: Vec<u32>,
 }
 
+/// No position.
 pub(super) const NONE: u32 = u32::MAX;
 
 /// Compressed sparse rows.
@@ -53,6 +54,7 @@ pub(super) enum Weights {
 }
 
 impl Sparse {
+    /// Where row i stands in `targets` and `weights`.
     pub fn row(&self, i: usize) -> core::ops::Range<usize> {
         self.offsets[i] as usize..self.offsets[i + 1] as usize
     }
@@ -64,6 +66,7 @@ impl Sparse {
 }
 
 impl Weights {
+    /// The weight of an endorsement by its place.
     pub fn at(&self, edge: usize) -> f64 {
         match self {
             Self::Single(list) => f64::from(list[edge]),

@@ -326,6 +326,7 @@ fn length(field: &str, found: usize, wanted: usize) -> Result<(), VerificationEr
     Err(VerificationError::Length { field: field.to_owned(), found, wanted })
 }
 
+/// Refuses what is not finite or below 0.
 pub(super) fn not_negative(
     value: f64,
     field: impl Fn() -> String,
@@ -340,6 +341,7 @@ pub(super) fn not_negative(
     })
 }
 
+/// Probabilities with sum 1 within 1e-9, then normalised.
 pub(super) fn distribution(mut list: Vec<f64>, field: &str) -> Result<Vec<f64>, VerificationError> {
     for (i, &value) in list.iter().enumerate() {
         not_negative(value, || format!("{field}[{i}]"))?;

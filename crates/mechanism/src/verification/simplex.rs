@@ -16,6 +16,7 @@ pub(super) struct AtMost {
     pub limit: f64,
 }
 
+/// What a program comes to.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Solution {
     /// The values of the variables.
