@@ -4,9 +4,9 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
+use super::bytes::{damaged, read_at};
 use super::compression::Codec;
 use super::thrift::{Form, Thrift};
-use super::{damaged, read_at};
 use crate::names::short;
 use crate::{ENTRIES_MAX, TableError};
 

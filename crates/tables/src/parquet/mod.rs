@@ -5,13 +5,14 @@
 //! with Snappy, Zstandard or gzip. Source: `parquet.thrift`, `Encodings.md` of Apache Parquet. Why
 //! not the crate `parquet`: docs/adr/0010-large-inputs.md.
 
+mod bytes;
 mod compression;
 mod footer;
 mod pages;
 mod runs;
 mod thrift;
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek};
 
 use self::footer::Footer;
 use self::pages::Values;
@@ -54,16 +55,4 @@ pub fn read_parquet(
     }
     table.names = names.into_list();
     Ok(table)
-}
-
-fn damaged(reason: impl Into<String>) -> TableError {
-    TableError::Parquet { reason: reason.into() }
-}
-
-/// As many bytes from `start` on. Memory grows with what is read.
-fn read_at(input: &mut (impl Read + Seek), start: u64, length: u64) -> Result<Vec<u8>, TableError> {
-    input.seek(SeekFrom::Start(start))?;
-    let mut bytes = Vec::new();
-    input.take(length).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 == length { Ok(bytes) } else { Err(damaged("it ends too early")) }
 }

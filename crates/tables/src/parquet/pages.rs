@@ -3,8 +3,8 @@
 use std::io::{Read, Seek};
 use std::ops::Range;
 
+use super::bytes::read_at;
 use super::footer::{Chunk, Column, Kind};
-use super::read_at;
 use super::runs::Runs;
 use super::thrift::{Form, Thrift};
 use crate::names::{self, LabelError, Names};

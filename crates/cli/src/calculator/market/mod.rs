@@ -70,7 +70,7 @@ pub fn run(options: &Options) -> Result<()> {
         market.epoch()?
     };
     plot.write(|| figure::epoch(&after))?;
-    EpochReport::new(&market, &after).show(*json)
+    market.report(&after).show(*json)
 }
 
 const FIELDS: [&str; 17] = [
@@ -125,6 +125,10 @@ impl Market {
 
     fn epoch(&self) -> Result<Epoch> {
         Ok(epoch(&self.weights, &self.stake, self.scaling.as_deref(), &self.config)?)
+    }
+
+    fn report<'a>(&'a self, after: &'a Epoch) -> EpochReport<'a> {
+        EpochReport::new(&self.stake, &self.config, after)
     }
 }
 

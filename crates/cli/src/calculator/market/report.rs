@@ -1,10 +1,9 @@
 //! What an epoch came to, as a document and as a table.
 
 use anyhow::Result;
-use muster_mechanism::market::{Epoch, Rule};
+use muster_mechanism::market::{Config, Epoch, Rule};
 use serde::Serialize;
 
-use super::Market;
 use crate::calculator::report::Report;
 use crate::output::{self, Align, Table};
 
@@ -25,12 +24,14 @@ pub struct EpochReport<'a> {
     stake: &'a [f64],
     trust: &'a [f64],
     #[serde(skip)]
-    market: &'a Market,
+    stake_before: &'a [f64],
+    #[serde(skip)]
+    config: &'a Config,
 }
 
 impl<'a> EpochReport<'a> {
-    /// The report of an epoch of this market.
-    pub fn new(market: &'a Market, after: &'a Epoch) -> Self {
+    /// The report of an epoch that began with this stake, under this configuration.
+    pub fn new(stake_before: &'a [f64], config: &'a Config, after: &'a Epoch) -> Self {
         Self {
             ceiling: after.payouts.ceiling(),
             gradient: &after.gradient,
@@ -41,7 +42,8 @@ impl<'a> EpochReport<'a> {
             scaling: &after.scaling,
             stake: &after.stake,
             trust: &after.trust,
-            market,
+            stake_before,
+            config,
         }
     }
 }
@@ -50,7 +52,7 @@ impl Report for EpochReport<'_> {
     fn print(&self) -> Result<()> {
         let header = ["peer", "rank", "trust", "incentive", "gradient", "stake", "stake after"];
         let mut table = Table::new(&header.map(|name| (name, Align::Right)));
-        let before = &self.market.stake;
+        let before = self.stake_before;
         let columns = [self.ranks, self.trust, self.incentive, self.gradient, before, self.stake];
         let peers = before.len();
         for i in 0..peers.min(ROWS_MAX) {
@@ -63,8 +65,7 @@ impl Report for EpochReport<'_> {
             output::print(&format!("(the first {ROWS_MAX} of {peers} peers; --json has all)"))?;
         }
         output::print(&format!("loss {:.6}, minted {:.6}", self.loss, self.minted))?;
-        let config = &self.market.config;
-        if config.rule == Rule::Paper && self.loss >= 0.0 && !config.gated {
+        if self.config.rule == Rule::Paper && self.loss >= 0.0 && !self.config.gated {
             output::print(
                 "The loss is not negative: a network with the paper's gate mints nothing in this \
                  epoch and steps the scaling instead (`gated`: true shows that).",

@@ -15,7 +15,7 @@ const CASES: [&str; 6] = [
 
 fn evaluate(text: &str) -> Result<Value> {
     let market = Market::parse(text, None)?;
-    Ok(document(&EpochReport::new(&market, &market.epoch()?)))
+    Ok(document(&market.report(&market.epoch()?)))
 }
 
 fn flat(value: &Value) -> Vec<f64> {
@@ -142,7 +142,7 @@ fn weights_from_tables() {
     let rest = r#"{"stake": [1, 2, 3]}"#;
     let with = |text: &str, table: Table| {
         let market = Market::parse(text, Some(table))?;
-        Ok::<_, anyhow::Error>(document(&EpochReport::new(&market, &market.epoch()?)))
+        Ok::<_, anyhow::Error>(document(&market.report(&market.epoch()?)))
     };
     let wanted = evaluate(whole).expect("valid");
     let text = "source,target,weight\n0,1,0.5\n2,0,0.25\n";
