@@ -18,7 +18,7 @@ const GROWTH: f64 = 20_959.155_637_813_845;
 
 /// Who holds the market after 1,000 epochs, by the paper's rule and by the network's.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "market-cabal-map",
     title: "Who dominates: honest stake against honest weight that leaks",
     source: "BitTensor, abstract and Section 10: resistance up to half of the weight; leaks are ours",

@@ -20,7 +20,7 @@ const LEARNING_RATE: f64 = 0.05;
 
 /// The cabal's share of all stake against time, as it is and as the listing sums it.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "market-cabal-network",
     title: "Five honest peers against a cabal of a hundred",
     source: "BitTensor, Appendix 12.7, the listing `cabal_decay`",

@@ -26,7 +26,7 @@ const TEMPERATURES: [f64; 2] = [1.0, 0.1];
 
 /// Competitive against idealised ranks, by what a unit of loss is worth.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "market-competitive-ranks",
     title: "Ranks that competition finds, beside idealised ranks",
     source: "BitTensor, Figures 4 and 10, Appendix 12.1 to 12.5",

@@ -54,7 +54,7 @@ const COPIES: [(&str, Conduct); 4] = [
 
 /// Income of a copier beside that of the same peer if it is honest.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "market-weight-copying",
     title: "Copying weights, with and without commit and reveal",
     source: "Ours: weights are public, so that they can be copied",

@@ -42,7 +42,7 @@ fn rules() -> [(&'static str, Rule); 3] {
 
 /// How the cabal fares under either form of pay.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "market-emission",
     title: "Pay per peer beside the normalised epoch",
     source: "BitTensor, Section 5 (emission) beside Eq. (5)",

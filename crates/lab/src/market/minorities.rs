@@ -22,7 +22,7 @@ use crate::words::significant;
 
 /// What honest minorities keep under every rule.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "market-minorities",
     title: "What honest minorities keep of their value",
     source: "Ours: what the rules that hold cabals take from peers whom few value, or few know",

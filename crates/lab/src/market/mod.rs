@@ -1,6 +1,6 @@
 //! Experiments on market: peers price each other.
 
-use crate::experiment::{Experiment, Part};
+use crate::experiment::Experiment;
 
 mod cabal_map;
 mod cabal_network;
@@ -15,13 +15,6 @@ pub mod scenario;
 mod shared;
 mod three_way;
 mod two_party;
-
-/// The part of the page.
-pub const PART: Part = Part {
-    heading: "Market",
-    about: "Peers price each other.",
-    sources: env!("MUSTER_LAB_SOURCES_MARKET"),
-};
 
 /// In the order of the page.
 pub const EXPERIMENTS: &[&Experiment] = &[

@@ -20,7 +20,7 @@ const SEARCH_STEPS: usize = 60;
 
 /// What the best step of the same length would have gained more.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "market-zero-regret",
     title: "The regret of a step along the gradient",
     source: "BitTensor, Appendix 12.6, theorem 12.6.2",

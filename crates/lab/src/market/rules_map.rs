@@ -20,7 +20,7 @@ const GROWTH_MIN: f64 = 1.0 + 1e-9;
 
 /// The map of all rules, and what it says of the network's.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "market-rules-map",
     title: "Which rule holds against cabals",
     source: "Ours: the rules of the network, and one for a larger majority, on one map",

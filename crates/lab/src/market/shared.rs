@@ -1,8 +1,16 @@
-//! What the experiments of this module share.
+//! What the experiments on market share: their part of the page, and the rules that they compare.
 
 use muster_mechanism::market::{CREDIBLE_FROM, Config, Rule, Walk};
 
 use super::scenario::Clipping;
+use crate::experiment::Part;
+
+/// The part of the page.
+pub(super) const PART: Part = Part {
+    heading: "Market",
+    about: "Peers price each other.",
+    sources: env!("MUSTER_LAB_SOURCES_MARKET"),
+};
 
 /// What all stake grows by in a run of a map.
 pub(super) const GROWTH: f64 = 50.0;

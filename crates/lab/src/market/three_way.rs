@@ -24,7 +24,7 @@ const VARIANTS: [(&str, bool, f64); 3] =
 
 /// Shares of three disjoint sides, with and without scaling.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "market-three-way",
     title: "Three sides without a majority: what scaling is for",
     source: "BitTensor, Section 4: descent of the loss in the scaling A, Figure 7",

@@ -34,7 +34,7 @@ const BLOCKS: usize = 100;
 
 /// The two-party table, to the last digit.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "market-two-party",
     title: "Two parties, 0.51 against 0.49",
     source: "BitTensor, Section 10, the listing and what it prints",

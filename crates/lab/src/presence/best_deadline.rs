@@ -10,7 +10,7 @@ use crate::statistics::{largest, quantile};
 
 /// Welfare at T° and T* over random games.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "presence-best-deadline",
     title: "The best deadline is shorter than the largest",
     source: "Brandenburger and Steverson, Discussion: the optimal T is left for future work",

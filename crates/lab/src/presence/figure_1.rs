@@ -8,7 +8,7 @@ use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 
 /// The curve of the example game.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "presence-figure-1",
     title: "Payoff of acting against the deadline",
     source: "Brandenburger and Steverson, Section III, Figure 1 and Proposition 1",

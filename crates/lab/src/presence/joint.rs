@@ -12,7 +12,7 @@ use crate::figure::{Axis, Figure, Mark, Panel, Stroke};
 
 /// Random joint beliefs in which malicious units come out when few players are there.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "presence-joint-beliefs",
     title: "Beliefs without independence",
     source: "Brandenburger and Steverson, after Lemma 1: dominance may be assumed instead",

@@ -10,14 +10,7 @@ mod rates;
 mod shared;
 mod solutions;
 
-use crate::experiment::{Experiment, Part};
-
-/// The part of the page.
-pub const PART: Part = Part {
-    heading: "Presence",
-    about: "How many are here, told by how fast a puzzle is solved.",
-    sources: env!("MUSTER_LAB_SOURCES_PRESENCE"),
-};
+use crate::experiment::Experiment;
 
 /// In the order of the page.
 pub const EXPERIMENTS: &[&Experiment] = &[

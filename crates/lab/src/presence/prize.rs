@@ -12,7 +12,7 @@ use crate::statistics::largest;
 
 /// The prize by formula, by direct sum and by simulation.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "presence-prize",
     title: "The prize against free riding",
     source: "Brandenburger and Steverson, Discussion: a reward for the first solution, its size open",

@@ -13,7 +13,7 @@ use crate::statistics::largest;
 
 /// Random games.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "presence-propositions",
     title: "One largest deadline, in every game",
     source: "Brandenburger and Steverson, Propositions 1 and 2",

@@ -12,7 +12,7 @@ use crate::statistics::largest;
 
 /// Monte Carlo of the race.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "presence-race",
     title: "The race for the puzzle, simulated",
     source: "Brandenburger and Steverson, Section II (the Poisson race); several solutions are ours",

@@ -12,7 +12,7 @@ use crate::statistics::{largest, quantile};
 
 /// Games with machines of two rates.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "presence-unequal-rates",
     title: "Machines of unequal rates",
     source: "Brandenburger and Steverson, Discussion: conjectured to complicate the analysis only",

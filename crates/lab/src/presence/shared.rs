@@ -1,13 +1,21 @@
-//! Games of presence drawn at random, the example that figures show, and small statistics.
+//! What the experiments on presence share: their part of the page, games drawn at random, the
+//! example that figures show, and small statistics.
 
 use std::ops::Range;
 
 use muster_mechanism::presence::{Beliefs, Game, Outcome, Payoffs, Rate, Seconds};
 use muster_mechanism::random::Stream;
 
-use crate::experiment::{ExperimentError, Setting, refused};
+use crate::experiment::{ExperimentError, Part, Setting, refused};
 use crate::figure::Mark;
 use crate::statistics::normalised;
+
+/// The part of the page.
+pub(super) const PART: Part = Part {
+    heading: "Presence",
+    about: "How many are here, told by how fast a puzzle is solved.",
+    sources: env!("MUSTER_LAB_SOURCES_PRESENCE"),
+};
 
 /// Where `W*` lies.
 #[derive(Clone, Copy, PartialEq, Eq)]

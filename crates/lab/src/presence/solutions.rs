@@ -12,7 +12,7 @@ use crate::statistics::quantile;
 
 /// Welfare at the best deadline by the number of solutions.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "presence-solutions",
     title: "Asking for several solutions",
     source: "Beyond Brandenburger and Steverson: the time of the s-th solution is Erlang",

@@ -13,7 +13,7 @@ use crate::statistics::{largest, mean};
 
 /// Liars among the truthful, by how much and how many.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "reputation-audit",
     title: "What lying costs, and who is found out",
     source: "Game of Trust, Lemma 2 (Eq. 2)",

@@ -16,7 +16,7 @@ use crate::statistics::{largest, mean};
 
 /// The chance of an honest majority, exact and sampled.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "reputation-committee",
     title: "The risk that a committee is not honest",
     source: "Game of Trust, Appendix A",

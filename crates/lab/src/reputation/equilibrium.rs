@@ -13,7 +13,7 @@ use crate::statistics::{largest, quantile, smallest};
 
 /// Best-response dynamics from random starts.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "reputation-equilibrium",
     title: "Everybody who knows the truth endorses it",
     source: "Game of Trust, Lemma 2 and Theorem 5.1",

@@ -14,7 +14,7 @@ use crate::statistics::{largest, mean, smallest};
 
 /// Informed users best-respond while fresh users do as they like.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "reputation-hierarchical",
     title: "Newcomers cannot disturb those who know",
     source: "Game of Trust, Section 6",

@@ -14,7 +14,7 @@ use crate::statistics::{largest, mean, quantile};
 
 /// Rows change one after another, at every tolerance.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "reputation-incremental",
     title: "One changed row, without a whole solve",
     source: "Ours: dynamic updates, Game of Trust, Section 8 (future work)",

@@ -13,7 +13,7 @@ use crate::statistics::{largest, mean, spreads};
 
 /// Designated and ordinary PageRank under misinformation.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "reputation-misinformation",
     title: "How many misinformed users reputation survives",
     source: "Game of Trust, Section 8 (future work)",

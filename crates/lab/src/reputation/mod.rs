@@ -13,14 +13,7 @@ mod noisy;
 mod repeated;
 mod shared;
 
-use crate::experiment::{Experiment, Part};
-
-/// The part of the page.
-pub const PART: Part = Part {
-    heading: "Reputation",
-    about: "Trust distilled from endorsements.",
-    sources: env!("MUSTER_LAB_SOURCES_REPUTATION"),
-};
+use crate::experiment::Experiment;
 
 /// In the order of the page.
 pub const EXPERIMENTS: &[&Experiment] = &[

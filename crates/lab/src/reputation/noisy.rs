@@ -15,7 +15,7 @@ use crate::statistics::{largest, mean, quantile, smallest};
 
 /// Regret and decoding error under a common error of belief.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "reputation-noisy",
     title: "What a common error of belief costs",
     source: "Game of Trust, Lemma 3 and Theorem 7.1",

@@ -14,7 +14,7 @@ use crate::statistics::{mean, smallest, spreads};
 
 /// Users with discounted Beta posteriors play their means, round after round.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "reputation-repeated",
     title: "How fast reputation follows trust",
     source: "Game of Trust, Section 8 (future work)",

@@ -1,9 +1,18 @@
-//! What the experiments on reputation share: random trust, distances, medians as marks.
+//! What the experiments on reputation share: their part of the page, random trust, distances,
+//! medians as marks.
 
 use muster_mechanism::random::Stream;
 
+use crate::experiment::Part;
 use crate::figure::{Mark, Stroke};
 use crate::statistics::{Spread, normalised, spreads};
+
+/// The part of the page.
+pub(super) const PART: Part = Part {
+    heading: "Reputation",
+    about: "Trust distilled from endorsements.",
+    sources: env!("MUSTER_LAB_SOURCES_REPUTATION"),
+};
 
 /// `count` numbers, uniform between `low` and `high`.
 pub(super) fn uniform(stream: &mut Stream, count: usize, low: f64, high: f64) -> Vec<f64> {

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::error::Error;
+use super::plan::{Observer, Outcome, Status};
 use super::store::{self, Cells, Content, FILE, Store};
-use super::{Error, Observer, Outcome, Status, report};
+use super::sweep::report;
 use crate::experiment::{Experiment, Setting};
 use crate::head::Head;
 use crate::output;

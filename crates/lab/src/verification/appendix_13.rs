@@ -12,7 +12,7 @@ use crate::words::short;
 
 /// Appendix 13 of the paper.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "verification-appendix-13",
     title: "Payments under a wrong prior",
     source: "It Takes Two, Appendix 13 (its tables' numbers are lost; its statements are checked)",

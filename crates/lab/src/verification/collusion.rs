@@ -13,7 +13,7 @@ use crate::words::short;
 
 /// Theorems 5.10 and 10.1.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "verification-collusion",
     title: "What collusion gains",
     source: "It Takes Two, Theorems 5.10 and 10.1, Section 10.1",

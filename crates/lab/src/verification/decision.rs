@@ -13,7 +13,7 @@ use crate::words::short;
 
 /// The second of the paper's future works.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "verification-decision",
     title: "Accepting and rejecting work",
     source: "It Takes Two, Section 8, future work 2",

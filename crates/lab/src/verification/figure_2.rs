@@ -12,7 +12,7 @@ use crate::words::short;
 
 /// Figure 2 of the paper.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "verification-figure-2",
     title: "How many dishonest proofs a margin tolerates",
     source: "It Takes Two, Figure 2, Appendix 12.2 and Theorem 6.3",

@@ -11,7 +11,7 @@ use crate::words::short;
 
 /// The frontier of the protocol's design.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "verification-frontier",
     title: "What detection and robustness cost",
     source: "Beyond It Takes Two: the parameters that its Appendix 12 takes as given",

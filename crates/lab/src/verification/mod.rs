@@ -10,14 +10,7 @@ mod sybil;
 mod tables;
 mod theorems;
 
-use crate::experiment::{Experiment, Part};
-
-/// The part of the page.
-pub const PART: Part = Part {
-    heading: "Verification",
-    about: "Paying for checks that nobody can check.",
-    sources: env!("MUSTER_LAB_SOURCES_VERIFICATION"),
-};
+use crate::experiment::Experiment;
 
 /// In the order of the page.
 pub const EXPERIMENTS: &[&Experiment] = &[

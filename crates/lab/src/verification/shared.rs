@@ -1,9 +1,17 @@
-//! What the experiments on verification share: benchmarks and random games.
+//! What the experiments on verification share: their part of the page, benchmarks, random games.
 
 use muster_mechanism::random::Stream;
 use muster_mechanism::verification::{VerificationError, VerificationGame};
 
+use crate::experiment::Part;
 use crate::statistics::normalised;
+
+/// The part of the page.
+pub(super) const PART: Part = Part {
+    heading: "Verification",
+    about: "Paying for checks that nobody can check.",
+    sources: env!("MUSTER_LAB_SOURCES_VERIFICATION"),
+};
 
 /// The paper's benchmarks with margins of their designs.
 pub const BENCHMARKS: [(&str, f64); 3] =

@@ -13,7 +13,7 @@ use crate::words::short;
 
 /// The first of the paper's future works.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "verification-sybil",
     title: "The price of Sybils",
     source: "It Takes Two, Section 8, future work 1",

@@ -12,7 +12,7 @@ use crate::words::{decimals, short};
 
 /// Tables 3, 4, 8 and 9 of the paper.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "verification-tables",
     title: "What the design and its rivals pay",
     source: "It Takes Two, Tables 3, 4, 8 and 9 (numbers restored: the printed ones are lost in our copy)",

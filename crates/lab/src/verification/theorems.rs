@@ -17,7 +17,7 @@ use crate::words::short;
 
 /// All theorems and lemmas of the paper.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "verification-theorems",
     title: "Every theorem on random instances",
     source: "It Takes Two, Theorems 1.1, 4.1, 4.3, 5.7, 5.10, 5.11, 6.2, 6.3, their lemmas",

@@ -20,7 +20,7 @@ use crate::statistics::mean;
 
 /// The web of trust of Bitcoin OTC.
 pub const EXPERIMENT: Experiment = Experiment {
-    part: &super::PART,
+    part: &super::shared::PART,
     name: "reputation-bitcoin-otc",
     title: "A real web of trust",
     source: "Game of Trust, Section 8 (future work); ratings of Bitcoin OTC, Kumar et al. 2016",
