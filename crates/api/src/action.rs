@@ -1,7 +1,7 @@
 //! What a transaction does, as JSON.
 
 use muster_ledger::money::Grains;
-use muster_ledger::rejection::Rejection;
+use muster_ledger::outcome::Rejection;
 use muster_ledger::transaction::{self as ledger, SignedTransaction};
 use muster_ledger::types::{PeerId, Share};
 use serde::{Deserialize, Serialize};
@@ -108,39 +108,43 @@ impl From<&muster_ledger::types::Endpoint> for Endpoint {
 impl From<&ledger::Action> for Action {
     fn from(action: &ledger::Action) -> Self {
         match action {
-            ledger::Action::Transfer { to, amount } => {
+            ledger::Action::Account(ledger::account::Action::Transfer { to, amount }) => {
                 Self::Transfer { to: (*to).into(), amount: (*amount).into() }
             }
-            ledger::Action::Stake { peer, amount } => {
+            ledger::Action::Stake(ledger::stake::Action::Stake { peer, amount }) => {
                 Self::Stake { peer: peer.0, amount: (*amount).into() }
             }
-            ledger::Action::Unstake { peer, amount } => {
+            ledger::Action::Stake(ledger::stake::Action::Unstake { peer, amount }) => {
                 Self::Unstake { peer: peer.0, amount: (*amount).into() }
             }
-            ledger::Action::Register { registration } => Self::Register {
-                hot: registration.hot.into(),
-                cold: registration.cold.into(),
-                endpoint: (&registration.endpoint).into(),
-                payment: match registration.payment {
-                    ledger::Payment::Work { .. } => Payment::Work,
-                    ledger::Payment::Burn { .. } => Payment::Burn,
-                },
-            },
-            ledger::Action::SetEndpoint { endpoint } => {
+            ledger::Action::Market(ledger::market::Action::Register { registration }) => {
+                Self::Register {
+                    hot: registration.hot.into(),
+                    cold: registration.cold.into(),
+                    endpoint: (&registration.endpoint).into(),
+                    payment: match registration.payment {
+                        ledger::market::Payment::Work { .. } => Payment::Work,
+                        ledger::market::Payment::Burn { .. } => Payment::Burn,
+                    },
+                }
+            }
+            ledger::Action::Market(ledger::market::Action::SetEndpoint { endpoint }) => {
                 Self::SetEndpoint { endpoint: endpoint.into() }
             }
-            ledger::Action::CommitWeights { commitment } => {
+            ledger::Action::Market(ledger::market::Action::CommitWeights { commitment }) => {
                 Self::CommitWeights { commitment: (*commitment).into() }
             }
-            ledger::Action::RevealWeights { weights, .. } => {
+            ledger::Action::Market(ledger::market::Action::RevealWeights { weights, .. }) => {
                 Self::RevealWeights { weights: row_to_json(weights) }
             }
-            ledger::Action::SetWeights { weights } => {
+            ledger::Action::Market(ledger::market::Action::SetWeights { weights }) => {
                 Self::SetWeights { weights: row_to_json(weights) }
             }
-            ledger::Action::Emit => Self::Emit,
-            ledger::Action::Propose { change } => Self::Propose { change: change.to_string() },
-            ledger::Action::Vote { proposal, approve } => {
+            ledger::Action::Market(ledger::market::Action::Emit) => Self::Emit,
+            ledger::Action::Governance(ledger::governance::Action::Propose { change }) => {
+                Self::Propose { change: change.to_string() }
+            }
+            ledger::Action::Governance(ledger::governance::Action::Vote { proposal, approve }) => {
                 Self::Vote { proposal: *proposal, approve: *approve }
             }
         }

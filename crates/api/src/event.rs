@@ -1,6 +1,8 @@
 //! What happens on the chain, as it happens (`GET /v1/events`).
 
-use muster_ledger::event as ledger;
+use muster_ledger::change::Change;
+use muster_ledger::outcome as ledger;
+use muster_ledger::protocol::Switch;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -60,6 +62,10 @@ pub enum EventBody {
     ProposalClosed { proposal: u64, approving: Amount, rejecting: Amount },
     /// A parameter changed.
     ParameterChanged { proposal: u64, change: String },
+    /// A switch to other rules was agreed: from which block on.
+    UpgradeAgreed { proposal: u64, version: u32, from: u64 },
+    /// The chain runs by the rules of another protocol version from this block on.
+    Upgraded { version: u32 },
     /// A market epoch ended.
     EpochClosed { epoch: u64, accrued: Amount, minting: bool },
     /// The committee changed.
@@ -92,6 +98,8 @@ impl Event {
             EventBody::Voted { .. } => "voted",
             EventBody::ProposalClosed { .. } => "proposal_closed",
             EventBody::ParameterChanged { .. } => "parameter_changed",
+            EventBody::UpgradeAgreed { .. } => "upgrade_agreed",
+            EventBody::Upgraded { .. } => "upgraded",
             EventBody::EpochClosed { .. } => "epoch_closed",
             EventBody::CommitteeChanged { .. } => "committee_changed",
         }
@@ -109,53 +117,80 @@ impl From<&ledger::Event> for EventBody {
     fn from(event: &ledger::Event) -> Self {
         use ledger::Event as E;
         match event {
-            E::Transferred { from, to, amount } => Self::Transferred {
-                from: (*from).into(),
-                to: (*to).into(),
-                amount: (*amount).into(),
-            },
-            E::Staked { owner, peer, amount } => {
+            E::Account(ledger::account::Event::Transferred { from, to, amount }) => {
+                Self::Transferred {
+                    from: (*from).into(),
+                    to: (*to).into(),
+                    amount: (*amount).into(),
+                }
+            }
+            E::Stake(ledger::stake::Event::Staked { owner, peer, amount }) => {
                 Self::Staked { owner: (*owner).into(), peer: peer.0, amount: (*amount).into() }
             }
-            E::Unstaked { owner, peer, amount, due } => Self::Unstaked {
-                owner: (*owner).into(),
-                peer: peer.0,
-                amount: (*amount).into(),
-                due: due.0,
-            },
-            E::Unbonded { owner, peer, amount } => {
+            E::Stake(ledger::stake::Event::Unstaked { owner, peer, amount, due }) => {
+                Self::Unstaked {
+                    owner: (*owner).into(),
+                    peer: peer.0,
+                    amount: (*amount).into(),
+                    due: due.0,
+                }
+            }
+            E::Stake(ledger::stake::Event::Unbonded { owner, peer, amount }) => {
                 Self::Unbonded { owner: (*owner).into(), peer: peer.0, amount: (*amount).into() }
             }
-            E::Registered { peer, hot, cold, burned } => Self::Registered {
-                peer: peer.0,
-                hot: (*hot).into(),
-                cold: (*cold).into(),
-                burned: (*burned).into(),
-            },
-            E::Displaced { peer, by } => Self::Displaced { peer: peer.0, by: by.0 },
-            E::EndpointSet { peer } => Self::EndpointSet { peer: peer.0 },
-            E::WeightsCommitted { peer } => Self::WeightsCommitted { peer: peer.0 },
-            E::WeightsSet { peer, weights } => Self::WeightsSet { peer: peer.0, weights: *weights },
-            E::Emitted { peer, accrued, paid } => {
+            E::Market(ledger::market::Event::Registered { peer, hot, cold, burned }) => {
+                Self::Registered {
+                    peer: peer.0,
+                    hot: (*hot).into(),
+                    cold: (*cold).into(),
+                    burned: (*burned).into(),
+                }
+            }
+            E::Market(ledger::market::Event::Displaced { peer, by }) => {
+                Self::Displaced { peer: peer.0, by: by.0 }
+            }
+            E::Market(ledger::market::Event::EndpointSet { peer }) => {
+                Self::EndpointSet { peer: peer.0 }
+            }
+            E::Market(ledger::market::Event::WeightsCommitted { peer }) => {
+                Self::WeightsCommitted { peer: peer.0 }
+            }
+            E::Market(ledger::market::Event::WeightsSet { peer, weights }) => {
+                Self::WeightsSet { peer: peer.0, weights: *weights }
+            }
+            E::Market(ledger::market::Event::Emitted { peer, accrued, paid }) => {
                 Self::Emitted { peer: peer.0, accrued: (*accrued).into(), paid: (*paid).into() }
             }
-            E::Proposed { proposal, change, proposer } => Self::Proposed {
-                proposal: *proposal,
-                change: change.to_string(),
-                proposer: (*proposer).into(),
-            },
-            E::Voted { proposal, owner, approve } => {
+            E::Governance(ledger::governance::Event::Proposed { proposal, change, proposer }) => {
+                Self::Proposed {
+                    proposal: *proposal,
+                    change: change.to_string(),
+                    proposer: (*proposer).into(),
+                }
+            }
+            E::Governance(ledger::governance::Event::Voted { proposal, owner, approve }) => {
                 Self::Voted { proposal: *proposal, owner: (*owner).into(), approve: *approve }
             }
-            E::ProposalClosed { proposal, approving, rejecting } => Self::ProposalClosed {
+            E::Governance(ledger::governance::Event::ProposalClosed {
+                proposal,
+                approving,
+                rejecting,
+            }) => Self::ProposalClosed {
                 proposal: *proposal,
                 approving: (*approving).into(),
                 rejecting: (*rejecting).into(),
             },
-            E::ParameterChanged { proposal, change } => {
-                Self::ParameterChanged { proposal: *proposal, change: change.to_string() }
-            }
-            E::EpochClosed { epoch, accrued, minting } => {
+            E::Governance(ledger::governance::Event::Accepted { proposal, change }) => match change
+            {
+                Change::Parameter(change) => {
+                    Self::ParameterChanged { proposal: *proposal, change: change.to_string() }
+                }
+                Change::Upgrade(Switch { version, height }) => {
+                    Self::UpgradeAgreed { proposal: *proposal, version: version.0, from: height.0 }
+                }
+            },
+            E::Upgraded(Switch { version, .. }) => Self::Upgraded { version: version.0 },
+            E::Market(ledger::market::Event::EpochClosed { epoch, accrued, minting }) => {
                 Self::EpochClosed { epoch: epoch.0, accrued: (*accrued).into(), minting: *minting }
             }
             E::CommitteeChanged { committee } => {

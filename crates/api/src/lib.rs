@@ -41,5 +41,7 @@ pub use market::{
 pub use parameters::Parameters;
 pub use problem::{PROBLEM_JSON, Problem};
 pub use scalar::{Address, Amount, Digest, HexBytes, ScalarError, SignatureHex};
-pub use status::{Committee, Equivocation, MempoolStatus, Status, Supply, ValidatorStatus};
+pub use status::{
+    Committee, Equivocation, MempoolStatus, Protocol, Status, Supply, Upgrade, ValidatorStatus,
+};
 pub use telemetry::{NAME_BYTES_MAX, Telemetry, TelemetryError, TelemetryReport};

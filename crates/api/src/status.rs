@@ -1,5 +1,7 @@
 //! What a node knows about itself and the chain as a whole.
 
+use muster_ledger::protocol::{Switch, Version};
+use muster_ledger::state::{State, chain};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -12,6 +14,8 @@ pub struct Status {
     pub name: String,
     /// Version of the program.
     pub version: String,
+    /// By which rules the chain runs.
+    pub protocol: Protocol,
     /// Name of the network, from its genesis.
     pub network: String,
     /// Identity of the chain: digest of its genesis.
@@ -47,6 +51,42 @@ pub struct Status {
     /// Validators that this node saw sign two conflicting messages, since it started.
     /// Reported only: nothing on the ledger acts on it yet.
     pub equivocations: Vec<Equivocation>,
+}
+
+/// By which rules the chain runs, and whether this program can go on with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Protocol {
+    /// The version of the last decided block.
+    pub version: u32,
+    /// The newest version that the node's program knows.
+    pub newest: u32,
+    /// The switch that was agreed and is to come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<Upgrade>,
+}
+
+/// A switch to the rules of another protocol version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Upgrade {
+    /// The version.
+    pub version: u32,
+    /// The first block that is executed by it.
+    pub height: u64,
+}
+
+impl Protocol {
+    /// The protocol of a state.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        let protocol = state.the(chain::protocol());
+        let upgrade =
+            |switch: Switch| Upgrade { version: switch.version.0, height: switch.height.0 };
+        Self {
+            version: protocol.version.0,
+            newest: Version::NEWEST.0,
+            next: protocol.next.map(upgrade),
+        }
+    }
 }
 
 /// One member of the committee.

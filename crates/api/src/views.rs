@@ -34,8 +34,8 @@ impl Account {
         let delegations = state
             .delegations_of(key)
             .map(|(peer, amount)| Delegation { peer: peer.0, amount: amount.into() });
-        let unbondings = state.unbondings_of(key).map(|(due, unbonding)| Unbonding {
-            due: due.0,
+        let unbondings = state.unbondings_of(key).map(|unbonding| Unbonding {
+            due: unbonding.due.0,
             peer: unbonding.peer.0,
             amount: unbonding.amount.into(),
         });

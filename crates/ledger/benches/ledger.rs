@@ -8,8 +8,9 @@ use muster_ledger::execute::{execute_verified, propose};
 use muster_ledger::genesis::{Genesis, GenesisPeer};
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::{MarketRule, Parameters};
+use muster_ledger::protocol::Version;
 use muster_ledger::state::State;
-use muster_ledger::transaction::{Action, SignedTransaction, Transaction};
+use muster_ledger::transaction::{Action, SignedTransaction, Transaction, account, market};
 use muster_ledger::tree;
 use muster_ledger::types::{Endpoint, Height, Modality, PeerId, Row, Share};
 use std::hint::black_box;
@@ -48,6 +49,7 @@ fn genesis(peers: u64, accounts: u64) -> (Genesis, Vec<SecretKey>) {
         stake: Grains(100_000_000_000),
     };
     let genesis = Genesis {
+        version: Version::NEWEST,
         name: "bench".into(),
         time_ms: 1,
         parameters,
@@ -83,7 +85,11 @@ fn transfers(c: &mut Criterion) {
     let candidates: Vec<SignedTransaction> = (0..TRANSFERS)
         .map(|index| {
             let to = keys[(ACCOUNTS - 1 - index) as usize].public();
-            sign(&state, &keys[index as usize], Action::Transfer { to, amount: Grains(1) })
+            sign(
+                &state,
+                &keys[index as usize],
+                Action::Account(account::Action::Transfer { to, amount: Grains(1) }),
+            )
         })
         .collect();
     let (included, proposed) =
@@ -121,7 +127,11 @@ fn epoch(c: &mut Criterion) {
             let share = Share(1_000_000_000 / targets.len() as u32);
             let weights = targets.into_iter().map(|peer| (PeerId(peer), share)).collect();
             let weights = Row::new(weights).unwrap();
-            sign(&state, &keys[peer as usize], Action::SetWeights { weights })
+            sign(
+                &state,
+                &keys[peer as usize],
+                Action::Market(market::Action::SetWeights { weights }),
+            )
         })
         .collect();
     for (time, chunk) in (2..).zip(rows.chunks(512)) {

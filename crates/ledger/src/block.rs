@@ -5,12 +5,16 @@ use rayon::prelude::*;
 
 use crate::crypto::{Claim, Hash, PublicKey, hash, verify_batch};
 use crate::encoding::{DecodeError, decode, encode};
+use crate::protocol::Version;
 use crate::transaction::{Limits, SignedTransaction};
 use crate::types::Height;
 
 /// What the committee agrees on.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Header {
+    /// The rules that the block is executed by. First in the encoding, so that what follows can
+    /// change with it.
+    pub version: Version,
     /// The chain.
     pub chain: Hash,
     /// The block's position; the genesis header has 0.
@@ -60,6 +64,7 @@ impl Block {
     pub(crate) fn empty_len() -> u64 {
         let (zero, proposer) = (Hash([0; 32]), PublicKey([0; 32]));
         let header = Header {
+            version: Version::FIRST,
             chain: zero,
             height: Height(0),
             time_ms: 0,

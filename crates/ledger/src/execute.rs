@@ -14,11 +14,12 @@ use crate::committee::committee_hash;
 use crate::crypto::{Hash, PublicKey};
 use crate::deeds;
 use crate::deeds::market::payout;
-use crate::event::{Event, Receipt};
 use crate::money::Grains;
-use crate::rejection::Rejection;
+use crate::outcome::{Event, Receipt, Rejection};
+use crate::protocol::Version;
 use crate::schedule;
-use crate::state::{Clock, Key, Read, State, Supply, Value};
+use crate::state::chain::{self, Clock, Supply};
+use crate::state::{Key, Read, State, Value};
 use crate::transaction::{Payer, SignedTransaction, Transaction};
 use crate::transition::Transition;
 use crate::types::Height;
@@ -63,6 +64,7 @@ impl Execution {
     ) -> Block {
         let clock = self.state.clock();
         let header = Header {
+            version: Read::version(&self.state),
             chain: clock.chain,
             height: clock.height,
             time_ms: clock.time_ms,
@@ -84,6 +86,13 @@ pub enum BlockError {
     Parent { parent: Height, state: Height },
     #[error("the block is for chain {found}, this is chain {expected}")]
     Chain { expected: Hash, found: Hash },
+    #[error("the block was made by protocol version {found}, the chain runs version {expected}")]
+    Version { expected: Version, found: Version },
+    #[error(
+        "the chain runs protocol version {version}, this program knows versions up to {newest}: \
+         install a newer one"
+    )]
+    Newer { version: Version, newest: Version },
     #[error("the block has height {found}, {expected} is next")]
     Height { expected: Height, found: Height },
     #[error("the block builds on {found}, the parent is {expected}")]
@@ -107,7 +116,7 @@ pub enum BlockError {
     #[error("money is not conserved: entries changed by {entries} grains, the supply by {supply}")]
     Conservation { entries: i128, supply: i128 },
     #[error("the block could not be completed: {reason}")]
-    Fault { reason: String },
+    Bug { reason: String },
 }
 
 /// Takes from `candidates`, in order, what may stand in the next block and fits, and executes it.
@@ -115,7 +124,7 @@ pub enum BlockError {
 ///
 /// # Errors
 /// [`BlockError::Parent`] and [`BlockError::Time`] where the inputs do not belong together;
-/// [`BlockError::Conservation`] and [`BlockError::Fault`] would be faults of this crate.
+/// [`BlockError::Conservation`] and [`BlockError::Bug`] would be bugs of this crate.
 pub fn propose(
     state: &State,
     parent: &Header,
@@ -193,6 +202,11 @@ fn run(state: &State, block: &Block, parent: &Header) -> Result<Execution, Block
 
 fn check_header(state: &State, parent: &Header, block: &Block) -> Result<(), BlockError> {
     let header = &block.header;
+    let expected = state.the(chain::protocol()).at(state.height().next());
+    let found = header.version;
+    if expected != found {
+        return Err(BlockError::Version { expected, found });
+    }
     let (expected, found) = (state.chain(), header.chain);
     if expected != found {
         return Err(BlockError::Chain { expected, found });
@@ -238,7 +252,7 @@ pub fn check_after(
     if available < needed {
         return Err(Rejection::CannotPay { needed, available });
     }
-    if transaction.transaction.action.payer() == Payer::Work {
+    if transaction.transaction.action.terms().payer == Payer::Work {
         // Its work is all it pays with, so that it is done before anything is stored for it.
         deeds::act(&mut Transition::new(state), &transaction.transaction)?;
     }
@@ -273,22 +287,29 @@ fn cost(state: &impl Read, transaction: &SignedTransaction) -> Result<Cost, Reje
     let parameters = state.parameters();
     let bytes = transaction.encoded_len() as u64;
     let action = &transaction.transaction.action;
-    let fee = if action.payer() == Payer::Work {
+    let fee = if action.terms().payer == Payer::Work {
         Some(Grains::ZERO)
     } else {
         let by_bytes = parameters.fee_per_byte.checked_mul(bytes);
-        let by_weights = parameters.fee_per_weight.checked_mul(action.weights());
+        let by_weights = parameters.fee_per_weight.checked_mul(action.terms().weights);
         [Some(parameters.fee_flat), by_bytes, by_weights]
             .into_iter()
             .try_fold(Grains::ZERO, |sum, part| sum.checked_add(part?))
     };
-    let units = deeds::units(state, &transaction.transaction).saturating_add(bytes / 64);
+    let units = units(state, &transaction.transaction).saturating_add(bytes / 64);
     let fee = fee.ok_or(Rejection::Overflow)?;
     let cost_max = parameters.block_cost_max;
     if units > cost_max {
         return Err(Rejection::TooCostly { cost: units, cost_max });
     }
     Ok(Cost { fee, tip: transaction.transaction.tip, units, bytes })
+}
+
+/// Worst-case work of a transaction: its action's, and that of paying out the row of the peer that
+/// it acts for.
+fn units(state: &impl Read, transaction: &Transaction) -> u64 {
+    let emission = 10_u64.saturating_mul(payout::row_length(state, transaction));
+    transaction.action.terms().units.saturating_add(emission)
 }
 
 /// What can pay for a transaction: the signer's balance and, for a peer's hot key acting for its
@@ -345,6 +366,10 @@ impl Executor {
         }
         let parameters = state.parameters();
         let height = parent.height.next();
+        let (version, newest) = (state.the(chain::protocol()).at(height), Version::NEWEST);
+        if version > newest {
+            return Err(BlockError::Newer { version, newest });
+        }
         let mut executor = Self {
             transition: Transition::new(state),
             height,
@@ -359,9 +384,9 @@ impl Executor {
             count_max: parameters.block_transactions_max,
         };
         let clock = Clock { height, time_ms, ..*state.clock() };
-        executor.transition.put(Key::Clock, Value::Clock(clock));
+        executor.transition.set(chain::clock(), clock);
         let arrived = schedule::begin_block(&mut executor.transition, height);
-        arrived.map_err(|rejection| BlockError::Fault { reason: rejection.to_string() })?;
+        arrived.map_err(|rejection| BlockError::Bug { reason: rejection.to_string() })?;
         executor.transition.commit();
         Ok(executor)
     }
@@ -378,7 +403,7 @@ impl Executor {
             return Err(Refusal::Full);
         }
         self.pay(transaction, &cost)?;
-        let free = transaction.action.payer() == Payer::Work;
+        let free = transaction.action.terms().payer == Payer::Work;
         if !free {
             self.transition.commit();
         }
@@ -420,16 +445,16 @@ impl Executor {
     /// Does what the end of the block brings, and checks that money was conserved.
     /// `included` are the transactions that were, in order.
     fn end(mut self, included: &[SignedTransaction]) -> Result<Execution, BlockError> {
-        let fault = |reason| BlockError::Fault { reason };
-        let mut counters = self.transition.counters();
+        let bug = |reason| BlockError::Bug { reason };
+        let mut counters = *self.transition.the(chain::counters());
         counters.transactions = counters.transactions.saturating_add(included.len() as u64);
-        self.transition.put_counters(counters);
+        self.transition.set(chain::counters(), counters);
         let burned = self.transition.burn(self.fees);
-        burned.map_err(|rejection| fault(rejection.to_string()))?;
+        burned.map_err(|rejection| bug(rejection.to_string()))?;
         self.transition.commit();
         let epoch_ends = self.height >= self.transition.clock().epoch_end;
         if epoch_ends {
-            schedule::end_epoch(&mut self.transition, self.previous).map_err(fault)?;
+            schedule::end_epoch(&mut self.transition, self.previous).map_err(bug)?;
         }
         let supply_before = self.transition.origin().supply();
         let (moved, state, changes, events) = self.transition.finish();
@@ -441,7 +466,7 @@ impl Executor {
             return Err(BlockError::Conservation { entries: moved, supply: issued });
         }
         if epoch_ends {
-            state.audit().map_err(|error| fault(error.to_string()))?;
+            state.audit().map_err(|error| bug(error.to_string()))?;
         }
         let receipt = |(transaction, (cost, result)): (&SignedTransaction, _)| {
             let Cost { fee, tip, .. } = cost;

@@ -11,6 +11,7 @@ use crate::crypto::{Hash, PublicKey, hash};
 use crate::encoding::encode;
 use crate::money::Grains;
 use crate::parameters::{ParameterError, Parameters};
+use crate::protocol::Version;
 use crate::types::{Endpoint, EndpointError, Height};
 
 /// A peer that is there from the start; it has the number of its place in the list.
@@ -30,6 +31,9 @@ pub struct GenesisPeer {
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Genesis {
+    /// The rules that the chain begins with; those of the first version where it names none.
+    #[serde(default = "first_version")]
+    pub version: Version,
     /// The chain's name.
     pub name: String,
     /// When it begins, in milliseconds since 1970.
@@ -53,6 +57,16 @@ pub enum GenesisError {
     /// A name is empty or too long.
     #[error("the name \"{0}\" must have 1 to 64 bytes")]
     Name(String),
+    /// A version that this program does not know.
+    #[error(
+        "the genesis is for protocol version {version}, this program knows versions 1 to {newest}"
+    )]
+    Version {
+        /// The genesis' version.
+        version: Version,
+        /// The newest known.
+        newest: Version,
+    },
     /// A parameter is out of range.
     #[error("parameters: {0}")]
     Parameters(#[from] ParameterError),
@@ -111,6 +125,10 @@ pub enum GenesisError {
     Supply,
 }
 
+fn first_version() -> Version {
+    Version::FIRST
+}
+
 impl Genesis {
     /// The chain's identity: the hash of everything in here.
     pub fn chain_id(&self) -> Hash {
@@ -119,8 +137,13 @@ impl Genesis {
 
     /// Checks everything; [`crate::state::State::genesis`] does so first.
     pub fn validate(&self) -> Result<(), GenesisError> {
+        let (version, newest) = (self.version, Version::NEWEST);
+        if version < Version::FIRST || version > newest {
+            return Err(GenesisError::Version { version, newest });
+        }
         check_name(&self.name)?;
         self.parameters.validate()?;
+        self.parameters.check_version(version)?;
         let count = self.validators.len();
         let count_max = self.parameters.committee_max;
         if count == 0 || count as u64 > count_max {
@@ -176,6 +199,7 @@ impl Genesis {
     /// The header that block 1 builds on, given the root of the genesis state's tree (version 0).
     pub fn header(&self, state_root: Hash) -> Header {
         Header {
+            version: self.version,
             chain: self.chain_id(),
             height: Height(0),
             time_ms: self.time_ms,

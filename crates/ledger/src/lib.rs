@@ -12,11 +12,14 @@
 //! use muster_ledger::money::Grains;
 //! use muster_ledger::parameters::Parameters;
 //! use muster_ledger::state::State;
-//! use muster_ledger::transaction::{Action, SignedTransaction, Transaction};
+//! use muster_ledger::protocol::Version;
+//! use muster_ledger::transaction::account::Action::Transfer;
+//! use muster_ledger::transaction::{SignedTransaction, Transaction};
 //! use muster_ledger::types::Height;
 //!
 //! let [alice, bob, validator] = [1, 2, 3].map(|seed| SecretKey::from_seed([seed; 32]));
 //! let genesis = Genesis {
+//!     version: Version::NEWEST,
 //!     name: "example".into(),
 //!     time_ms: 0,
 //!     parameters: Parameters::default(),
@@ -32,7 +35,7 @@
 //!         nonce: 0,
 //!         expires: Height(10),
 //!         tip: Grains(0),
-//!         action: Action::Transfer { to: bob.public(), amount: "0.25".parse()? },
+//!         action: Transfer { to: bob.public(), amount: "0.25".parse()? }.into(),
 //!     },
 //!     &alice,
 //! );
@@ -51,16 +54,18 @@
 
 pub mod address;
 pub mod block;
+pub mod change;
 pub mod committee;
 pub mod crypto;
 pub mod encoding;
-pub mod event;
 pub mod execute;
 pub mod genesis;
 pub mod light;
 pub mod money;
+pub mod outcome;
 pub mod parameters;
-pub mod rejection;
+pub mod protocol;
+pub mod sealed;
 pub mod state;
 pub mod transaction;
 pub mod tree;

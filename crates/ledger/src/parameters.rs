@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::encoding::read_text;
 use crate::money::{BILLION, Grains};
+use crate::protocol::Version;
 
 /// Longest name of a parameter, in bytes.
 const NAME_BYTES_MAX: usize = 64;
@@ -87,27 +88,33 @@ pub struct Field {
     pub min: u64,
     /// Its largest value, as a number.
     pub max: u64,
+    /// The protocol version that brought it.
+    pub since: Version,
     get: fn(&Parameters) -> u64,
     set: fn(&mut Parameters, u64) -> Option<()>,
 }
 
 impl Field {
+    /// The value that it has where nothing else was said. Part of the protocol: it never changes.
+    pub fn default_value(&self) -> u64 {
+        (self.get)(&Parameters::default())
+    }
+
     /// The parameter's value, as a number.
     pub fn get(&self, parameters: &Parameters) -> u64 {
         (self.get)(parameters)
     }
 }
 
-/// Declares each parameter once: its words, name, type, default and range.
+/// Declares each parameter once: its words, name, type, default, range, and the protocol version
+/// that brought it. Its place is its number in encodings: new ones come last, none ever goes.
 macro_rules! parameters {
     ($(
         $( #[doc = $about:literal] )+
-        $name:ident: $kind:ty = $default:expr, $min:expr, $max:expr;
+        $name:ident: $kind:ty = $default:expr, $min:expr, $max:expr, since $since:literal;
     )*) => {
         /// The numbers that the network runs by. `ppb` is parts per billion.
-        #[derive(
-            Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-        )]
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(default, deny_unknown_fields)]
         pub struct Parameters {
             $( $( #[doc = $about] )+ pub $name: $kind, )*
@@ -126,6 +133,7 @@ macro_rules! parameters {
             about: concat!($( $about ),+),
             min: $min,
             max: $max,
+            since: Version($since),
             get: |parameters| Setting::to_number(parameters.$name),
             set: |parameters, number| {
                 parameters.$name = Setting::from_number(number)?;
@@ -137,100 +145,138 @@ macro_rules! parameters {
 
 parameters! {
     /// Target time between blocks, in milliseconds.
-    block_time_ms: u64 = 1_000, 10, 600_000;
+    block_time_ms: u64 = 1_000, 10, 600_000, since 1;
     /// How long validators wait for a proposal, in milliseconds.
-    timeout_propose_ms: u64 = 2_000, 10, 600_000;
+    timeout_propose_ms: u64 = 2_000, 10, 600_000, since 1;
     /// How long validators wait for prevotes after enough have come, in milliseconds.
-    timeout_prevote_ms: u64 = 1_000, 10, 600_000;
+    timeout_prevote_ms: u64 = 1_000, 10, 600_000, since 1;
     /// How long validators wait for precommits after enough have come, in milliseconds.
-    timeout_precommit_ms: u64 = 1_000, 10, 600_000;
+    timeout_precommit_ms: u64 = 1_000, 10, 600_000, since 1;
     /// Blocks of an epoch.
-    epoch_blocks: u64 = 10, 1, 1_000_000;
+    epoch_blocks: u64 = 10, 1, 1_000_000, since 1;
     /// Longest encoding of a block, in bytes.
-    block_bytes_max: u64 = 4 << 20, 4_096, 64 << 20;
+    block_bytes_max: u64 = 4 << 20, 4_096, 64 << 20, since 1;
     /// Most transactions of a block.
-    block_transactions_max: u64 = 20_000, 1, 1_000_000;
+    block_transactions_max: u64 = 20_000, 1, 1_000_000, since 1;
     /// Most work of a block, in cost units (about a microsecond each).
-    block_cost_max: u64 = 1_000_000, 10_000, 1_000_000_000;
+    block_cost_max: u64 = 1_000_000, 10_000, 1_000_000_000, since 1;
     /// Longest encoding of a transaction, in bytes.
-    transaction_bytes_max: u64 = 16_384, 1_024, 1 << 20;
+    transaction_bytes_max: u64 = 16_384, 1_024, 1 << 20, since 1;
     /// How far ahead a transaction may expire, in blocks.
-    expiry_blocks_max: u64 = 1_000, 1, 1_000_000;
+    expiry_blocks_max: u64 = 1_000, 1, 1_000_000, since 1;
     /// Fee of every transaction, in grains.
-    fee_flat: Grains = Grains(100_000), 0, 1_000_000_000_000;
+    fee_flat: Grains = Grains(100_000), 0, 1_000_000_000_000, since 1;
     /// Fee per byte of a transaction, in grains.
-    fee_per_byte: Grains = Grains(1_000), 0, 1_000_000_000;
+    fee_per_byte: Grains = Grains(1_000), 0, 1_000_000_000, since 1;
     /// Fee per weight of a row, in grains.
-    fee_per_weight: Grains = Grains(1_000), 0, 1_000_000_000;
+    fee_per_weight: Grains = Grains(1_000), 0, 1_000_000_000, since 1;
     /// How the market turns weights into incentive: 0 paper, 1 median, 2 connected-median, 3
     /// credible-median.
-    market_rule: MarketRule = MarketRule::ConnectedMedian, 0, 3;
+    market_rule: MarketRule = MarketRule::ConnectedMedian, 0, 3, since 1;
     /// Steps of the walks that say who is connected: the reported trust, and the paper's rule.
-    market_depth: u64 = 3, 1, 16;
+    market_depth: u64 = 3, 1, 16, since 1;
     /// Steps of the walks that make opinions under connected-median and credible-median, where they
     /// do not restart.
-    market_walk_depth: u64 = 5, 1, 16;
+    market_walk_depth: u64 = 5, 1, 16, since 1;
     /// Expected visits above which a peer counts as connected, ppb.
-    market_cutoff_ppb: u64 = 31_250_000, 1_000, BILLION;
+    market_cutoff_ppb: u64 = 31_250_000, 1_000, BILLION, since 1;
     /// Steepness of trust as a function of connected stake (the paper's 10), in thousandths.
-    market_temperature_milli: u64 = 10_000, 1, 1_000_000;
+    market_temperature_milli: u64 = 10_000, 1, 1_000_000, since 1;
     /// Rate of the gradient step of the scaling, ppb.
-    market_scaling_rate_ppb: u64 = 50_000_000, 0, 100 * BILLION;
+    market_scaling_rate_ppb: u64 = 50_000_000, 0, 100 * BILLION, since 1;
     /// Peers of highest stake whose walks count under connected-median and credible-median.
-    market_opinions_max: u64 = 1_024, 1, 65_536;
+    market_opinions_max: u64 = 1_024, 1, 65_536, since 1;
     /// Whether walks under connected-median and credible-median restart instead of ending after
     /// their depth.
-    market_restart: bool = false, 0, 1;
+    market_restart: bool = false, 0, 1, since 1;
     /// Probability that such a walk restarts at each step, ppb.
-    market_restart_ppb: u64 = 300_000_000, 10_000_000, 990_000_000;
+    market_restart_ppb: u64 = 300_000_000, 10_000_000, 990_000_000, since 1;
     /// Visits below which a walk is not pursued, ppb; 0 pursues all.
-    market_truncation_ppb: u64 = 100_000, 0, 10_000_000;
+    market_truncation_ppb: u64 = 100_000, 0, 10_000_000, since 1;
     /// Most entries of a peer's payout row; smaller ones are withheld.
-    payouts_max: u64 = 256, 1, 65_536;
+    payouts_max: u64 = 256, 1, 65_536, since 1;
     /// Issue of an epoch as a part of all stake, before halvings, ppb (the paper's tau).
-    inflation_ppb: u64 = 10_000_000, 0, BILLION;
+    inflation_ppb: u64 = 10_000_000, 0, BILLION, since 1;
     /// The most that is ever minted; the issue halves each time half of what was left is reached.
-    issuance_max: Grains = Grains(10_000_000_000_000_000), 0, 9_000_000_000_000_000_000;
+    issuance_max: Grains = Grains(10_000_000_000_000_000), 0, 9_000_000_000_000_000_000, since 1;
     /// Epochs of unpaid accrual that a peer keeps; beyond that nothing accrues until it emits.
-    accrual_epochs_max: u64 = 100, 1, 1_000_000;
+    accrual_epochs_max: u64 = 100, 1, 1_000_000, since 1;
     /// Part of what a peer earns that goes to its cold key before the delegators share, ppb.
-    commission_ppb: u64 = 100_000_000, 0, BILLION;
+    commission_ppb: u64 = 100_000_000, 0, BILLION, since 1;
     /// Least amount to stake at once, in grains.
-    stake_min: Grains = Grains(1_000_000), 1, 1_000_000_000_000;
+    stake_min: Grains = Grains(1_000_000), 1, 1_000_000_000_000, since 1;
     /// Blocks between unstaking and the arrival of the money.
-    unbonding_blocks: u64 = 50, 1, 10_000_000;
+    unbonding_blocks: u64 = 50, 1, 10_000_000, since 1;
     /// Most peers.
-    peers_max: u64 = 1_024, 1, 16_777_216;
+    peers_max: u64 = 1_024, 1, 16_777_216, since 1;
     /// Epochs during which a new peer is not displaced.
-    immunity_epochs: u64 = 10, 0, 1_000_000;
+    immunity_epochs: u64 = 10, 0, 1_000_000, since 1;
     /// Most weights of a row.
-    row_length_max: u64 = 1_024, 1, 65_536;
+    row_length_max: u64 = 1_024, 1, 65_536, since 1;
     /// Least number of blocks between two settings of a peer's weights.
-    weights_interval_blocks: u64 = 5, 0, 1_000_000;
+    weights_interval_blocks: u64 = 5, 0, 1_000_000, since 1;
     /// Whether weights must be committed, then revealed.
-    weights_commit_required: bool = false, 0, 1;
+    weights_commit_required: bool = false, 0, 1, since 1;
     /// Registrations of an epoch that price and difficulty are steered to, each.
-    registrations_target: u64 = 4, 1, 65_536;
+    registrations_target: u64 = 4, 1, 65_536, since 1;
     /// Most registrations of an epoch.
-    registrations_max: u64 = 64, 1, 65_536;
+    registrations_max: u64 = 64, 1, 65_536, since 1;
     /// Price of a registration at the start, in grains.
-    registration_price: Grains = Grains(1_000_000_000), 1, 1_000_000_000_000_000;
+    registration_price: Grains = Grains(1_000_000_000), 1, 1_000_000_000_000_000, since 1;
     /// Least price of a registration, in grains.
-    registration_price_min: Grains = Grains(100_000_000), 1, 1_000_000_000_000_000;
+    registration_price_min: Grains = Grains(100_000_000), 1, 1_000_000_000_000_000, since 1;
     /// Difficulty of registration work at the start, in expected hashes.
-    registration_difficulty: u64 = 1 << 20, 1, 1 << 60;
+    registration_difficulty: u64 = 1 << 20, 1, 1 << 60, since 1;
     /// Least difficulty of registration work, in expected hashes.
-    registration_difficulty_min: u64 = 1 << 16, 1, 1 << 60;
+    registration_difficulty_min: u64 = 1 << 16, 1, 1 << 60, since 1;
     /// Stake that it takes to propose, in grains.
-    proposal_stake_min: Grains = Grains(1_000_000_000), 1, 1_000_000_000_000_000;
+    proposal_stake_min: Grains = Grains(1_000_000_000), 1, 1_000_000_000_000_000, since 1;
     /// Epochs for which a proposal stays open.
-    proposal_epochs: u64 = 100, 1, 1_000_000;
+    proposal_epochs: u64 = 100, 1, 1_000_000, since 1;
     /// Most open proposals.
-    proposals_max: u64 = 16, 1, 1_024;
+    proposals_max: u64 = 16, 1, 1_024, since 1;
     /// Most votes on a proposal.
-    votes_max: u64 = 4_096, 1, 65_536;
+    votes_max: u64 = 4_096, 1, 65_536, since 1;
+    /// Least number of blocks between the decision on a protocol upgrade and its height.
+    upgrade_notice_blocks: u64 = 20, 1, 10_000_000, since 1;
     /// Most validators of a committee.
-    committee_max: u64 = 64, 1, 1_024;
+    committee_max: u64 = 64, 1, 1_024, since 1;
+}
+
+/// The parameters that differ from their defaults, as pairs of number and value, rising. A
+/// parameter that a later protocol version brings changes no encoding until it is voted on.
+impl BorshSerialize for Parameters {
+    fn serialize<W: std::io::Write>(&self, writer: &mut W) -> std::io::Result<()> {
+        let pairs: Vec<(u16, u64)> = (0..)
+            .zip(FIELDS)
+            .map(|(number, field)| (number, field.get(self), field.default_value()))
+            .filter(|(_, value, default)| value != default)
+            .map(|(number, value, _)| (number, value))
+            .collect();
+        BorshSerialize::serialize(&pairs, writer)
+    }
+}
+
+impl BorshDeserialize for Parameters {
+    fn deserialize_reader<R: std::io::Read>(reader: &mut R) -> std::io::Result<Self> {
+        let invalid = |reason| std::io::Error::new(std::io::ErrorKind::InvalidData, reason);
+        let pairs = Vec::<(u16, u64)>::deserialize_reader(reader)?;
+        if pairs.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
+            return Err(invalid("parameters are not in order".to_owned()));
+        }
+        let mut parameters = Self::default();
+        for (number, value) in pairs {
+            let field = FIELDS
+                .get(usize::from(number))
+                .ok_or_else(|| invalid(format!("there is no parameter number {number}")))?;
+            let possible =
+                value >= field.min && value <= field.max && value != field.default_value();
+            (field.set)(&mut parameters, value)
+                .filter(|()| possible)
+                .ok_or_else(|| invalid(format!("{} cannot be said to be {value}", field.name)))?;
+        }
+        Ok(parameters)
+    }
 }
 
 /// Why parameters are not possible.
@@ -250,6 +296,16 @@ pub enum ParameterError {
         min: u64,
         /// Its largest value.
         max: u64,
+    },
+    /// Of a later protocol version.
+    #[error("{name} takes protocol version {since}, this is version {version}")]
+    Version {
+        /// The parameter.
+        name: &'static str,
+        /// The version that brought it.
+        since: Version,
+        /// The version in question.
+        version: Version,
     },
     /// Two parameters contradict each other.
     #[error("{lesser} ({value}) exceeds {greater} ({limit})")]
@@ -303,6 +359,18 @@ impl Parameters {
         Ok(())
     }
 
+    /// Checks that no parameter differs from its default that a protocol version does not know.
+    ///
+    /// # Errors
+    /// The first such parameter.
+    pub fn check_version(&self, version: Version) -> Result<(), ParameterError> {
+        let unknown =
+            |field: &&Field| field.since > version && field.get(self) != field.default_value();
+        FIELDS.iter().find(unknown).map_or(Ok(()), |Field { name, since, .. }| {
+            Err(ParameterError::Version { name, since: *since, version })
+        })
+    }
+
     /// These parameters with one changed; checked like a genesis.
     ///
     /// ```
@@ -343,15 +411,17 @@ impl BorshDeserialize for ParameterChange {
 impl ParameterChange {
     /// Whether it is possible on its own, before the other parameters are looked at.
     ///
+    /// Returns the protocol version that brought the parameter.
+    ///
     /// # Errors
     /// No such parameter, or a value outside its range.
-    pub fn check_form(&self) -> Result<(), ParameterError> {
-        let Field { name, min, max, .. } = *self.field()?;
+    pub fn check_form(&self) -> Result<Version, ParameterError> {
+        let Field { name, min, max, since, .. } = *self.field()?;
         let value = self.value;
         if value < min || value > max {
             return Err(ParameterError::Range { name, value, min, max });
         }
-        Ok(())
+        Ok(since)
     }
 
     fn field(&self) -> Result<&'static Field, ParameterError> {

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::crypto::PublicKey;
-use crate::event::Event;
 use crate::money::Grains;
+use crate::outcome::{Event, Rejection};
 use crate::parameters::Parameters;
-use crate::rejection::Rejection;
-use crate::state::{Account, Counters, Key, Read, State, Supply, Value};
+use crate::state::account::{Account, account};
+use crate::state::chain::{self, Supply};
+use crate::state::{Key, Part, Read, Singleton, Slot, State, Value};
 use crate::types::PeerId;
 
 pub(crate) type Changes = BTreeMap<Key, Option<Value>>;
@@ -40,10 +41,7 @@ impl Read for Transition {
     fn parameters(&self) -> &Arc<Parameters> {
         match &self.parameters {
             Some(parameters) => parameters,
-            None => match self.get(&Key::Parameters) {
-                Some(Value::Parameters(parameters)) => parameters,
-                _ => unreachable!("every state has parameters, checked when it is made"),
-            },
+            None => self.the(chain::parameters()),
         }
     }
 }
@@ -62,19 +60,27 @@ impl Transition {
         }
     }
 
-    pub(crate) fn put(&mut self, key: Key, value: Value) {
-        if key == Key::Parameters {
+    /// Writes an entry.
+    pub(crate) fn put<P: Part, T>(&mut self, slot: Slot<P::Key, P, T>, entry: T) {
+        let key = slot.key.into();
+        if key == chain::Key::Parameters.into() {
             self.parameters = None;
         }
-        self.action.insert(key, Some(value));
+        self.action.insert(key, Some((slot.wrap)(entry).close()));
     }
 
-    pub(crate) fn remove(&mut self, key: Key) {
-        self.action.insert(key, None);
+    /// Writes an entry that every state has.
+    pub(crate) fn set<P: Part, T>(&mut self, singleton: Singleton<P::Key, P, T>, entry: T) {
+        self.put(singleton.0, entry);
     }
 
-    pub(crate) fn event(&mut self, event: Event) {
-        self.events.push(event);
+    /// Removes an entry, if it is there.
+    pub(crate) fn remove<P: Part, T>(&mut self, slot: Slot<P::Key, P, T>) {
+        self.action.insert(slot.key.into(), None);
+    }
+
+    pub(crate) fn event(&mut self, event: impl Into<Event>) {
+        self.events.push(event.into());
     }
 
     /// Keeps what was changed since the last commit.
@@ -124,16 +130,12 @@ impl Transition {
         (moved, self.state, changes, self.events)
     }
 
-    pub(crate) fn put_account(&mut self, key: &PublicKey, account: Account) {
-        self.put(Key::Account(*key), Value::Account(account));
+    pub(crate) fn put_account(&mut self, key: &PublicKey, entry: Account) {
+        self.put(account(*key), entry);
     }
 
     pub(crate) fn put_supply(&mut self, supply: Supply) {
-        self.put(Key::Supply, Value::Supply(supply));
-    }
-
-    pub(crate) fn put_counters(&mut self, counters: Counters) {
-        self.put(Key::Counters, Value::Counters(counters));
+        self.set(chain::supply(), supply);
     }
 
     /// Adds to an account. Fails only where a sum exceeds `u64`, which the supply forbids.

@@ -48,6 +48,8 @@ numbers! {
     Epoch(u64);
     /// A peer's number, given at registration and never used again for another.
     PeerId(u32);
+    /// The number of money that is held for somebody.
+    EscrowId(u64);
     /// A part of a whole in parts per billion, at most 10^9.
     Share(u32);
     /// A number on the grid of 10^-9 on which scores enter the state, in units of 10^-9.

@@ -15,7 +15,8 @@ use muster_ledger::crypto::{Hash, PublicKey, SecretKey, hash};
 use muster_ledger::genesis::{Genesis, GenesisPeer};
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
-use muster_ledger::transaction::{Action, SignedTransaction, Transaction};
+use muster_ledger::protocol::Version;
+use muster_ledger::transaction::{Action, SignedTransaction, Transaction, account, market};
 use muster_ledger::types::{Endpoint, Height, Modality, PeerId, Row, Share};
 use muster_node::chain::{Candidate, Chain};
 use muster_node::consensus::StoredCertificate;
@@ -55,6 +56,7 @@ fn genesis(keys: &[SecretKey]) -> Genesis {
     let endpoint = Endpoint { url: "https://127.0.0.1:8700".into(), modality: Modality::Text };
     let balance = Grains(1_000_000_000_000);
     Genesis {
+        version: Version::NEWEST,
         name: "bench".to_string(),
         time_ms: 1_700_000_000_000,
         parameters,
@@ -85,7 +87,15 @@ fn node(genesis: &Genesis, validator: PublicKey) -> Node {
     let mempool = Arc::new(Mempool::new(MempoolLimits::default()));
     let metrics = Arc::new(Metrics::default());
     let (header, state) = (opened.header, opened.state);
-    let chain = Chain::new(Arc::new(store), mempool.clone(), metrics, validator, header, state);
+    let chain = Chain::new(
+        Arc::new(store),
+        mempool.clone(),
+        metrics,
+        validator,
+        Version::NEWEST,
+        header,
+        state,
+    );
     Node { chain: chain.expect("opens").0, mempool, _directory: directory }
 }
 
@@ -208,16 +218,18 @@ fn main() {
     let wanted = |name: &str| chosen.as_ref().is_none_or(|chosen| name.contains(chosen.as_str()));
     let to = |index: usize| key(index % ACCOUNTS).public();
     let receivers: Vec<PublicKey> = (0..ACCOUNTS).map(|index| to(index + 1)).collect();
-    let transfer = |_: u64, index: usize| Action::Transfer {
-        to: receivers[index % ACCOUNTS],
-        amount: Grains(1),
+    let transfer = |_: u64, index: usize| {
+        Action::Account(account::Action::Transfer {
+            to: receivers[index % ACCOUNTS],
+            amount: Grains(1),
+        })
     };
     let row = |block: u64, index: usize| {
         let first = (index as u32 + block as u32) % (PEERS as u32 - WEIGHTS);
         let share = Share(1_000_000_000 / WEIGHTS);
         let weights = (first..first + WEIGHTS).map(|peer| (PeerId(peer), share)).collect();
         let weights = Row::new(weights).expect("a row");
-        Action::SetWeights { weights }
+        Action::Market(market::Action::SetWeights { weights })
     };
     for known in [true, false] {
         let seen = if known { "seen before" } else { "never seen" };

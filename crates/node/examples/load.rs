@@ -17,7 +17,8 @@ use muster_ledger::crypto::{Hash, SecretKey};
 use muster_ledger::genesis::Genesis;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
-use muster_ledger::transaction::{Action, SignedTransaction, Transaction};
+use muster_ledger::protocol::Version;
+use muster_ledger::transaction::{Action, SignedTransaction, Transaction, account};
 use muster_ledger::types::Height;
 use muster_node::{Gossip, NodeConfig};
 
@@ -60,6 +61,7 @@ fn genesis(settings: &Settings) -> Genesis {
     };
     let balance = Grains(1_000_000_000_000);
     Genesis {
+        version: Version::NEWEST,
         name: "load".to_string(),
         time_ms: 1_700_000_000_000,
         parameters,
@@ -107,6 +109,7 @@ impl Network {
                 gossip: settings.gossip,
                 forward_hops: 1,
                 cache_mib: argument("--cache-mib", 16),
+                protocol_version_max: Version::NEWEST,
             };
             let path = home.join("node.toml");
             fs::write(&path, toml::to_string(&config).expect("serialises")).expect("written");
@@ -213,10 +216,10 @@ async fn load_one(
                     nonce: nonces[account],
                     expires: Height(900),
                     tip: Grains(0),
-                    action: Action::Transfer {
+                    action: Action::Account(account::Action::Transfer {
                         to: keys[(account + 1) % keys.len()].public(),
                         amount: Grains(1),
-                    },
+                    }),
                 };
                 nonces[account] += 1;
                 SignedTransaction::sign(transaction, &keys[account])

@@ -12,7 +12,9 @@ use jmt::storage::TreeUpdateBatch;
 use muster_ledger::block::{Block, Header, transactions_root};
 use muster_ledger::crypto::{Claim, Hash, PublicKey, verify_batch};
 use muster_ledger::execute::{Execution, execute_verified, propose};
+use muster_ledger::protocol::Version;
 use muster_ledger::state::State;
+use muster_ledger::state::chain::protocol;
 use muster_ledger::tree;
 use tokio::sync::watch;
 
@@ -136,6 +138,8 @@ pub struct Chain {
     mempool: Arc<Mempool>,
     metrics: Arc<Metrics>,
     validator: PublicKey,
+    /// The newest protocol version that this node follows.
+    newest: Version,
     tip: watch::Sender<Arc<Tip>>,
     candidates: HashMap<Hash, Arc<Candidate>>,
     /// The certificate of the newest block, with signatures that came in after its decision.
@@ -146,16 +150,18 @@ impl Chain {
     /// The chain at the newest block of the database.
     ///
     /// # Errors
-    /// When the disk fails.
+    /// When the disk fails, or the next block takes a later protocol version than `newest`.
     pub fn new(
         store: Arc<Store>,
         mempool: Arc<Mempool>,
         metrics: Arc<Metrics>,
         validator: PublicKey,
+        newest: Version,
         header: Header,
         state: State,
     ) -> Result<(Self, watch::Receiver<Arc<Tip>>), NodeError> {
         let mut tip = Tip::new(header, state);
+        check_version(&tip, newest)?;
         for height in tip.height().saturating_sub(RATE_BLOCKS as u64)..=tip.height() {
             if let Some(decided) = store.decided(height)? {
                 tip.note(&decided);
@@ -167,6 +173,7 @@ impl Chain {
             mempool,
             metrics,
             validator,
+            newest,
             tip: sender,
             candidates: HashMap::new(),
             finalized: None,
@@ -289,7 +296,8 @@ impl Chain {
     /// Applies a decided block: durable before this returns, visible right after.
     ///
     /// # Errors
-    /// When the disk fails, or the block cannot be applied although it was decided.
+    /// When the disk fails, or the block cannot be applied although it was decided; and, once it
+    /// is applied, when the next takes a later protocol version than this node follows.
     pub fn apply(&mut self, certificate: StoredCertificate) -> Result<(), NodeError> {
         let start = Instant::now();
         let tip = self.tip();
@@ -320,7 +328,7 @@ impl Chain {
         )?;
         self.metrics.apply_seconds.observe(start.elapsed());
         self.publish(&tip, &decided, &candidate);
-        Ok(())
+        check_version(&self.tip(), self.newest)
     }
 
     /// Executes a decided block whose execution is not at hand (after a restart).
@@ -365,6 +373,16 @@ impl Chain {
         });
         self.finalized = Some(certificate);
     }
+}
+
+/// Whether this node can execute the block after the tip.
+fn check_version(tip: &Tip, newest: Version) -> Result<(), NodeError> {
+    let height = tip.header.height.next();
+    let version = tip.state.the(protocol()).at(height);
+    if version <= newest.min(Version::NEWEST) {
+        return Ok(());
+    }
+    Err(NodeError::Upgrade { height: height.0, version, newest: newest.min(Version::NEWEST) })
 }
 
 fn check_clock(block: &Block, now_ms: u64) -> Result<(), Invalid> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use muster_ledger::crypto::SecretKey;
 use muster_ledger::genesis::Genesis;
+use muster_ledger::protocol::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::error::NodeError;
@@ -60,10 +61,18 @@ pub struct NodeConfig {
     /// Memory for the database's cache, MiB.
     #[serde(default = "cache_mib")]
     pub cache_mib: u32,
+    /// The newest protocol version that this node goes along with; where the chain switches to a
+    /// later one, it stops. Unless said, the newest that the program knows.
+    #[serde(default = "newest")]
+    pub protocol_version_max: Version,
 }
 
 fn one() -> u8 {
     1
+}
+
+fn newest() -> Version {
+    Version::NEWEST
 }
 
 fn cache_mib() -> u32 {

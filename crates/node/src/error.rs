@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use muster_keys::KeyFileError;
 use muster_ledger::crypto::Hash;
 use muster_ledger::genesis::GenesisError;
+use muster_ledger::protocol::Version;
 
 use crate::store::StoreError;
 
@@ -77,6 +78,20 @@ pub enum NodeError {
     /// The consensus engine ended.
     #[error("the consensus engine stopped: {0}; what was decided is safe, start the node again")]
     EngineStopped(String),
+    /// The chain goes on by rules that this node does not know, or is told not to follow.
+    #[error(
+        "from height {height} on the chain runs protocol version {version}, this node goes along \
+         up to version {newest}: install a program that knows it, check protocol_version_max in \
+         node.toml, and start the node again; nothing is lost"
+    )]
+    Upgrade {
+        /// The first block by the new rules.
+        height: u64,
+        /// Their version.
+        version: Version,
+        /// The newest version that the node follows.
+        newest: Version,
+    },
     /// A decided block cannot be applied: this node would leave the chain.
     #[error(
         "the decided block {hash} of height {height} cannot be applied: {reason}; \

@@ -92,6 +92,7 @@ async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), Node
         mempool.clone(),
         metrics.clone(),
         key.public(),
+        config.protocol_version_max,
         opened.header,
         opened.state,
     )?;

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 
 use muster_ledger::crypto::{Claim, Hash, PublicKey, verify_batch};
 use muster_ledger::execute::{Cost, check_after};
-use muster_ledger::rejection::Rejection;
+use muster_ledger::outcome::Rejection;
 use muster_ledger::state::State;
 use muster_ledger::transaction::SignedTransaction;
 

@@ -3,7 +3,8 @@ use muster_ledger::crypto::SecretKey;
 use muster_ledger::genesis::Genesis;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
-use muster_ledger::transaction::{Action, Transaction};
+use muster_ledger::protocol::Version;
+use muster_ledger::transaction::{Action, Transaction, account};
 use muster_ledger::types::Height;
 
 use super::*;
@@ -14,6 +15,7 @@ fn key(index: u8) -> SecretKey {
 
 fn state() -> State {
     let genesis = Genesis {
+        version: Version::NEWEST,
         name: "test".to_string(),
         time_ms: 1,
         parameters: Parameters::default(),
@@ -31,7 +33,10 @@ fn transfer(state: &State, from: u8, nonce: u64, tip: u64) -> SignedTransaction 
         nonce,
         expires: Height(100),
         tip: Grains(tip),
-        action: Action::Transfer { to: key(50).public(), amount: Grains(1) },
+        action: Action::Account(account::Action::Transfer {
+            to: key(50).public(),
+            amount: Grains(1),
+        }),
     };
     SignedTransaction::sign(transaction, &key(from))
 }

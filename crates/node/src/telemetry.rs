@@ -67,7 +67,7 @@ impl Reports {
         }
         report.check(&state.chain())?;
         let mut newest = self.lock();
-        if newest.len() > 2 * state.counters().peers as usize {
+        if newest.len() > 2 * state.places().taken as usize {
             newest.retain(|key, _| state.peer_by_hot(key).is_some());
         }
         newest.insert(key, report.telemetry);

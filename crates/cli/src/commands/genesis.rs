@@ -10,6 +10,7 @@ use muster_ledger::crypto::PublicKey;
 use muster_ledger::genesis::Genesis;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::{FIELDS, ParameterChange, Parameters};
+use muster_ledger::protocol::Version;
 
 use crate::keyring::Keyring;
 use crate::output::{self, mst};
@@ -85,6 +86,7 @@ fn make(new: &New) -> Result<Genesis> {
         Ok((account(key)?, amount.parse::<Grains>()?))
     });
     let genesis = Genesis {
+        version: Version::NEWEST,
         name: new.name.clone(),
         time_ms: u64::try_from(now.as_millis())?,
         parameters,

@@ -2,8 +2,9 @@
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
+use muster_ledger::change::Change;
 use muster_ledger::parameters::{FIELDS, ParameterChange};
-use muster_ledger::transaction::Action;
+use muster_ledger::transaction::{Action, governance};
 
 use crate::keyring::Signer;
 use crate::network::Network;
@@ -65,13 +66,27 @@ pub async fn run(options: Options) -> Result<()> {
             }
             let change = ParameterChange { name, value };
             let done = format!("proposed {change}");
-            perform(network, &signer, Action::Propose { change }, &done).await
+            perform(
+                network,
+                &signer,
+                Action::Governance(governance::Action::Propose {
+                    change: Change::Parameter(change),
+                }),
+                &done,
+            )
+            .await
         }
         Verb::Vote { proposal, choice, signer } => {
             let approve = matches!(choice, Choice::Yes);
             let done =
                 format!("voted {} proposal {proposal}", if approve { "for" } else { "against" });
-            perform(network, &signer, Action::Vote { proposal, approve }, &done).await
+            perform(
+                network,
+                &signer,
+                Action::Governance(governance::Action::Vote { proposal, approve }),
+                &done,
+            )
+            .await
         }
     }
 }

@@ -7,7 +7,7 @@ use muster_ledger::block::Header;
 use muster_ledger::committee::Validator;
 use muster_ledger::encoding::decode;
 use muster_ledger::light;
-use muster_ledger::state::{Key, Value};
+use muster_ledger::state::{Key, Value, account as accounts, market};
 use muster_ledger::tree;
 
 use crate::keyring::Keyring;
@@ -270,11 +270,11 @@ async fn proof(client: &Client, of: ProofOf, network: &Network) -> Result<()> {
     let (proof, wanted) = match of {
         ProofOf::Account { address, keyring } => {
             let key = keyring.account(&address, Some(network))?;
-            (client.prove_account(&key).await?, Key::Account(key))
+            (client.prove_account(&key).await?, accounts::Key::Account(key).into())
         }
         ProofOf::Peer { id } => {
             let id = muster_ledger::types::PeerId(id);
-            (client.prove_peer(id.0).await?, Key::Peer(id))
+            (client.prove_peer(id.0).await?, market::Key::Peer(id).into())
         }
     };
     let value = check_proof(client, &proof, &wanted).await?;

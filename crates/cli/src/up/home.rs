@@ -13,6 +13,7 @@ use muster_ledger::committee::Validator;
 use muster_ledger::crypto::PublicKey;
 use muster_ledger::genesis::{Genesis, GenesisPeer};
 use muster_ledger::money::Grains;
+use muster_ledger::protocol::Version;
 use muster_ledger::types::{Endpoint, Modality};
 
 use super::reader;
@@ -269,6 +270,7 @@ fn genesis(scenario: &Scenario, wallet: &Wallet, seed: u64) -> Result<Genesis> {
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
     let genesis = Genesis {
+        version: Version::NEWEST,
         name: format!("trial-{seed}"),
         time_ms: u64::try_from(now.as_millis())?,
         parameters: scenario.parameters.clone(),

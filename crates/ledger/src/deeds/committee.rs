@@ -3,25 +3,18 @@
 use std::sync::Arc;
 
 use crate::committee::committee_hash;
-use crate::event::Event;
-use crate::state::{Key, Read, Value};
+use crate::outcome::Event;
+use crate::state::{Read, chain};
 use crate::transition::Transition;
 
 /// The committee of the next epoch: the validators in canonical order, as many as may sit.
 pub(crate) fn end_epoch(transition: &mut Transition) {
-    let validators = match transition.get(&Key::Validators) {
-        Some(Value::Validators(validators)) => validators.clone(),
-        _ => return,
-    };
+    let validators = transition.the(chain::validators()).clone();
     let count = usize::try_from(transition.parameters().committee_max).unwrap_or(usize::MAX);
     let committee: Vec<_> = validators.iter().take(count).cloned().collect();
-    let unchanged = matches!(
-        transition.get(&Key::Committee),
-        Some(Value::Committee(before)) if **before == committee
-    );
-    if !unchanged {
+    if **transition.the(chain::committee()) != committee {
         let hash = committee_hash(&committee);
-        transition.put(Key::Committee, Value::Committee(Arc::new(committee)));
+        transition.set(chain::committee(), Arc::new(committee));
         transition.event(Event::CommitteeChanged { committee: hash });
     }
 }

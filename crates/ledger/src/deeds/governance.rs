@@ -3,17 +3,32 @@
 
 use std::sync::Arc;
 
+use super::upgrade;
+use crate::change::Change;
 use crate::crypto::PublicKey;
-use crate::event::Event;
 use crate::money::Grains;
-use crate::parameters::ParameterChange;
-use crate::rejection::Rejection;
-use crate::state::{Key, Proposal, Read, State, Value};
+use crate::outcome::Rejection;
+use crate::outcome::governance::{self as outcome, Event};
+use crate::state::governance::{self, Proposal};
+use crate::state::{Read, State, chain};
+use crate::transaction::governance::Action;
 use crate::transition::Transition;
 use crate::types::Epoch;
 
 /// Most delegations that are looked at to see whether somebody's stake reaches a bound.
 const DELEGATIONS_MAX: usize = 256;
+
+/// Carries out an action.
+pub(crate) fn act(
+    transition: &mut Transition,
+    signer: &PublicKey,
+    action: &Action,
+) -> Result<(), Rejection> {
+    match action {
+        Action::Propose { change } => propose(transition, signer, change),
+        Action::Vote { proposal, approve } => vote(transition, signer, *proposal, *approve),
+    }
+}
 
 /// Whether somebody's stake reaches a bound.
 fn has_influence(
@@ -29,28 +44,27 @@ fn has_influence(
             return Ok(());
         }
     }
-    Err(Rejection::Influence { needed, available })
+    Err(outcome::Rejection::Influence { needed, available }.into())
 }
 
 /// Opens a proposal, with the proposer's approval.
-pub(crate) fn propose(
+fn propose(
     transition: &mut Transition,
     signer: &PublicKey,
-    change: &ParameterChange,
+    change: &Change,
 ) -> Result<(), Rejection> {
     let parameters = transition.parameters().clone();
     has_influence(transition, signer, parameters.proposal_stake_min)?;
-    parameters
-        .changed(change)
-        .map_err(|error| Rejection::Parameter { reason: error.to_string() })?;
-    let mut counters = transition.counters();
-    if u64::from(counters.proposals) >= parameters.proposals_max {
-        return Err(Rejection::ProposalsFull { count: u64::from(counters.proposals) });
+    check(transition, change)?;
+    let mut proposals = *transition.the(governance::proposals());
+    let count = u64::from(proposals.open);
+    if count >= parameters.proposals_max {
+        return Err(outcome::Rejection::ProposalsFull { count }.into());
     }
-    let number = counters.next_proposal;
-    counters.next_proposal = number.checked_add(1).ok_or(Rejection::Overflow)?;
-    counters.proposals += 1;
-    transition.put_counters(counters);
+    let number = proposals.next;
+    proposals.next = number.checked_add(1).ok_or(Rejection::Overflow)?;
+    proposals.open += 1;
+    transition.set(governance::proposals(), proposals);
     let epoch = transition.clock().epoch;
     let proposal = Proposal {
         change: change.clone(),
@@ -59,35 +73,33 @@ pub(crate) fn propose(
         expires_epoch: epoch.after(parameters.proposal_epochs),
         votes: 0,
     };
-    transition.put(Key::Proposal(number), Value::Proposal(Arc::new(proposal)));
+    transition.put(governance::proposal(number), Arc::new(proposal));
     let (change, proposer) = (change.clone(), *signer);
     transition.event(Event::Proposed { proposal: number, change, proposer });
     vote(transition, signer, number, true)
 }
 
 /// Casts a vote, or changes one.
-pub(crate) fn vote(
+fn vote(
     transition: &mut Transition,
     signer: &PublicKey,
     number: u64,
     approve: bool,
 ) -> Result<(), Rejection> {
-    let Some(Value::Proposal(proposal)) = transition.get(&Key::Proposal(number)) else {
-        return Err(Rejection::NoProposal { proposal: number });
-    };
-    let mut proposal = proposal.as_ref().clone();
+    let found = transition.entry(governance::proposal(number));
+    let none = outcome::Rejection::NoProposal { proposal: number };
+    let mut proposal = found.ok_or(none)?.as_ref().clone();
     let parameters = transition.parameters().clone();
     has_influence(transition, signer, parameters.stake_min)?;
-    let key = Key::Vote(number, *signer);
-    if transition.get(&key).is_none() {
+    if transition.entry(governance::vote(number, *signer)).is_none() {
         let count = u64::from(proposal.votes);
         if count >= parameters.votes_max {
-            return Err(Rejection::VotesFull { proposal: number, count });
+            return Err(outcome::Rejection::VotesFull { proposal: number, count }.into());
         }
         proposal.votes += 1;
-        transition.put(Key::Proposal(number), Value::Proposal(Arc::new(proposal)));
+        transition.put(governance::proposal(number), Arc::new(proposal));
     }
-    transition.put(key, Value::Vote(approve));
+    transition.put(governance::vote(number, *signer), approve);
     transition.event(Event::Voted { proposal: number, owner: *signer, approve });
     Ok(())
 }
@@ -108,30 +120,52 @@ pub(crate) fn end_epoch(transition: &mut Transition, state: &State, epoch: Epoch
             continue;
         }
         close(transition, state, number);
-        // Several proposals may pass at once: each is checked against the parameters as they are
-        // after the ones before it.
-        let changed = transition.parameters().changed(&proposal.change);
-        match changed {
-            Ok(changed) if accepted => {
-                transition.put(Key::Parameters, Value::Parameters(Arc::new(changed)));
-                let change = proposal.change.clone();
-                transition.event(Event::ParameterChanged { proposal: number, change });
-            }
-            _ => {
-                let grains = |sum: u128| Grains(u64::try_from(sum).unwrap_or(u64::MAX));
-                let (approving, rejecting) = (grains(approving), grains(rejecting));
-                transition.event(Event::ProposalClosed { proposal: number, approving, rejecting });
-            }
+        // Several proposals may pass at once: each is checked against what stands after the ones
+        // before it.
+        if accepted && take(transition, &proposal.change).is_ok() {
+            let change = proposal.change.clone();
+            transition.event(Event::Accepted { proposal: number, change });
+        } else {
+            let grains = |sum: u128| Grains(u64::try_from(sum).unwrap_or(u64::MAX));
+            let (approving, rejecting) = (grains(approving), grains(rejecting));
+            transition.event(Event::ProposalClosed { proposal: number, approving, rejecting });
         }
     }
 }
 
+/// Whether a change is possible now.
+fn check(transition: &Transition, change: &Change) -> Result<(), Rejection> {
+    match change {
+        Change::Parameter(change) => {
+            let changed = transition.parameters().changed(change);
+            let refused = |reason: String| outcome::Rejection::Parameter { reason };
+            changed.map_err(|error| refused(error.to_string()))?;
+            Ok(())
+        }
+        Change::Upgrade(switch) => upgrade::check(transition, *switch),
+    }
+}
+
+/// Makes a change that was accepted, if it is possible still.
+fn take(transition: &mut Transition, change: &Change) -> Result<(), Rejection> {
+    check(transition, change)?;
+    match change {
+        Change::Parameter(change) => {
+            if let Ok(changed) = transition.parameters().changed(change) {
+                transition.set(chain::parameters(), Arc::new(changed));
+            }
+        }
+        Change::Upgrade(switch) => upgrade::agree(transition, *switch),
+    }
+    Ok(())
+}
+
 fn close(transition: &mut Transition, state: &State, number: u64) {
     for (owner, _) in state.votes(number) {
-        transition.remove(Key::Vote(number, owner));
+        transition.remove(governance::vote(number, owner));
     }
-    transition.remove(Key::Proposal(number));
-    let mut counters = transition.counters();
-    counters.proposals = counters.proposals.saturating_sub(1);
-    transition.put_counters(counters);
+    transition.remove(governance::proposal(number));
+    let mut proposals = *transition.the(governance::proposals());
+    proposals.open = proposals.open.saturating_sub(1);
+    transition.set(governance::proposals(), proposals);
 }

@@ -5,21 +5,50 @@
 
 use std::sync::Arc;
 
+use super::{agenda, escrow};
 use crate::crypto::PublicKey;
-use crate::event::Event;
 use crate::money::Grains;
-use crate::rejection::Rejection;
-use crate::state::{Key, Pool, Read, Unbonding, Value};
+use crate::outcome::Rejection;
+use crate::outcome::stake::{self as outcome, Event};
+use crate::state::Read;
+use crate::state::chain::{self, Escrow, Purpose};
+use crate::state::market::peer as place;
+use crate::state::stake::{Due, Pool, delegation, delegation_of, retired};
+use crate::transaction::stake::Action;
 use crate::transition::Transition;
-use crate::types::{Height, PeerId};
+use crate::types::PeerId;
 
-/// Most unbondings that arrive in one block; what is due beyond arrives in the next.
-const ARRIVALS_MAX: usize = 1_024;
-/// Most delegations of displaced peers that are returned in one block.
-const RETURNS_MAX: usize = 256;
+/// Carries out an action.
+pub(crate) fn act(
+    transition: &mut Transition,
+    signer: &PublicKey,
+    action: &Action,
+) -> Result<(), Rejection> {
+    match action {
+        Action::Stake { peer, amount } => stake(transition, signer, *peer, *amount),
+        Action::Unstake { peer, amount } => unstake(transition, signer, *peer, *amount),
+    }
+}
+
+/// Does what falls due.
+pub(crate) fn due(transition: &mut Transition, due: Due) -> Result<(), Rejection> {
+    match due {
+        Due::Arrival(id) => {
+            if let Some(escrow) = escrow::release(transition, id)? {
+                let Escrow { owner, amount, purpose: Purpose::Unbonding { peer, .. } } = *escrow;
+                transition.event(Event::Unbonded { owner, peer, amount });
+            }
+            Ok(())
+        }
+        Due::Return(id) => {
+            return_stakes(transition, id);
+            Ok(())
+        }
+    }
+}
 
 /// Puts the signer's money behind a peer.
-pub(crate) fn stake(
+fn stake(
     transition: &mut Transition,
     owner: &PublicKey,
     id: PeerId,
@@ -27,24 +56,24 @@ pub(crate) fn stake(
 ) -> Result<(), Rejection> {
     let minimum = transition.parameters().stake_min;
     if amount < minimum {
-        return Err(Rejection::StakeTooSmall { amount, minimum });
+        return Err(outcome::Rejection::TooSmall { amount, minimum }.into());
     }
     let mut peer = transition.peer(id).ok_or(Rejection::NoPeer { peer: id })?.as_ref().clone();
     let bought = peer.pool.shares_for(amount).ok_or(Rejection::Overflow)?;
     if bought == 0 {
-        return Err(Rejection::StakeTooSmall { amount, minimum });
+        return Err(outcome::Rejection::TooSmall { amount, minimum }.into());
     }
     transition.debit(owner, amount)?;
     grow(&mut peer.pool, amount, bought)?;
     add_shares(transition, id, owner, bought)?;
-    transition.put(Key::Peer(id), Value::Peer(Arc::new(peer)));
+    transition.put(place(id), Arc::new(peer));
     transition.event(Event::Staked { owner: *owner, peer: id, amount });
     Ok(())
 }
 
 /// Starts the way back of an owner's stake with a peer, displaced or not. What would be left
 /// below the least stake goes along.
-pub(crate) fn unstake(
+fn unstake(
     transition: &mut Transition,
     owner: &PublicKey,
     id: PeerId,
@@ -54,7 +83,7 @@ pub(crate) fn unstake(
     let held = transition.shares(id, owner);
     let available = if held == 0 { Grains::ZERO } else { pool.worth(held) };
     let left = available.checked_sub(amount);
-    let left = left.ok_or(Rejection::Stake { peer: id, needed: amount, available })?;
+    let left = left.ok_or(outcome::Rejection::NotEnough { peer: id, needed: amount, available })?;
     let (amount, spent) = if left < transition.parameters().stake_min {
         (available, held)
     } else {
@@ -88,52 +117,26 @@ pub(crate) fn reward(
     grow(&mut peer.pool, commission, bought)?;
     add_shares(transition, id, &peer.cold.clone(), bought)?;
     peer.earned = peer.earned.checked_add(amount).ok_or(Rejection::Overflow)?;
-    transition.put(Key::Peer(id), Value::Peer(Arc::new(peer)));
+    transition.put(place(id), Arc::new(peer));
     Ok(())
 }
 
-/// Pays out the stake that is due, and starts the way back of stake with displaced peers. Runs
-/// before the block's transactions, on the state below.
-pub(crate) fn arrivals(transition: &mut Transition, height: Height) -> Result<(), Rejection> {
-    let due = Key::Unbonding(Height(0), 0)..=Key::Unbonding(height, u64::MAX);
-    let due: Vec<(Key, Arc<Unbonding>)> = transition
-        .base()
-        .scan(due)
-        .filter_map(|(key, value)| match value {
-            Value::Unbonding(unbonding) => Some((*key, unbonding.clone())),
-            _ => None,
-        })
-        .take(ARRIVALS_MAX)
-        .collect();
-    for (key, unbonding) in due {
-        let Unbonding { owner, peer, amount } = *unbonding;
-        if let Key::Unbonding(height, number) = key {
-            transition.remove(Key::UnbondingOf(owner, height, number));
-        }
-        transition.remove(key);
-        transition.credit(&owner, amount)?;
-        transition.event(Event::Unbonded { owner, peer, amount });
+/// Keeps the pool of a peer that lost its place, until its stakes have been returned.
+pub(crate) fn retire(transition: &mut Transition, id: PeerId, pool: Pool) {
+    if pool.shares > 0 {
+        transition.put(retired(id), pool);
+        let next = transition.clock().height.next();
+        agenda::add(transition, next, chain::Due::Stake(Due::Return(id)));
     }
-    return_retired(transition);
-    Ok(())
 }
 
-/// Moves delegations of the first displaced peer into unbondings, a bounded number a block.
-fn return_retired(transition: &mut Transition) {
-    let base = transition.base();
-    let retired = base.scan(Key::Retired(PeerId(0))..=Key::Retired(PeerId(u32::MAX))).next();
-    let Some((&Key::Retired(id), &Value::Pool(mut pool))) = retired else {
+/// Starts the way back of the first delegations of a displaced peer, a bounded number a block.
+fn return_stakes(transition: &mut Transition, id: PeerId) {
+    let Some(mut pool) = transition.entry(retired(id)).copied() else {
         return;
     };
-    let (first, last) = (PublicKey([0; 32]), PublicKey([255; 32]));
-    let delegations: Vec<(PublicKey, u128)> = base
-        .scan(Key::Delegation(id, first)..=Key::Delegation(id, last))
-        .filter_map(|(key, value)| match (key, value) {
-            (Key::Delegation(_, owner), Value::Shares(shares)) => Some((*owner, *shares)),
-            _ => None,
-        })
-        .take(RETURNS_MAX)
-        .collect();
+    let delegations: Vec<(PublicKey, u128)> =
+        transition.base().shares_of(id).take(agenda::RETURNS_MAX).collect();
     for (owner, shares) in delegations {
         let amount = pool.worth(shares);
         take(&mut pool, amount, shares);
@@ -141,6 +144,10 @@ fn return_retired(transition: &mut Transition) {
         unbond(transition, &owner, id, amount);
     }
     put_pool(transition, id, pool);
+    if pool.shares > 0 {
+        let next = transition.clock().height.next();
+        agenda::add(transition, next, chain::Due::Stake(Due::Return(id)));
+    }
 }
 
 /// Puts an amount on its way back to an owner.
@@ -148,14 +155,9 @@ fn unbond(transition: &mut Transition, owner: &PublicKey, peer: PeerId, amount: 
     if amount.is_zero() {
         return;
     }
-    let mut counters = transition.counters();
-    let number = counters.next_unbonding;
-    counters.next_unbonding += 1;
-    transition.put_counters(counters);
     let due = transition.clock().height.after(transition.parameters().unbonding_blocks);
-    let unbonding = Unbonding { owner: *owner, peer, amount };
-    transition.put(Key::Unbonding(due, number), Value::Unbonding(Arc::new(unbonding)));
-    transition.put(Key::UnbondingOf(*owner, due, number), Value::Present);
+    let id = escrow::hold(transition, *owner, amount, Purpose::Unbonding { peer, due });
+    agenda::add(transition, due, chain::Due::Stake(Due::Arrival(id)));
     transition.event(Event::Unstaked { owner: *owner, peer, amount, due });
 }
 
@@ -182,13 +184,12 @@ fn add_shares(
 }
 
 fn put_shares(transition: &mut Transition, id: PeerId, owner: &PublicKey, shares: u128) {
-    let (key, index) = (Key::Delegation(id, *owner), Key::DelegationOf(*owner, id));
     if shares == 0 {
-        transition.remove(key);
-        transition.remove(index);
+        transition.remove(delegation(id, *owner));
+        transition.remove(delegation_of(*owner, id));
     } else {
-        transition.put(key, Value::Shares(shares));
-        transition.put(index, Value::Present);
+        transition.put(delegation(id, *owner), shares);
+        transition.put(delegation_of(*owner, id), ());
     }
 }
 
@@ -197,10 +198,10 @@ fn put_pool(transition: &mut Transition, id: PeerId, pool: Pool) {
     if let Some(peer) = transition.peer(id) {
         let mut peer = peer.as_ref().clone();
         peer.pool = pool;
-        transition.put(Key::Peer(id), Value::Peer(Arc::new(peer)));
+        transition.put(place(id), Arc::new(peer));
     } else if pool.shares == 0 {
-        transition.remove(Key::Retired(id));
+        transition.remove(retired(id));
     } else {
-        transition.put(Key::Retired(id), Value::Pool(pool));
+        transition.put(retired(id), pool);
     }
 }

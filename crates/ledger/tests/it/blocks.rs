@@ -1,18 +1,18 @@
 use muster_ledger::block::Block;
 use muster_ledger::crypto::{Hash, Signature};
 use muster_ledger::encoding::{decode, encode};
-use muster_ledger::event::Event;
 use muster_ledger::execute::{BlockError, check, check_after, execute, propose};
 use muster_ledger::money::Grains;
+use muster_ledger::outcome;
+use muster_ledger::outcome::{Event, Rejection};
 use muster_ledger::parameters::Parameters;
-use muster_ledger::rejection::Rejection;
-use muster_ledger::transaction::{Action, SignedTransaction};
+use muster_ledger::transaction::{Action, SignedTransaction, account, market};
 use muster_ledger::types::{Height, PeerId, Row, RowError, Share};
 
 use crate::support::{Chain, address, endpoint, key, mst};
 
 fn transfer(to: &str, amount: Grains) -> Action {
-    Action::Transfer { to: address(to), amount }
+    Action::Account(account::Action::Transfer { to: address(to), amount })
 }
 
 #[test]
@@ -30,13 +30,16 @@ fn a_transfer_moves_money_burns_its_fee_and_tips_the_proposer() {
     assert_eq!(execution.receipts[0].result, Ok(()));
     assert_eq!(execution.cost, cost.units);
     let (from, to, amount) = (address("alice"), address("carol"), mst(3));
-    assert_eq!(execution.events, [Event::Transferred { from, to, amount }]);
+    assert_eq!(
+        execution.events,
+        [Event::Account(outcome::account::Event::Transferred { from, to, amount })]
+    );
     assert_eq!(chain.balance("carol"), mst(3));
     assert_eq!(chain.state.account(&proposer).balance, Grains(77));
     assert_eq!(chain.balance("alice").0, mst(997).0 - cost.fee.0 - 77);
     assert_eq!(chain.state.supply().burned, cost.fee);
     assert_eq!(chain.state.account(&address("alice")).nonce, 1);
-    assert_eq!(chain.state.counters().transactions, 1);
+    assert_eq!(chain.state.the(muster_ledger::state::chain::counters()).transactions, 1);
 }
 
 #[test]
@@ -76,7 +79,8 @@ fn transfers_to_oneself_and_to_what_is_no_key() {
     let mut two = [0; 32];
     two[0] = 2;
     let to = muster_ledger::crypto::PublicKey(two);
-    let result = chain.act("bob", Action::Transfer { to, amount: mst(1) });
+    let result =
+        chain.act("bob", Action::Account(account::Action::Transfer { to, amount: mst(1) }));
     assert_eq!(result, Err(Rejection::Key { key: to }));
 }
 
@@ -223,10 +227,13 @@ fn forms_are_checked_before_any_state() {
     let chain = Chain::with(2, Parameters::default());
     let limits = chain.state.limits();
     let form = |action: Action| chain.sign("alice", 0, action).check_stateless(&limits);
-    let weights = |row: Row| form(Action::SetWeights { weights: row });
+    let weights = |row: Row| form(Action::Market(market::Action::SetWeights { weights: row }));
     assert_eq!(weights(Row::default()), Ok(()));
     let long: Vec<(PeerId, Share)> = (0..1_025).map(|peer| (PeerId(peer), Share(1))).collect();
-    assert!(matches!(weights(Row::new(long).unwrap()), Err(Rejection::RowTooLong { .. })));
+    assert!(matches!(
+        weights(Row::new(long).unwrap()),
+        Err(Rejection::Market(outcome::market::Rejection::RowTooLong { .. }))
+    ));
     assert_eq!(form(transfer("bob", Grains(0))), Err(Rejection::Nothing));
     let mut other = chain.sign("alice", 0, transfer("bob", mst(1))).transaction;
     other.chain = Hash([1; 32]);

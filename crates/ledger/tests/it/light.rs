@@ -1,13 +1,14 @@
 //! The light client: certificates, committees from the genesis, entries against headers.
 
 use muster_ledger::block::Header;
+use muster_ledger::change::Change;
 use muster_ledger::committee::Validator;
 use muster_ledger::crypto::Hash;
 use muster_ledger::genesis::Genesis;
 use muster_ledger::light::{Follower, LightError, verify, verify_entry};
 use muster_ledger::parameters::{ParameterChange, Parameters};
-use muster_ledger::state::Key;
-use muster_ledger::transaction::Action;
+use muster_ledger::state as entries;
+use muster_ledger::transaction::{Action, governance, stake};
 use muster_ledger::tree::prove;
 use muster_ledger::types::{Height, PeerId};
 use muster_ledger::vote::{Certificate, CertificateError, VOTE_DOMAIN, VoteKind, vote_bytes};
@@ -29,11 +30,12 @@ const ALL: [&str; 4] = ["validator-0", "validator-1", "validator-2", "validator-
 fn shrinking() -> (Genesis, Vec<(Header, Vec<Validator>)>, Chain) {
     let genesis = genesis(2, Parameters { epoch_blocks: 4, ..Parameters::default() });
     let mut chain = Chain::new(&genesis);
-    let stake = Action::Stake { peer: PeerId(0), amount: mst(900) };
+    let stake = Action::Stake(stake::Action::Stake { peer: PeerId(0), amount: mst(900) });
     chain.act("alice", stake).unwrap();
     let mut headers = vec![(chain.header.clone(), chain.state.committee().to_vec())];
     let change = ParameterChange { name: "committee_max".into(), value: 3 };
-    chain.act("alice", Action::Propose { change }).unwrap();
+    let change = Change::Parameter(change);
+    chain.act("alice", Action::Governance(governance::Action::Propose { change })).unwrap();
     headers.push((chain.header.clone(), chain.state.committee().to_vec()));
     while chain.state.height() < Height(6) {
         chain.block(Vec::new());
@@ -56,11 +58,12 @@ fn committees_are_followed_from_the_genesis() {
     follower.follow(header, &certificate(header, &names), next).unwrap();
     assert_eq!(follower.height(), chain.state.height());
     // And an entry stands, or stands not, in the block that was reached.
-    for key in [Key::Account(address("alice")), Key::Account(address("nobody"))] {
+    for name in ["alice", "nobody"] {
+        let key = entries::account::Key::Account(address(name)).into();
         let (value, proof) = prove(&chain.tree, header.height, &key).unwrap();
-        assert_eq!(value.is_some(), key == Key::Account(address("alice")));
+        assert_eq!(value.is_some(), name == "alice");
         verify_entry(header, &key, value.as_ref(), &proof).unwrap();
-        let clock = chain.state.get(&Key::Clock);
+        let clock = chain.state.get(&entries::chain::Key::Clock.into());
         assert!(matches!(verify_entry(header, &key, clock, &proof), Err(LightError::Entry(_))));
     }
 }

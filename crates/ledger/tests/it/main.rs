@@ -1,5 +1,6 @@
 //! Tests of the ledger through its public interface.
 
+mod actions;
 mod blocks;
 mod crypto;
 mod encodings;

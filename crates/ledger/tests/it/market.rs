@@ -1,14 +1,17 @@
-use muster_ledger::event::Event;
 use muster_ledger::money::{Grains, distribute};
+use muster_ledger::outcome;
+use muster_ledger::outcome::{Event, Rejection};
 use muster_ledger::parameters::{MarketRule, Parameters};
-use muster_ledger::rejection::Rejection;
-use muster_ledger::transaction::{Action, weights_commitment};
+use muster_ledger::sealed::SealError;
+use muster_ledger::state as entries;
+use muster_ledger::transaction::market::weights_commitment;
+use muster_ledger::transaction::{Action, account, market, stake};
 use muster_ledger::types::{Epoch, Height, PeerId, Row, Score, Share};
 
 use crate::support::{Chain, MST, address, endpoint, mst, row};
 
 fn weigh(peers: &[u32]) -> Action {
-    Action::SetWeights { weights: row(peers) }
+    Action::Market(market::Action::SetWeights { weights: row(peers) })
 }
 
 /// Sets each peer's row, in one block.
@@ -39,11 +42,15 @@ fn emission_pays_what_the_payout_row_says() {
     let before: Vec<Grains> = chain.state.peers().map(|(_, peer)| peer.pool.grains).collect();
     let supply = chain.state.supply();
     let balance = chain.balance("hot-0");
-    let signed = chain.sign("hot-0", 0, Action::Emit);
+    let signed = chain.sign("hot-0", 0, Action::Market(market::Action::Emit));
     let execution = chain.block(vec![signed]);
     let fee = execution.receipts[0].fee;
     let paid: u64 = amounts.iter().map(|amount| amount.0).sum();
-    let emitted = Event::Emitted { peer: PeerId(0), accrued: mst(1), paid: Grains(paid) };
+    let emitted = Event::Market(outcome::market::Event::Emitted {
+        peer: PeerId(0),
+        accrued: mst(1),
+        paid: Grains(paid),
+    });
     assert_eq!(execution.events, [emitted]);
     // Its own share pays the fee first, so that its balance is untouched.
     assert_eq!(chain.balance("hot-0"), balance);
@@ -62,9 +69,11 @@ fn a_peer_without_balance_acts_on_its_own_share() {
     let mut chain = Chain::with(3, Parameters::default());
     set_all(&mut chain, &[&[0, 1, 2], &[0, 1, 2], &[0, 1, 2]]);
     // All of hot-1's balance goes; what is left cannot pay a fee.
-    let left = chain.balance("hot-1").0 - 100_000 - 1_000 * 193;
+    let left = chain.balance("hot-1").0 - 100_000 - 1_000 * 194;
     let to = address("bob");
-    chain.act("hot-1", Action::Transfer { to, amount: Grains(left) }).unwrap();
+    chain
+        .act("hot-1", Action::Account(account::Action::Transfer { to, amount: Grains(left) }))
+        .unwrap();
     assert_eq!(chain.balance("hot-1"), Grains(0));
     chain.run_to(9);
     let early = chain.sign("hot-1", 0, weigh(&[0, 2]));
@@ -92,7 +101,9 @@ fn starves(parameters: Parameters) {
     );
     for _ in 0..15 {
         chain.end_epoch();
-        let emit = (0..6).map(|index| chain.sign(&format!("hot-{index}"), 0, Action::Emit));
+        let emit = (0..6).map(|index| {
+            chain.sign(&format!("hot-{index}"), 0, Action::Market(market::Action::Emit))
+        });
         chain.block(emit.collect());
     }
     let peers: Vec<_> = chain.state.peers().map(|(_, peer)| peer.clone()).collect();
@@ -133,43 +144,48 @@ fn under_the_papers_rule_nothing_is_minted_while_the_loss_is_not_negative() {
 fn weights_may_be_set_again_after_the_interval() {
     let mut chain = Chain::with(2, Parameters::default());
     chain.act("hot-0", weigh(&[1])).unwrap();
-    let soon = Rejection::TooSoon { set: Height(1), from: Height(6) };
+    let soon =
+        Rejection::Market(outcome::market::Rejection::TooSoon { set: Height(1), from: Height(6) });
     assert_eq!(chain.act("hot-0", weigh(&[0, 1])), Err(soon));
     chain.run_to(5);
     chain.act("hot-0", weigh(&[0, 1])).unwrap();
     assert_eq!(chain.state.weights(PeerId(0)).len(), 2);
     let nobody = Err(Rejection::NotAPeer { key: address("alice") });
     assert_eq!(chain.act("alice", weigh(&[1])), nobody);
-    let missing = Err(Rejection::RowPeer { peer: PeerId(2) });
+    let missing = Err(Rejection::Market(outcome::market::Rejection::RowPeer { peer: PeerId(2) }));
     assert_eq!(chain.act("hot-1", weigh(&[0, 2])), missing);
-    assert_eq!(chain.act("alice", Action::Emit), nobody);
+    assert_eq!(chain.act("alice", Action::Market(market::Action::Emit)), nobody);
 }
 
 #[test]
 fn commitments_are_revealed_in_the_next_epoch_by_the_same_peer() {
     let mut chain =
         Chain::with(2, Parameters { weights_commit_required: true, ..Parameters::default() });
-    assert_eq!(chain.act("hot-0", weigh(&[1])), Err(Rejection::CommitRequired));
+    assert_eq!(
+        chain.act("hot-0", weigh(&[1])),
+        Err(Rejection::Market(outcome::market::Rejection::CommitRequired))
+    );
     let (weights, salt) = (row(&[1]), [9; 32]);
     let commitment = weights_commitment(&chain.state.chain(), &address("hot-0"), &weights, &salt);
-    let reveal =
-        |weights: &Row, salt: [u8; 32]| Action::RevealWeights { weights: weights.clone(), salt };
+    let reveal = |weights: &Row, salt: [u8; 32]| {
+        Action::Market(market::Action::RevealWeights { weights: weights.clone(), salt })
+    };
     let none = Err(Rejection::NoCommitment);
     assert_eq!(chain.act("hot-0", reveal(&weights, salt)), none);
-    chain.act("hot-0", Action::CommitWeights { commitment }).unwrap();
+    chain.act("hot-0", Action::Market(market::Action::CommitWeights { commitment })).unwrap();
     // A copy of the commitment is of no use to another peer.
-    chain.act("hot-1", Action::CommitWeights { commitment }).unwrap();
-    let early = Err(Rejection::RevealWindow { committed: Epoch(0), epoch: Epoch(0) });
+    chain.act("hot-1", Action::Market(market::Action::CommitWeights { commitment })).unwrap();
+    let early = Err(SealError::Window { committed: Epoch(0), epoch: Epoch(0) }.into());
     assert_eq!(chain.act("hot-0", reveal(&weights, salt)), early);
     chain.end_epoch();
-    let mismatch = Err(Rejection::RevealMismatch);
+    let mismatch = Err(Rejection::Sealed(SealError::Mismatch));
     assert_eq!(chain.act("hot-1", reveal(&weights, salt)), mismatch);
     assert_eq!(chain.act("hot-0", reveal(&row(&[0, 1]), salt)), mismatch);
     chain.act("hot-0", reveal(&weights, salt)).unwrap();
     assert_eq!(chain.state.weights(PeerId(0)), &weights[..]);
-    assert!(chain.state.commitment(PeerId(0)).is_none());
+    assert!(chain.state.entry(entries::market::commitment(PeerId(0))).is_none());
     chain.end_epoch();
-    let late = Err(Rejection::RevealWindow { committed: Epoch(0), epoch: Epoch(2) });
+    let late = Err(SealError::Window { committed: Epoch(0), epoch: Epoch(2) }.into());
     assert_eq!(chain.act("hot-1", reveal(&weights, salt)), late);
 }
 
@@ -177,12 +193,17 @@ fn commitments_are_revealed_in_the_next_epoch_by_the_same_peer() {
 fn endpoints_change_by_the_hot_key() {
     let mut chain = Chain::with(1, Parameters::default());
     let moved = endpoint("moved");
-    chain.act("hot-0", Action::SetEndpoint { endpoint: moved.clone() }).unwrap();
+    chain
+        .act("hot-0", Action::Market(market::Action::SetEndpoint { endpoint: moved.clone() }))
+        .unwrap();
     assert_eq!(chain.state.peer(PeerId(0)).unwrap().endpoint, moved);
     let nobody = Err(Rejection::NotAPeer { key: address("cold-0") });
     let to = address("cold-0");
-    chain.act("alice", Action::Transfer { to, amount: mst(1) }).unwrap();
-    assert_eq!(chain.act("cold-0", Action::SetEndpoint { endpoint: moved }), nobody);
+    chain.act("alice", Action::Account(account::Action::Transfer { to, amount: mst(1) })).unwrap();
+    assert_eq!(
+        chain.act("cold-0", Action::Market(market::Action::SetEndpoint { endpoint: moved })),
+        nobody
+    );
 }
 
 #[test]
@@ -200,7 +221,9 @@ fn issue_halves_as_the_cap_comes_near_and_never_passes_it() {
     for _ in 0..40 {
         chain.end_epoch();
         rates.push(chain.state.market().inflation_ppb);
-        let emit = (0..2).map(|index| chain.sign(&format!("hot-{index}"), 0, Action::Emit));
+        let emit = (0..2).map(|index| {
+            chain.sign(&format!("hot-{index}"), 0, Action::Market(market::Action::Emit))
+        });
         chain.block(emit.collect());
         assert!(chain.state.supply().minted <= cap);
     }
@@ -230,7 +253,8 @@ fn networks_without_peers_or_stake_go_on() {
     bare.run_to(21);
     assert_eq!((bare.state.market().minting, bare.state.market().staked), (false, Grains(0)));
     // Stake arrives, and the market begins.
-    bare.act("alice", Action::Stake { peer: PeerId(0), amount: mst(1) }).unwrap();
+    bare.act("alice", Action::Stake(stake::Action::Stake { peer: PeerId(0), amount: mst(1) }))
+        .unwrap();
     bare.end_epoch();
     assert!(bare.state.market().minting);
 }

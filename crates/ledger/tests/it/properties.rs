@@ -1,88 +1,13 @@
 //! Random markets: whatever people do, money is conserved, proposer and validator agree, and the
 //! state's own rules hold. The harness checks the former in every block.
 
-use muster_ledger::crypto::{Hash, hash};
 use muster_ledger::money::Grains;
-use muster_ledger::parameters::{ParameterChange, Parameters};
-use muster_ledger::state::{Key, Value};
-use muster_ledger::transaction::{Action, Payment, Registration, find_work, weights_commitment};
-use muster_ledger::types::{PeerId, Row, Share};
+use muster_ledger::parameters::Parameters;
+use muster_ledger::state::{Key, State, Value, chain, market, stake};
 use proptest::prelude::*;
 
-use crate::support::{Chain, address, endpoint, key};
-
-/// A stream of numbers from a seed, for scenarios that must never change.
-pub struct Numbers {
-    seed: u64,
-    count: u64,
-}
-
-impl Numbers {
-    pub fn new(seed: u64) -> Self {
-        Self { seed, count: 0 }
-    }
-
-    pub fn below(&mut self, bound: u64) -> u64 {
-        let digest = hash("numbers", &[&self.seed.to_le_bytes(), &self.count.to_le_bytes()]);
-        self.count += 1;
-        u64::from_le_bytes(digest.0[..8].try_into().unwrap()) % bound
-    }
-}
-
-const PEOPLE: [&str; 12] = [
-    "alice", "bob", "cold-0", "cold-1", "cold-2", "cold-3", "hot-0", "hot-1", "hot-2", "hot-3",
-    "hot-n0", "hot-n1",
-];
-
-/// Any action, by numbers from the stream; many fail, which is part of it.
-pub fn any_action(chain: &Chain, numbers: &mut Numbers, signer: &str) -> Action {
-    let peer = PeerId(numbers.below(6) as u32);
-    let amount = Grains(1 + numbers.below(3_000_000_000));
-    match numbers.below(12) {
-        0 => Action::Transfer { to: address(PEOPLE[numbers.below(12) as usize]), amount },
-        1 => Action::Stake { peer, amount },
-        2 => Action::Unstake { peer, amount },
-        3 => Action::Register { registration: Box::new(any_registration(chain, numbers)) },
-        4 => Action::SetEndpoint { endpoint: endpoint(&format!("e{}", numbers.below(5))) },
-        5 => Action::CommitWeights { commitment: commitment(chain, signer) },
-        6 => Action::RevealWeights { weights: crate::support::row(&[0, 1]), salt: [1; 32] },
-        7 | 8 => {
-            let mut weights = Vec::new();
-            for peer in 0..6 {
-                if numbers.below(2) == 0 {
-                    weights.push((PeerId(peer), Share(1 + numbers.below(160_000_000) as u32)));
-                }
-            }
-            Action::SetWeights { weights: Row::new(weights).unwrap() }
-        }
-        9 => Action::Emit,
-        10 => {
-            let (name, value) =
-                [("commission_ppb", 50_000_000), ("peers_max", 5)][numbers.below(2) as usize];
-            Action::Propose { change: ParameterChange { name: name.into(), value } }
-        }
-        _ => Action::Vote { proposal: numbers.below(3), approve: numbers.below(4) > 0 },
-    }
-}
-
-fn commitment(chain: &Chain, signer: &str) -> Hash {
-    let row = crate::support::row(&[0, 1]);
-    weights_commitment(&chain.state.chain(), &address(signer), &row, &[1; 32])
-}
-
-fn any_registration(chain: &Chain, numbers: &mut Numbers) -> Registration {
-    let name = format!("n{}", numbers.below(2));
-    let (hot, cold) = (key(&format!("hot-{name}")), address(&format!("cold-{name}")));
-    let market = chain.state.registration();
-    let id = chain.state.chain();
-    let work =
-        find_work(&id, &market.challenge, &hot.public(), &cold, market.difficulty, 0, 10_000);
-    let payment = match work {
-        Some(nonce) if numbers.below(2) == 0 => Payment::Work { nonce },
-        _ => Payment::Burn { price_max: Grains(2_000_000_000) },
-    };
-    Registration::agree(&id, &hot, cold, endpoint(&name), payment)
-}
+use crate::actions::{Numbers, PEOPLE, any_action};
+use crate::support::Chain;
 
 /// Small numbers, so that delays, epochs and displacement all come about within a few blocks.
 pub fn lively() -> Parameters {
@@ -118,14 +43,20 @@ pub fn lively_block(chain: &mut Chain, numbers: &mut Numbers, count: u64) {
 
 fn check_state(chain: &Chain) {
     let state = &chain.state;
-    assert_eq!(state.peers().count(), state.counters().peers as usize);
-    assert_eq!(state.proposals().count(), state.counters().proposals as usize);
+    let entries = || state.entries().map(|(key, value)| (*key, value.clone()));
+    assert_eq!(State::from_entries(entries()).unwrap(), *state);
+    assert_eq!(state.peers().count(), state.places().taken as usize);
+    let proposals = state.the(muster_ledger::state::governance::proposals());
+    assert_eq!(state.proposals().count(), proposals.open as usize);
     for (id, peer) in state.peers() {
         assert_eq!(state.peer_by_hot(&peer.hot).map(|(id, _)| id), Some(id));
         let shares: u128 = state
             .entries()
             .filter_map(|(key, value)| match (key, value) {
-                (Key::Delegation(peer, _), Value::Shares(shares)) if *peer == id => Some(*shares),
+                (
+                    Key::Stake(stake::Key::Delegation(peer, _)),
+                    Value::Stake(stake::Value::Delegation(shares)),
+                ) if *peer == id => Some(*shares),
                 _ => None,
             })
             .sum();
@@ -133,30 +64,37 @@ fn check_state(chain: &Chain) {
         let worth: u64 = state.delegations(id).map(|(_, worth)| worth.0).sum();
         assert!(worth <= peer.pool.grains.0);
     }
-    for (key, value) in state.entries() {
-        match (key, value) {
-            (Key::Delegation(peer, owner), _) => {
-                assert!(state.get(&Key::DelegationOf(*owner, *peer)).is_some());
+    for (key, _) in state.entries() {
+        match *key {
+            Key::Stake(stake::Key::Delegation(peer, owner)) => {
+                assert!(state.entry(stake::delegation_of(owner, peer)).is_some());
             }
-            (Key::DelegationOf(owner, peer), _) => {
-                assert!(state.get(&Key::Delegation(*peer, *owner)).is_some());
+            Key::Stake(stake::Key::DelegationOf(owner, peer)) => {
+                assert!(state.entry(stake::delegation(peer, owner)).is_some());
             }
-            (Key::Unbonding(due, number), Value::Unbonding(unbonding)) => {
-                assert!(state.get(&Key::UnbondingOf(unbonding.owner, *due, *number)).is_some());
+            Key::Stake(stake::Key::Retired(peer)) => {
+                let returned = chain::Due::Stake(stake::Due::Return(peer));
+                assert!(is_due(state, returned), "nobody returns the stakes with peer {peer}");
             }
-            (Key::UnbondingOf(_, due, number), _) => {
-                assert!(state.get(&Key::Unbonding(*due, *number)).is_some());
+            Key::Chain(chain::Key::Escrow(id)) => {
+                let owner = state.entry(chain::escrow(id)).unwrap().owner;
+                assert!(state.entry(chain::escrow_for(owner, id)).is_some());
+                assert!(is_due(state, chain::Due::Stake(stake::Due::Arrival(id))));
             }
-            (Key::Weights(id) | Key::Payout(id), Value::Row(row)) => {
-                assert!(state.peer(*id).is_some());
-                assert!(row.windows(2).all(|pair| pair[0].0 < pair[1].0));
-                assert!(
-                    row.iter().map(|(_, share)| u64::from(share.0)).sum::<u64>() <= 1_000_000_000
-                );
+            Key::Chain(chain::Key::EscrowFor(_, id)) => {
+                assert!(state.entry(chain::escrow(id)).is_some());
+            }
+            Key::Market(market::Key::Weights(id) | market::Key::Payout(id)) => {
+                assert!(state.peer(id).is_some());
             }
             _ => {}
         }
     }
+}
+
+fn is_due(state: &State, wanted: chain::Due) -> bool {
+    let wanted = Value::Chain(chain::Value::Due(wanted));
+    state.entries().any(|(_, value)| *value == wanted)
 }
 
 proptest! {

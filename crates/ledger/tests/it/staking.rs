@@ -1,20 +1,20 @@
-use muster_ledger::event::Event;
 use muster_ledger::money::Grains;
+use muster_ledger::outcome;
+use muster_ledger::outcome::{Event, Rejection};
 use muster_ledger::parameters::Parameters;
-use muster_ledger::rejection::Rejection;
-use muster_ledger::state::Pool;
-use muster_ledger::transaction::Action;
+use muster_ledger::state::stake::Pool;
+use muster_ledger::transaction::{Action, market, stake};
 use muster_ledger::types::{Height, PeerId};
 use proptest::prelude::*;
 
 use crate::support::{Chain, address, mst, row};
 
 fn stake(peer: u32, amount: Grains) -> Action {
-    Action::Stake { peer: PeerId(peer), amount }
+    Action::Stake(stake::Action::Stake { peer: PeerId(peer), amount })
 }
 
 fn unstake(peer: u32, amount: Grains) -> Action {
-    Action::Unstake { peer: PeerId(peer), amount }
+    Action::Stake(stake::Action::Unstake { peer: PeerId(peer), amount })
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn stake_comes_back_after_the_unbonding_delay() {
 
     chain.act("alice", unstake(1, mst(20))).unwrap();
     let due: Vec<_> =
-        chain.state.unbondings_of(&address("alice")).map(|(due, u)| (due, u.amount)).collect();
+        chain.state.unbondings_of(&address("alice")).map(|one| (one.due, one.amount)).collect();
     assert_eq!(due, [(Height(7), mst(20))]);
     assert_eq!(chain.state.unbondings().count(), 1);
     let before = chain.balance("alice");
@@ -38,7 +38,10 @@ fn stake_comes_back_after_the_unbonding_delay() {
     assert_eq!(chain.balance("alice"), before);
     let execution = chain.block(vec![]);
     let (owner, peer, amount) = (address("alice"), PeerId(1), mst(20));
-    assert_eq!(execution.events, [Event::Unbonded { owner, peer, amount }]);
+    assert_eq!(
+        execution.events,
+        [Event::Stake(outcome::stake::Event::Unbonded { owner, peer, amount })]
+    );
     assert_eq!(chain.balance("alice"), before.checked_add(mst(20)).unwrap());
     assert_eq!(chain.state.unbondings().count(), 0);
     assert_eq!(chain.state.unbondings_of(&owner).count(), 0);
@@ -48,16 +51,20 @@ fn stake_comes_back_after_the_unbonding_delay() {
 fn nobody_unstakes_what_is_not_theirs() {
     let mut chain = Chain::with(2, Parameters::default());
     let result = chain.act("alice", unstake(0, mst(1)));
-    let nothing = Rejection::Stake { peer: PeerId(0), needed: mst(1), available: Grains(0) };
+    let nothing = Rejection::Stake(outcome::stake::Rejection::NotEnough {
+        peer: PeerId(0),
+        needed: mst(1),
+        available: Grains(0),
+    });
     assert_eq!(result, Err(nothing));
     chain.act("alice", stake(0, mst(5))).unwrap();
     let result = chain.act("alice", unstake(0, mst(6)));
-    assert!(matches!(result, Err(Rejection::Stake { .. })));
+    assert!(matches!(result, Err(Rejection::Stake(outcome::stake::Rejection::NotEnough { .. }))));
     assert_eq!(chain.act("alice", stake(9, mst(1))), Err(Rejection::NoPeer { peer: PeerId(9) }));
     assert_eq!(chain.act("alice", unstake(9, mst(1))), Err(Rejection::NoPeer { peer: PeerId(9) }));
     assert!(matches!(
         chain.act("alice", stake(0, Grains(10))),
-        Err(Rejection::StakeTooSmall { .. })
+        Err(Rejection::Stake(outcome::stake::Rejection::TooSmall { .. }))
     ));
     assert!(matches!(chain.act("alice", stake(0, mst(5_000))), Err(Rejection::Balance { .. })));
 }
@@ -68,7 +75,7 @@ fn dust_goes_along_with_what_is_unstaked() {
     chain.act("alice", stake(0, mst(5))).unwrap();
     chain.act("alice", unstake(0, Grains(mst(5).0 - 10))).unwrap();
     assert_eq!(chain.state.stake(PeerId(0), &address("alice")), Grains(0));
-    let (_, unbonding) = chain.state.unbondings().next().unwrap();
+    let unbonding = chain.state.unbondings().next().unwrap();
     assert_eq!(unbonding.amount, mst(5));
     assert_eq!(chain.state.delegations_of(&address("alice")).count(), 0);
 }
@@ -77,11 +84,11 @@ fn dust_goes_along_with_what_is_unstaked() {
 fn delegators_share_what_the_peer_earns_by_share_price() {
     let mut chain = Chain::with(2, Parameters::default());
     chain.act("alice", stake(1, mst(100))).unwrap();
-    let weigh = |peers: &[u32]| Action::SetWeights { weights: row(peers) };
+    let weigh = |peers: &[u32]| Action::Market(market::Action::SetWeights { weights: row(peers) });
     let both = vec![chain.sign("hot-0", 0, weigh(&[1])), chain.sign("hot-1", 0, weigh(&[0]))];
     chain.all(both);
     chain.end_epoch();
-    chain.act("hot-0", Action::Emit).unwrap();
+    chain.act("hot-0", Action::Market(market::Action::Emit)).unwrap();
     let earned = chain.state.peer(PeerId(1)).unwrap().earned;
     assert!(earned > Grains(0));
     // A tenth is the owner's commission, the rest is shared half and half, up to rounding.

@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jmt::storage::{LeafNode, Node, NodeKey, TreeReader, TreeUpdateBatch};
-use jmt::{KeyHash, OwnedValue, Version};
+use jmt::{KeyHash, OwnedValue, Version as TreeVersion};
 use muster_ledger::block::{Block, Header};
 use muster_ledger::committee::Validator;
 use muster_ledger::crypto::{Hash, PublicKey, SecretKey, hash};
-use muster_ledger::event::Receipt;
 use muster_ledger::execute::{Execution, execute, propose};
 use muster_ledger::genesis::{Genesis, GenesisPeer};
 use muster_ledger::money::Grains;
+use muster_ledger::outcome::{Receipt, Rejection};
 use muster_ledger::parameters::Parameters;
-use muster_ledger::rejection::Rejection;
+use muster_ledger::protocol::Version;
 use muster_ledger::state::State;
 use muster_ledger::transaction::{Action, SignedTransaction, Transaction};
 use muster_ledger::tree;
@@ -22,7 +22,7 @@ use muster_ledger::types::{Endpoint, Height, Modality, PeerId, Row, Share};
 #[derive(Default)]
 pub struct MemoryTree {
     nodes: HashMap<NodeKey, Node>,
-    values: BTreeMap<(KeyHash, Version), Option<OwnedValue>>,
+    values: BTreeMap<(KeyHash, TreeVersion), Option<OwnedValue>>,
 }
 
 impl MemoryTree {
@@ -42,7 +42,7 @@ impl TreeReader for MemoryTree {
 
     fn get_value_option(
         &self,
-        version_max: Version,
+        version_max: TreeVersion,
         key: KeyHash,
     ) -> anyhow::Result<Option<OwnedValue>> {
         let mut versions = self.values.range((key, 0)..=(key, version_max));
@@ -84,6 +84,7 @@ pub fn genesis(peers: usize, parameters: Parameters) -> Genesis {
     let mut accounts = vec![(address("alice"), mst(1_000)), (address("bob"), mst(10))];
     accounts.extend((0..peers).map(|index| (address(&format!("hot-{index}")), mst(1))));
     Genesis {
+        version: Version::NEWEST,
         name: "test".into(),
         time_ms: 1_700_000_000_000,
         parameters,
@@ -126,14 +127,14 @@ impl Chain {
     }
 
     /// A transaction with the signer's next nonce, `ahead` more for those that wait.
-    pub fn sign(&self, signer: &str, ahead: u64, action: Action) -> SignedTransaction {
+    pub fn sign(&self, signer: &str, ahead: u64, action: impl Into<Action>) -> SignedTransaction {
         let transaction = Transaction {
             chain: self.state.chain(),
             signer: address(signer),
             nonce: self.state.account(&address(signer)).nonce + ahead,
             expires: self.state.height().after(10),
             tip: Grains(0),
-            action,
+            action: action.into(),
         };
         SignedTransaction::sign(transaction, &key(signer))
     }
@@ -194,7 +195,7 @@ impl Chain {
     }
 
     /// A block of one action, which must be included; its result.
-    pub fn act(&mut self, signer: &str, action: Action) -> Result<(), Rejection> {
+    pub fn act(&mut self, signer: &str, action: impl Into<Action>) -> Result<(), Rejection> {
         let transaction = self.sign(signer, 0, action);
         self.all(vec![transaction]).remove(0).result
     }

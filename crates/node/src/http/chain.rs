@@ -7,9 +7,10 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use muster_api::{
     Account, Address, Block, BlockSummary, Blocks, Certificate, CommitSignature, Committee, Digest,
-    MempoolStatus, Problem, SignatureHex, Status, Supply, Transaction, ValidatorStatus,
+    MempoolStatus, Problem, Protocol, SignatureHex, Status, Supply, Transaction, ValidatorStatus,
 };
 use muster_ledger::crypto::Hash;
+use muster_ledger::state as entries;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -82,14 +83,14 @@ pub(super) fn certificate(stored: &StoredCertificate) -> Certificate {
 #[utoipa::path(get, path = "/v1/status", tag = "chain", responses((status = 200, body = Status)))]
 pub async fn status(State(api): State<Arc<Api>>) -> Json<Status> {
     let tip = api.now();
-    let (clock, parameters, counters) =
-        (tip.state.clock(), tip.state.parameters(), tip.state.counters());
+    let (clock, parameters) = (tip.state.clock(), tip.state.parameters());
     let (transactions, bytes) = api.mempool.size();
     let equivocations =
         api.equivocations.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
     Json(Status {
         name: api.name.clone(),
         version: env!("CARGO_PKG_VERSION").to_string(),
+        protocol: Protocol::of(&tip.state),
         network: api.network.clone(),
         chain: clock.chain.into(),
         height: tip.height(),
@@ -102,8 +103,8 @@ pub async fn status(State(api): State<Arc<Api>>) -> Json<Status> {
         block_time_ms: parameters.block_time_ms,
         blocks_per_second: tip.blocks_per_second(),
         validators: api.validators(&tip),
-        peers: u64::from(counters.peers),
-        transactions: counters.transactions,
+        peers: u64::from(tip.state.places().taken),
+        transactions: tip.state.the(entries::chain::counters()).transactions,
         mempool: MempoolStatus { transactions: transactions as u64, bytes: bytes as u64 },
         supply: Supply::of(&tip.state),
         equivocations,

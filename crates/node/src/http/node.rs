@@ -43,7 +43,7 @@ async fn metrics(State(api): State<Arc<Api>>) -> Response {
     let gauges = [
         ("muster_mempool_transactions", "Transactions waiting.", transactions as f64),
         ("muster_mempool_bytes", "Bytes of transactions waiting.", bytes as f64),
-        ("muster_peers", "Registered peers.", f64::from(tip.state.counters().peers)),
+        ("muster_peers", "Registered peers.", f64::from(tip.state.places().taken)),
         ("muster_epoch", "Market epochs closed.", tip.state.clock().epoch.0 as f64),
         ("muster_supply_grains", "All money, grains.", supply.total().0 as f64),
         ("muster_minted_grains", "Money minted, grains.", supply.minted.0 as f64),

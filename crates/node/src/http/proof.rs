@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use muster_api::{Address, HexBytes, Problem, Proof};
 use muster_ledger::encoding::encode;
-use muster_ledger::state::Key;
+use muster_ledger::state::{Key, account, market};
 use muster_ledger::tree;
 use muster_ledger::types::PeerId;
 use utoipa_axum::router::OpenApiRouter;
@@ -35,12 +35,13 @@ pub async fn proof(
     State(api): State<Arc<Api>>,
     Path((kind, id)): Path<(String, String)>,
 ) -> Answer<Proof> {
-    let key =
+    let key: Key =
         match kind.as_str() {
-            "account" => Key::Account(parse::<Address>(&id)?.0),
-            "peer" => Key::Peer(PeerId(id.parse().map_err(|_| {
+            "account" => account::Key::Account(parse::<Address>(&id)?.0).into(),
+            "peer" => market::Key::Peer(PeerId(id.parse().map_err(|_| {
                 HttpProblem::bad_request(format!("{id} is not the number of a peer"))
-            })?)),
+            })?))
+            .into(),
             _ => return Err(HttpProblem::not_found("proofs are of an account or a peer")),
         };
     api.read(move |api| prove(api, &key).map(Json)).await

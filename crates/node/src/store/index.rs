@@ -6,7 +6,7 @@
 use std::sync::{MutexGuard, PoisonError};
 
 use muster_ledger::crypto::Hash;
-use muster_ledger::event::Receipt;
+use muster_ledger::outcome::Receipt;
 use redb::{TableDefinition, WriteTransaction};
 
 use super::{META, Store, StoreError};

@@ -20,9 +20,10 @@ use jmt::{KeyHash, Sha256Jmt};
 use muster_ledger::block::{Block, Header};
 use muster_ledger::crypto::{Hash, PublicKey};
 use muster_ledger::encoding::encode;
-use muster_ledger::event::{Event, Receipt};
 use muster_ledger::execute::Execution;
 use muster_ledger::genesis::Genesis;
+use muster_ledger::outcome::market;
+use muster_ledger::outcome::{Event, Receipt};
 use muster_ledger::state::{Key, State, Value};
 use muster_ledger::tree::{all_entries, update};
 use muster_ledger::types::Height;
@@ -281,7 +282,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let height = decided.header.height.0;
         let Execution { receipts, events, .. } = execution;
-        let closed = events.iter().any(|event| matches!(event, Event::EpochClosed { .. }));
+        let closed = events
+            .iter()
+            .any(|event| matches!(event, Event::Market(market::Event::EpochClosed { .. })));
         let mut pending = self.lock_pending();
         let flush = pending.is_full_with(receipts.len());
         let earlier = match earlier {

@@ -12,7 +12,8 @@ use muster_ledger::crypto::{Hash, SecretKey};
 use muster_ledger::genesis::Genesis;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
-use muster_ledger::transaction::{Action, SignedTransaction, Transaction};
+use muster_ledger::protocol::Version;
+use muster_ledger::transaction::{Action, SignedTransaction, Transaction, account};
 use muster_ledger::types::Height;
 use muster_node::{Gossip, NodeConfig};
 
@@ -52,6 +53,7 @@ pub fn genesis(validators: usize, block_time_ms: u64) -> Genesis {
         ..Parameters::default()
     };
     Genesis {
+        version: Version::NEWEST,
         name: "test".to_string(),
         time_ms: 1_700_000_000_000,
         parameters,
@@ -105,6 +107,7 @@ impl Network {
                     gossip,
                     forward_hops: 1,
                     cache_mib: 8,
+                    protocol_version_max: Version::NEWEST,
                 };
                 let path = home.join("node.toml");
                 fs::write(&path, toml::to_string(&config).expect("serialises")).expect("written");
@@ -232,7 +235,10 @@ impl Network {
             nonce,
             expires: Height(900),
             tip: Grains(0),
-            action: Action::Transfer { to: to.public(), amount: Grains(amount) },
+            action: Action::Account(account::Action::Transfer {
+                to: to.public(),
+                amount: Grains(amount),
+            }),
         };
         SignedTransaction::sign(transaction, from)
     }

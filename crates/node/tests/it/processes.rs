@@ -5,7 +5,7 @@ use muster_api::{EventBody, Status, TransactionState};
 use muster_ledger::block::Header;
 use muster_ledger::crypto::PublicKey;
 use muster_ledger::light::{Follower, verify, verify_entry};
-use muster_ledger::state::{Key, Value};
+use muster_ledger::state::{Key, Value, account};
 use muster_ledger::tree::Proof;
 use muster_ledger::vote::Certificate;
 use muster_node::Gossip;
@@ -64,7 +64,7 @@ async fn check_proof(network: &Network, key: &PublicKey) {
     follower.follow(&header, &certificate, &members).expect("certified");
     let value: Value = borsh::from_slice(&proof.value.expect("there is one").0).expect("a value");
     let state_key: Key = borsh::from_slice(&proof.key.0).expect("a key");
-    assert_eq!(state_key, Key::Account(*key));
+    assert_eq!(state_key, account::Key::Account(*key).into());
     let merkle = Proof::decode(&proof.proof.0).expect("a proof");
     verify_entry(&header, &state_key, Some(&value), &merkle).expect("holds");
     assert!(verify_entry(&header, &state_key, None, &merkle).is_err());

@@ -32,6 +32,7 @@ fn home(directory: &Path) -> NodeConfig {
         gossip: Gossip::Relay,
         forward_hops: 1,
         cache_mib: 4,
+        protocol_version_max: muster_ledger::protocol::Version::NEWEST,
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::duties::duty::{Duty, DutyError, Next, View};
 use crate::ledger::directory::Entry;
 use futures::future::BoxFuture;
-use muster_ledger::transaction::Action;
+use muster_ledger::transaction::market;
 use muster_ledger::types::Endpoint;
 
 /// Keeps the endpoint on the ledger as it is here.
@@ -24,7 +24,7 @@ impl SayEndpoint {
             return Ok(Next::Duty);
         }
         tracing::info!(endpoint = url, "saying where this peer answers");
-        let action = Action::SetEndpoint { endpoint: self.endpoint.clone() };
+        let action = market::Action::SetEndpoint { endpoint: self.endpoint.clone() }.into();
         view.desk.send(action).await?;
         let shown = |entry: &Entry| entry.endpoint == *url;
         view.desk.wait_for(|directory| directory.get(&me).is_some_and(shown)).await;

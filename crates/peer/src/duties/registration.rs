@@ -4,7 +4,8 @@ use crate::duties::duty::{Duty, DutyError, Next, View};
 use futures::future::BoxFuture;
 use muster_ledger::crypto::{PublicKey, SecretKey};
 use muster_ledger::money::Grains;
-use muster_ledger::transaction::{Action, Payment, Registration, find_work};
+use muster_ledger::transaction::market::{Payment, Registration, find_work};
+use muster_ledger::transaction::{Action, market};
 use muster_ledger::types::Endpoint;
 use std::time::Instant;
 
@@ -43,7 +44,7 @@ impl Register {
         let agree = |payment| {
             let endpoint = self.endpoint.clone();
             let registration = Registration::agree(&chain, hot, self.owner, endpoint, payment);
-            Action::Register { registration: Box::new(registration) }
+            Action::Market(market::Action::Register { registration: Box::new(registration) })
         };
         match &self.burn {
             Some((key, price_max)) => {

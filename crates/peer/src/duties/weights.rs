@@ -6,7 +6,8 @@ use crate::duties::duty::{Duty, DutyError, Next, View};
 use crate::exchange::notice::Notice;
 use crate::ledger::desk::{DECISION_TIMEOUT, DeskError};
 use futures::future::BoxFuture;
-use muster_ledger::transaction::{Action, weights_commitment};
+use muster_ledger::transaction::market;
+use muster_ledger::transaction::market::weights_commitment;
 use muster_ledger::types::Row;
 use std::path::Path;
 use tokio::sync::oneshot;
@@ -58,7 +59,7 @@ impl SetWeights {
             || desk.ledger.parameters().await?.parameters.weights_commit_required;
         if !commits {
             let peers = row.len();
-            let receipt = desk.send(Action::SetWeights { weights: row }).await?;
+            let receipt = desk.send(market::Action::SetWeights { weights: row }.into()).await?;
             tracing::debug!(epoch, peers, height = receipt, "set weights");
             return Ok(());
         }
@@ -66,7 +67,7 @@ impl SetWeights {
         getrandom::fill(&mut salt).map_err(DutyError::Randomness)?;
         let commitment = weights_commitment(&chain, &desk.me(), &row, &salt);
         self.commitment.keep(Commitment { epoch, row: row.clone(), salt })?;
-        let decided = desk.send(Action::CommitWeights { commitment }).await?;
+        let decided = desk.send(market::Action::CommitWeights { commitment }.into()).await?;
         // What was meant for the last block of an epoch may be decided in the first of the next.
         let epoch = if decided > directory.epoch_end { epoch + 1 } else { epoch };
         self.commitment.keep(Commitment { epoch, row, salt })?;
@@ -89,7 +90,7 @@ impl SetWeights {
             tracing::warn!(committed, epoch, "a commitment was not revealed in time");
             return self.commitment.forget();
         }
-        let action = Action::RevealWeights { weights: row, salt };
+        let action = market::Action::RevealWeights { weights: row, salt }.into();
         let revealed = view.desk.send(action).await;
         match revealed {
             Ok(_) | Err(DeskError::Rejected(_)) => self.commitment.forget()?,

@@ -12,7 +12,7 @@ use crate::ledger::refresh::view;
 use muster_api::{Client, ClientError};
 use muster_ledger::crypto::{Hash, PublicKey, SecretKey};
 use muster_ledger::money::Grains;
-use muster_ledger::transaction::Action;
+use muster_ledger::transaction::account;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -154,7 +154,7 @@ pub async fn ask(
     let payment = match price.0 {
         0 => Vec::new(),
         _ => {
-            let action = Action::Transfer { to: callee.key, amount: price };
+            let action = account::Action::Transfer { to: callee.key, amount: price }.into();
             ledger.prepare(payer, action, Grains(0), EXPIRY_BLOCKS).await?.encode()
         }
     };

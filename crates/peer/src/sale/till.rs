@@ -6,7 +6,7 @@
 use crate::exchange::counters::{Reason, Refusal};
 use muster_api::Client;
 use muster_ledger::crypto::{Hash, PublicKey};
-use muster_ledger::transaction::{Action, SignedTransaction};
+use muster_ledger::transaction::{Action, SignedTransaction, account};
 
 /// Takes payments to one peer.
 #[derive(Debug, Clone, Default)]
@@ -108,7 +108,7 @@ fn check(
     if inner.chain != chain {
         return Err(bad(format!("the payment is for the ledger {}, this is {chain}", inner.chain)));
     }
-    let Action::Transfer { to, amount } = &inner.action else {
+    let Action::Account(account::Action::Transfer { to, amount }) = &inner.action else {
         return Err(bad("the payment is not a transfer"));
     };
     if *to != me {
@@ -146,7 +146,10 @@ mod tests {
             nonce: 0,
             expires: Height(20),
             tip: Grains(0),
-            action: Action::Transfer { to: PublicKey([9; 32]), amount: Grains(100) },
+            action: Action::Account(account::Action::Transfer {
+                to: PublicKey([9; 32]),
+                amount: Grains(100),
+            }),
         };
         change(&mut transaction);
         SignedTransaction::sign(transaction, &key).encode()
@@ -166,11 +169,25 @@ mod tests {
         let cases: [(Vec<u8>, &str); 7] = [
             (b"rubbish".to_vec(), "no transaction"),
             (pay(|t| t.chain = Hash([6; 32])), "for the ledger"),
-            (pay(|t| t.action = Action::Emit), "not a transfer"),
-            (pay(|t| t.action = Action::Transfer { to, amount: Grains(100) }), "goes to"),
             (
                 pay(|t| {
-                    t.action = Action::Transfer { to: PublicKey([9; 32]), amount: Grains(99) };
+                    t.action = Action::Market(muster_ledger::transaction::market::Action::Emit)
+                }),
+                "not a transfer",
+            ),
+            (
+                pay(|t| {
+                    t.action =
+                        Action::Account(account::Action::Transfer { to, amount: Grains(100) })
+                }),
+                "goes to",
+            ),
+            (
+                pay(|t| {
+                    t.action = Action::Account(account::Action::Transfer {
+                        to: PublicKey([9; 32]),
+                        amount: Grains(99),
+                    });
                 }),
                 "is 99 grains, the price is 100",
             ),

@@ -8,18 +8,20 @@
 use std::sync::Arc;
 
 use crate::deeds::stake;
-use crate::event::Event;
 use crate::money::{Grains, distribute};
+use crate::outcome::Rejection;
+use crate::outcome::market::Event;
 use crate::parameters::Parameters;
-use crate::rejection::Rejection;
-use crate::state::{Key, Peer, Read, Supply, Value};
+use crate::state::Read;
+use crate::state::chain::Supply;
+use crate::state::market::{self, Peer};
 use crate::transaction::{Payer, Transaction};
 use crate::transition::Transition;
 use crate::types::PeerId;
 
 /// The peer that a transaction acts for: its signer's, where the action is one of a hot key.
 fn acting(state: &impl Read, transaction: &Transaction) -> Option<(PeerId, Arc<Peer>)> {
-    match transaction.action.payer() {
+    match transaction.action.terms().payer {
         Payer::Peer => {
             let id = state.peer_id(&transaction.signer)?;
             Some((id, state.peer(id)?.clone()))
@@ -30,7 +32,7 @@ fn acting(state: &impl Read, transaction: &Transaction) -> Option<(PeerId, Arc<P
 
 /// Length of the row that a transaction would pay out.
 pub(crate) fn row_length(state: &impl Read, transaction: &Transaction) -> u64 {
-    let row = acting(state, transaction).and_then(|(id, _)| state.row(&Key::Payout(id)));
+    let row = acting(state, transaction).and_then(|(id, _)| state.entry(market::payout(id)));
     row.map_or(0, |row| row.len() as u64)
 }
 
@@ -46,7 +48,7 @@ pub(crate) fn room(supply: &Supply, parameters: &Parameters) -> Grains {
 /// nothing.
 fn payments(state: &impl Read, id: PeerId, peer: &Peer) -> Vec<(PeerId, Grains)> {
     let amount = peer.accrued.min(room(&state.supply(), state.parameters()));
-    let Some(row) = state.row(&Key::Payout(id)) else {
+    let Some(row) = state.entry(market::payout(id)) else {
         return Vec::new();
     };
     let parts: Vec<u32> = row.iter().map(|(_, share)| share.0).collect();
@@ -82,7 +84,7 @@ pub(crate) fn emit(
     let mut emptied = peer.as_ref().clone();
     emptied.accrued = Grains::ZERO;
     emptied.emitted = transition.clock().height;
-    transition.put(Key::Peer(id), Value::Peer(Arc::new(emptied)));
+    transition.put(market::peer(id), Arc::new(emptied));
     let mut paid = Grains::ZERO;
     for (to, amount) in payments {
         paid = paid.checked_add(amount).ok_or(Rejection::Overflow)?;

@@ -9,10 +9,12 @@ use std::sync::Arc;
 
 use muster_mechanism::market::{self, CREDIBLE_FROM, Config, Connectivity, Rule, Walk, Weights};
 
-use crate::event::Event;
 use crate::money::{BILLION, Grains};
+use crate::outcome::market::Event;
 use crate::parameters::{MarketRule, Parameters};
-use crate::state::{Key, MarketReport, Peer, Read, State, Supply, Value};
+use crate::state::chain::Supply;
+use crate::state::market::{self as entries, MarketReport, Peer};
+use crate::state::{Read, State};
 use crate::transition::Transition;
 use crate::types::{Epoch, PeerId, Row, Score, Share};
 
@@ -59,7 +61,7 @@ impl Graph {
         let places = Places::new(&ids);
         let (mut offsets, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
         for id in &ids {
-            let Some(row) = Read::row(state, &Key::Weights(*id)) else {
+            let Some(row) = state.entry(entries::weights(*id)) else {
                 offsets.push(columns.len());
                 continue;
             };
@@ -72,7 +74,7 @@ impl Graph {
             }
             if columns.len() - start < row.len() {
                 let row = row.only(|peer| places.find(peer).is_some());
-                transition.put(Key::Weights(*id), Value::Row(Arc::new(row)));
+                transition.put(entries::weights(*id), Arc::new(row));
             }
             offsets.push(columns.len());
         }
@@ -114,12 +116,12 @@ pub(crate) fn end_epoch(
     }
     let displaceable = displaceable(&graph.ids, &peers, parameters, epoch);
     for (id, peer) in graph.ids.iter().zip(peers) {
-        transition.put(Key::Peer(*id), Value::Peer(peer));
+        transition.put(entries::peer(*id), peer);
     }
-    transition.put(Key::Pruning, Value::Pruning(Arc::new(displaceable)));
+    transition.set(entries::displaceable(), Arc::new(displaceable));
     let MarketReport { accrued, minting, .. } = report;
     transition.event(Event::EpochClosed { epoch, accrued, minting });
-    transition.put(Key::Market, Value::Market(Arc::new(report)));
+    transition.set(entries::report(), Arc::new(report));
     Ok(())
 }
 
@@ -163,9 +165,9 @@ fn run_market(
         let row = row.map(|(to, part)| (graph.ids[to], parts_floor(part))).collect();
         let row = Row::bounded(row, length_max);
         if row.is_empty() {
-            transition.remove(Key::Payout(*id));
+            transition.remove(entries::payout(*id));
         } else {
-            transition.put(Key::Payout(*id), Value::Row(Arc::new(row)));
+            transition.put(entries::payout(*id), Arc::new(row));
         }
     }
     Ok(())

@@ -7,11 +7,14 @@
 use std::sync::Arc;
 
 use crate::crypto::{Hash, PublicKey};
-use crate::event::Event;
+use crate::deeds::stake;
 use crate::money::Grains;
-use crate::rejection::Rejection;
-use crate::state::{Key, Peer, Pool, Read, RegistrationState, State, Value};
-use crate::transaction::{Payment, Registration, meets_difficulty, work_hash};
+use crate::outcome::Rejection;
+use crate::outcome::market::{self as outcome, Event};
+use crate::state::market::{self, Peer, RegistrationTerms};
+use crate::state::stake::Pool;
+use crate::state::{Read, State};
+use crate::transaction::market::{Payment, Registration, meets_difficulty, work_hash};
 use crate::transition::Transition;
 use crate::types::PeerId;
 
@@ -27,29 +30,29 @@ pub(crate) fn register(
 ) -> Result<(), Rejection> {
     let Registration { hot, cold, endpoint, .. } = registration;
     if let Some(peer) = transition.peer_id(hot) {
-        return Err(Rejection::HotKeyTaken { key: *hot, peer });
+        return Err(outcome::Rejection::HotKeyTaken { key: *hot, peer }.into());
     }
-    let mut terms = transition.registration().as_ref().clone();
+    let mut terms = transition.the(market::registration()).as_ref().clone();
     let count = terms.by_work.saturating_add(terms.by_burn);
     if count >= transition.parameters().registrations_max {
-        return Err(Rejection::RegistrationsFull { count });
+        return Err(outcome::Rejection::RegistrationsFull { count }.into());
     }
     let burned = pay(transition, signer, registration, &mut terms)?;
-    let mut counters = transition.counters();
-    let id = PeerId(counters.next_peer);
-    counters.next_peer = counters.next_peer.checked_add(1).ok_or(Rejection::Overflow)?;
-    counters.peers = counters.peers.checked_add(1).ok_or(Rejection::Overflow)?;
-    let full = u64::from(counters.peers) > transition.parameters().peers_max;
-    transition.put_counters(counters);
+    let mut places = *transition.the(market::places());
+    let id = places.next;
+    places.next = PeerId(id.0.checked_add(1).ok_or(Rejection::Overflow)?);
+    places.taken = places.taken.checked_add(1).ok_or(Rejection::Overflow)?;
+    let full = u64::from(places.taken) > transition.parameters().peers_max;
+    transition.set(market::places(), places);
     if full {
         displace(transition, id)?;
     }
     let clock = *transition.clock();
     let (hot, cold) = (*hot, *cold);
     let peer = Peer::new(hot, cold, endpoint.clone(), clock.height, clock.epoch, Pool::default());
-    transition.put(Key::Peer(id), Value::Peer(Arc::new(peer)));
-    transition.put(Key::PeerByHot(hot), Value::PeerId(id));
-    transition.put(Key::Registration, Value::RegistrationState(Arc::new(terms)));
+    transition.put(market::peer(id), Arc::new(peer));
+    transition.put(market::peer_by_hot(hot), id);
+    transition.set(market::registration(), Arc::new(terms));
     transition.event(Event::Registered { peer: id, hot, cold, burned });
     Ok(())
 }
@@ -59,7 +62,7 @@ fn pay(
     transition: &mut Transition,
     signer: &PublicKey,
     registration: &Registration,
-    terms: &mut RegistrationState,
+    terms: &mut RegistrationTerms,
 ) -> Result<Grains, Rejection> {
     match registration.payment {
         Payment::Work { nonce } => {
@@ -70,7 +73,7 @@ fn pay(
             };
             let now = good(&terms.challenge, terms.difficulty);
             if !now && !good(&terms.challenge_before, terms.difficulty_before) {
-                return Err(Rejection::Work { difficulty: terms.difficulty });
+                return Err(outcome::Rejection::Work { difficulty: terms.difficulty }.into());
             }
             terms.by_work += 1;
             Ok(Grains::ZERO)
@@ -78,7 +81,7 @@ fn pay(
         Payment::Burn { price_max } => {
             let price = terms.price;
             if price > price_max {
-                return Err(Rejection::Price { price, price_max });
+                return Err(outcome::Rejection::Price { price, price_max }.into());
             }
             transition.debit(signer, price)?;
             transition.burn(price)?;
@@ -92,28 +95,19 @@ fn pay(
 /// for nothing from now on and is cleared at the end of the epoch; its stakes are returned through
 /// unbonding over the next blocks; what it accrued is never minted.
 fn displace(transition: &mut Transition, by: PeerId) -> Result<(), Rejection> {
-    let candidates = match transition.get(&Key::Pruning) {
-        Some(Value::Pruning(candidates)) => candidates.clone(),
-        _ => Arc::default(),
-    };
+    let candidates = transition.the(market::displaceable()).clone();
     let found = candidates.iter().find_map(|id| Some((*id, transition.peer(*id)?.clone())));
     let peers = transition.parameters().peers_max;
-    let (id, peer) = found.ok_or(Rejection::NoPlace { peers })?;
-    for key in [
-        Key::Peer(id),
-        Key::PeerByHot(peer.hot),
-        Key::Weights(id),
-        Key::Payout(id),
-        Key::Commitment(id),
-    ] {
-        transition.remove(key);
-    }
-    if peer.pool.shares > 0 {
-        transition.put(Key::Retired(id), Value::Pool(peer.pool));
-    }
-    let mut counters = transition.counters();
-    counters.peers -= 1;
-    transition.put_counters(counters);
+    let (id, peer) = found.ok_or(outcome::Rejection::NoPlace { peers })?;
+    transition.remove(market::peer(id));
+    transition.remove(market::peer_by_hot(peer.hot));
+    transition.remove(market::weights(id));
+    transition.remove(market::payout(id));
+    transition.remove(market::commitment(id));
+    stake::retire(transition, id, peer.pool);
+    let mut places = *transition.the(market::places());
+    places.taken -= 1;
+    transition.set(market::places(), places);
     transition.event(Event::Displaced { peer: id, by });
     Ok(())
 }
@@ -127,7 +121,7 @@ pub(crate) fn end_epoch(transition: &mut Transition, state: &State, challenge: H
         .clamp(parameters.registration_difficulty_min, DIFFICULTY_MAX);
     let price = steer(terms.price.0, terms.by_burn, target)
         .clamp(parameters.registration_price_min.0, PRICE_MAX);
-    let next = RegistrationState {
+    let next = RegistrationTerms {
         price: Grains(price),
         difficulty,
         challenge,
@@ -136,7 +130,7 @@ pub(crate) fn end_epoch(transition: &mut Transition, state: &State, challenge: H
         by_work: 0,
         by_burn: 0,
     };
-    transition.put(Key::Registration, Value::RegistrationState(Arc::new(next)));
+    transition.set(market::registration(), Arc::new(next));
 }
 
 /// `value * (target + count) / (2 * target)`, rounded up: halves without registrations, stays at

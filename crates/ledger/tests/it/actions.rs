@@ -1,0 +1,172 @@
+//! The one list of all actions: encodings, the fixed sequence and the random markets all go
+//! through it.
+
+use muster_ledger::change::Change;
+use muster_ledger::crypto::hash;
+use muster_ledger::money::Grains;
+use muster_ledger::parameters::ParameterChange;
+use muster_ledger::protocol::{Switch, Version};
+use muster_ledger::transaction::market::{Payment, Registration, find_work, weights_commitment};
+use muster_ledger::transaction::{Action, account, governance, market, stake};
+use muster_ledger::types::{PeerId, Row, Share};
+
+use crate::support::{Chain, address, endpoint, key, row};
+
+/// A stream of numbers from a seed, for scenarios that must never change.
+pub struct Numbers {
+    seed: u64,
+    count: u64,
+}
+
+impl Numbers {
+    pub fn new(seed: u64) -> Self {
+        Self { seed, count: 0 }
+    }
+
+    pub fn below(&mut self, bound: u64) -> u64 {
+        let digest = hash("numbers", &[&self.seed.to_le_bytes(), &self.count.to_le_bytes()]);
+        self.count += 1;
+        u64::from_le_bytes(digest.0[..8].try_into().unwrap()) % bound
+    }
+
+    fn peer(&mut self) -> PeerId {
+        PeerId(self.below(6) as u32)
+    }
+
+    fn amount(&mut self) -> Grains {
+        Grains(1 + self.below(3_000_000_000))
+    }
+}
+
+pub const PEOPLE: [&str; 12] = [
+    "alice", "bob", "cold-0", "cold-1", "cold-2", "cold-3", "hot-0", "hot-1", "hot-2", "hot-3",
+    "hot-n0", "hot-n1",
+];
+
+/// Makes an action of one kind, by numbers from the stream, for a signer of this name.
+type Make = fn(&Chain, &mut Numbers, &str) -> Action;
+
+/// Every kind of action. [`name`] says which kind one is, and the compiler that none is missing
+/// there; that none is missing here, the tests that go through the list.
+pub const KINDS: &[(&str, Make)] = &[
+    ("transfer", |_, numbers, _| {
+        let to = address(PEOPLE[numbers.below(12) as usize]);
+        account::Action::Transfer { to, amount: numbers.amount() }.into()
+    }),
+    ("stake", |_, numbers, _| {
+        stake::Action::Stake { peer: numbers.peer(), amount: numbers.amount() }.into()
+    }),
+    ("unstake", |_, numbers, _| {
+        stake::Action::Unstake { peer: numbers.peer(), amount: numbers.amount() }.into()
+    }),
+    ("register by work", |chain, numbers, signer| {
+        // Nobody but the newcomer may sign this.
+        let own = signer.strip_prefix("hot-n").map_or(numbers.below(2), |own| own.parse().unwrap());
+        let market = chain.state.registration();
+        let (difficulty, challenge) = (market.difficulty, market.challenge);
+        register(chain, own, |id, hot, cold| {
+            let nonce = find_work(id, &challenge, hot, cold, difficulty, 0, 10_000).unwrap_or(5);
+            Payment::Work { nonce }
+        })
+    }),
+    ("register by burning", |chain, numbers, _| {
+        register(chain, 2 + numbers.below(2), |_, _, _| Payment::Burn {
+            price_max: Grains(2_000_000_000),
+        })
+    }),
+    ("set endpoint", |_, numbers, _| {
+        let endpoint = endpoint(&format!("e{}", numbers.below(5)));
+        market::Action::SetEndpoint { endpoint }.into()
+    }),
+    ("commit weights", |chain, _, signer| {
+        let (id, hot) = (chain.state.chain(), address(signer));
+        let commitment = weights_commitment(&id, &hot, &row(&[0, 1]), &[1; 32]);
+        market::Action::CommitWeights { commitment }.into()
+    }),
+    ("reveal weights", |_, _, _| {
+        market::Action::RevealWeights { weights: row(&[0, 1]), salt: [1; 32] }.into()
+    }),
+    ("set weights", |_, numbers, _| {
+        let mut weights = Vec::new();
+        for peer in 0..6 {
+            if numbers.below(2) == 0 {
+                weights.push((PeerId(peer), Share(1 + numbers.below(160_000_000) as u32)));
+            }
+        }
+        market::Action::SetWeights { weights: Row::new(weights).unwrap() }.into()
+    }),
+    ("emit", |_, _, _| market::Action::Emit.into()),
+    ("propose a parameter", |_, numbers, _| {
+        let changes = [("commission_ppb", 50_000_000), ("peers_max", 5)];
+        let (name, value) = changes[numbers.below(2) as usize];
+        let change = Change::Parameter(ParameterChange { name: name.into(), value });
+        governance::Action::Propose { change }.into()
+    }),
+    ("propose an upgrade", |chain, numbers, _| {
+        // Beyond what a test lives to see.
+        let height = chain.state.height().after(1_000 + numbers.below(10));
+        let version = Version(1 + numbers.below(3) as u32);
+        let change = Change::Upgrade(Switch { version, height });
+        governance::Action::Propose { change }.into()
+    }),
+    ("vote", |_, numbers, _| {
+        let (proposal, approve) = (numbers.below(3), numbers.below(4) > 0);
+        governance::Action::Vote { proposal, approve }.into()
+    }),
+];
+
+/// Which kind an action is.
+pub fn name(action: &Action) -> &'static str {
+    match action {
+        Action::Account(account::Action::Transfer { .. }) => "transfer",
+        Action::Stake(stake::Action::Stake { .. }) => "stake",
+        Action::Stake(stake::Action::Unstake { .. }) => "unstake",
+        Action::Market(action) => match action {
+            market::Action::Register { registration } => match registration.payment {
+                Payment::Work { .. } => "register by work",
+                Payment::Burn { .. } => "register by burning",
+            },
+            market::Action::SetEndpoint { .. } => "set endpoint",
+            market::Action::CommitWeights { .. } => "commit weights",
+            market::Action::RevealWeights { .. } => "reveal weights",
+            market::Action::SetWeights { .. } => "set weights",
+            market::Action::Emit => "emit",
+        },
+        Action::Governance(action) => match action {
+            governance::Action::Propose { change: Change::Parameter(_) } => "propose a parameter",
+            governance::Action::Propose { change: Change::Upgrade(_) } => "propose an upgrade",
+            governance::Action::Vote { .. } => "vote",
+        },
+    }
+}
+
+fn register(
+    chain: &Chain,
+    newcomer: u64,
+    pay: impl Fn(
+        &muster_ledger::crypto::Hash,
+        &muster_ledger::crypto::PublicKey,
+        &muster_ledger::crypto::PublicKey,
+    ) -> Payment,
+) -> Action {
+    let newcomer = format!("n{newcomer}");
+    let (hot, cold) = (key(&format!("hot-{newcomer}")), address(&format!("cold-{newcomer}")));
+    let id = chain.state.chain();
+    let payment = pay(&id, &hot.public(), &cold);
+    let registration = Registration::agree(&id, &hot, cold, endpoint(&newcomer), payment);
+    market::Action::Register { registration: Box::new(registration) }.into()
+}
+
+/// Any action; many fail, which is part of it.
+pub fn any_action(chain: &Chain, numbers: &mut Numbers, signer: &str) -> Action {
+    let (_, make) = KINDS[numbers.below(KINDS.len() as u64) as usize];
+    make(chain, numbers, signer)
+}
+
+#[test]
+fn the_list_makes_what_it_says() {
+    let chain = Chain::with(2, muster_ledger::parameters::Parameters::default());
+    for (kind, make) in KINDS {
+        assert_eq!(name(&make(&chain, &mut Numbers::new(1), "alice")), *kind);
+    }
+}
