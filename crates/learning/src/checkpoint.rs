@@ -7,321 +7,21 @@
 //! loaded goes on bit for bit as the one that was saved. Only requests whose gradient has not
 //! come back are not kept.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
-
-use safetensors::tensor::{Dtype, SafeTensors, View};
+use std::collections::BTreeMap;
 
 use crate::agreement::{Agreements, Direction, SKETCH};
 use crate::config::{ModelConfig, TrainingConfig};
 use crate::control::Control;
 use crate::corpus::Corpus;
+use crate::error::LearnerError;
 use crate::estimate::Moments;
+use crate::format::{CheckpointError, Reader, Writer};
 use crate::gate::{PEERS_MAX, PeerIndex};
-use crate::learner::{Learner, LearnerError};
-use crate::parameters::{AdamW, Parameters, Segment, Trainable};
+use crate::learner::Learner;
 use crate::pruning::PeerMoments;
 use crate::served::SenderEntry;
 
-/// Why a checkpoint was refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CheckpointError {
-    /// The bytes are not a safetensors file.
-    #[error("the checkpoint cannot be read: {cause}")]
-    Format {
-        /// What the reader said.
-        cause: String,
-    },
-    /// A tensor is not there.
-    #[error("the checkpoint lacks the tensor {name}")]
-    MissingTensor {
-        /// Its name.
-        name: String,
-    },
-    /// A tensor has another shape or type.
-    #[error("tensor {name} of the checkpoint is {got}, expected {expected}")]
-    Tensor {
-        /// Its name.
-        name: String,
-        /// Type and shape expected.
-        expected: String,
-        /// Type and shape found.
-        got: String,
-    },
-    /// A number is not finite, or not one that the field can hold.
-    #[error("tensor {name} of the checkpoint holds {value}, which cannot be")]
-    Value {
-        /// Name of the tensor.
-        name: String,
-        /// The value.
-        value: String,
-    },
-    /// A field of the header is missing or wrong.
-    #[error("the checkpoint's header says {field} = {got}, expected {expected}")]
-    Field {
-        /// Name of the field.
-        field: String,
-        /// What was expected.
-        expected: String,
-        /// What it says, or "nothing".
-        got: String,
-    },
-}
-
-const HEADER: &str = "muster";
 const FORMAT: &str = "3";
-
-/// One tensor to be written.
-struct Entry {
-    dtype: Dtype,
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
-}
-
-impl View for &Entry {
-    fn dtype(&self) -> Dtype {
-        self.dtype
-    }
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
-    }
-    fn data_len(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
-#[derive(Default)]
-struct Writer {
-    entries: BTreeMap<String, Entry>,
-    fields: BTreeMap<String, String>,
-}
-
-impl Writer {
-    fn single(&mut self, name: impl Into<String>, shape: &[usize], values: &[f32]) {
-        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        self.entries.insert(name.into(), Entry { dtype: Dtype::F32, shape: shape.to_vec(), bytes });
-    }
-
-    fn double(&mut self, name: &str, shape: &[usize], values: &[f64]) {
-        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        self.entries.insert(name.into(), Entry { dtype: Dtype::F64, shape: shape.to_vec(), bytes });
-    }
-
-    fn field(&mut self, name: &str, value: impl ToString) {
-        self.fields.insert(name.to_owned(), value.to_string());
-    }
-
-    fn parameters(&mut self, prefix: &str, parameters: &Parameters) {
-        let mut start = 0;
-        for segment in &parameters.segments {
-            let values = &parameters.values[start..start + segment.len()];
-            start += segment.len();
-            let name = format!("{prefix}{}", segment.name);
-            match stored_shape(segment) {
-                Some([outputs, inputs]) => {
-                    self.single(name, &[outputs, inputs], &transpose(values, inputs, outputs));
-                }
-                None => self.single(name, &segment.shape, values),
-            }
-        }
-    }
-
-    fn optimiser(&mut self, name: &str, optimiser: &AdamW) {
-        let length = optimiser.first.len();
-        self.single(format!("optimizer.{name}.first"), &[length], &optimiser.first);
-        self.single(format!("optimizer.{name}.second"), &[length], &optimiser.second);
-        self.field(&format!("optimizer.{name}.steps"), optimiser.steps);
-    }
-
-    fn trainable(&mut self, name: &str, prefix: &str, trainable: &Trainable) {
-        self.parameters(prefix, &trainable.parameters);
-        self.optimiser(name, &trainable.optimiser);
-    }
-
-    fn agreements(&mut self, agreements: &Agreements) {
-        let Agreements { directions, moments, heard } = agreements;
-        self.field("gradients_heard", heard);
-        let rows: Vec<f64> = moments
-            .iter()
-            .flat_map(|(sender, m)| std::iter::once(f64::from(sender.0)).chain(moments_row(m)))
-            .collect();
-        self.double("agreements", &[moments.len(), AGREEMENT_COLUMNS], &rows);
-        let rows: Vec<f64> = directions
-            .iter()
-            .flat_map(|(sender, d)| [f64::from(sender.0), f64::from(d.standing), d.heard as f64])
-            .collect();
-        self.double("directions", &[directions.len(), DIRECTION_COLUMNS], &rows);
-        let sketches: Vec<f32> = directions.values().flat_map(|d| d.sketch.clone()).collect();
-        self.single("direction_sketches", &[directions.len(), SKETCH], &sketches);
-    }
-
-    fn finish(self) -> Vec<u8> {
-        let lines: Vec<String> = self.fields.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        // One metadata entry: several would be written in the random order of a hash map.
-        let metadata = HashMap::from([(HEADER.to_owned(), lines.join("\n"))]);
-        safetensors::serialize(
-            self.entries.iter().map(|(name, e)| (name.as_str(), e)),
-            Some(metadata),
-        )
-        .expect("shapes and lengths of the entries agree by construction")
-    }
-}
-
-/// `[outputs, inputs]` for matrices of linear layers, which PyTorch keeps transposed; `None` for
-/// tables and vectors.
-fn stored_shape(segment: &Segment) -> Option<[usize; 2]> {
-    match segment.shape[..] {
-        [inputs, outputs] if !segment.name.ends_with("_embedding.weight") => {
-            Some([outputs, inputs])
-        }
-        _ => None,
-    }
-}
-
-/// A row-major matrix of `rows` by `columns`, transposed.
-fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    (0..rows * columns).map(|i| values[(i % rows) * columns + i / rows]).collect()
-}
-
-struct Reader<'a> {
-    tensors: SafeTensors<'a>,
-    fields: HashMap<String, String>,
-}
-
-impl<'a> Reader<'a> {
-    fn new(bytes: &'a [u8]) -> Result<Self, CheckpointError> {
-        let format = |error: safetensors::SafeTensorError| CheckpointError::Format {
-            cause: error.to_string(),
-        };
-        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(format)?;
-        let header = metadata.metadata().as_ref().and_then(|m| m.get(HEADER)).cloned();
-        let header = header.ok_or_else(|| CheckpointError::Format {
-            cause: format!("its header has no entry \"{HEADER}\""),
-        })?;
-        let fields = header
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .collect();
-        let tensors = SafeTensors::deserialize(bytes).map_err(format)?;
-        Ok(Self { tensors, fields })
-    }
-
-    fn raw(&self, name: &str, dtype: Dtype, shape: &[usize]) -> Result<&'a [u8], CheckpointError> {
-        let tensor = self
-            .tensors
-            .tensor(name)
-            .map_err(|_| CheckpointError::MissingTensor { name: name.to_owned() })?;
-        if tensor.dtype() != dtype || tensor.shape() != shape {
-            return Err(CheckpointError::Tensor {
-                name: name.to_owned(),
-                expected: format!("{dtype:?} {shape:?}"),
-                got: format!("{:?} {:?}", tensor.dtype(), tensor.shape()),
-            });
-        }
-        Ok(tensor.data())
-    }
-
-    fn single(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, CheckpointError> {
-        let bytes = self.raw(name, Dtype::F32, shape)?;
-        let values: Vec<f32> = bytes
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes(b.try_into().expect("chunks of four")))
-            .collect();
-        match values.iter().find(|value| !value.is_finite()) {
-            Some(value) => {
-                Err(CheckpointError::Value { name: name.to_owned(), value: value.to_string() })
-            }
-            None => Ok(values),
-        }
-    }
-
-    fn double(&self, name: &str, shape: &[usize]) -> Result<Vec<f64>, CheckpointError> {
-        let bytes = self.raw(name, Dtype::F64, shape)?;
-        let values: Vec<f64> = bytes
-            .chunks_exact(8)
-            .map(|b| f64::from_le_bytes(b.try_into().expect("chunks of eight")))
-            .collect();
-        match values.iter().find(|value| !value.is_finite()) {
-            Some(value) => {
-                Err(CheckpointError::Value { name: name.to_owned(), value: value.to_string() })
-            }
-            None => Ok(values),
-        }
-    }
-
-    /// Rows of the table `name`, which has `columns` columns.
-    fn rows(&self, name: &str, columns: usize) -> Result<Vec<Vec<f64>>, CheckpointError> {
-        let rows = self.first_dimension(name)?;
-        let values = self.double(name, &[rows, columns])?;
-        Ok(values.chunks_exact(columns).map(<[f64]>::to_vec).collect())
-    }
-
-    fn first_dimension(&self, name: &str) -> Result<usize, CheckpointError> {
-        let tensor = self
-            .tensors
-            .tensor(name)
-            .map_err(|_| CheckpointError::MissingTensor { name: name.to_owned() })?;
-        Ok(tensor.shape().first().copied().unwrap_or(0))
-    }
-
-    fn number<T: std::str::FromStr>(&self, field: &str) -> Result<T, CheckpointError> {
-        let got = self.fields.get(field).map_or("nothing", String::as_str);
-        got.parse().map_err(|_| CheckpointError::Field {
-            field: field.to_owned(),
-            expected: "a whole number".to_owned(),
-            got: got.to_owned(),
-        })
-    }
-
-    fn expect(&self, field: &str, expected: impl ToString) -> Result<(), CheckpointError> {
-        let expected = expected.to_string();
-        let got = self.fields.get(field).map_or("nothing", String::as_str);
-        if got == expected {
-            return Ok(());
-        }
-        Err(CheckpointError::Field { field: field.to_owned(), expected, got: got.to_owned() })
-    }
-
-    fn trainable(
-        &self,
-        name: &str,
-        prefix: &str,
-        into: &mut Trainable,
-    ) -> Result<(), CheckpointError> {
-        let values = self.parameters(prefix, &into.parameters)?;
-        into.optimiser = self.optimiser(name, values.len())?;
-        into.parameters.values = values;
-        Ok(())
-    }
-
-    /// Weights in the layout of `like`.
-    fn parameters(&self, prefix: &str, like: &Parameters) -> Result<Vec<f32>, CheckpointError> {
-        let mut values = Vec::with_capacity(like.len());
-        for segment in &like.segments {
-            let name = format!("{prefix}{}", segment.name);
-            match stored_shape(segment) {
-                Some([outputs, inputs]) => {
-                    let stored = self.single(&name, &[outputs, inputs])?;
-                    values.extend(transpose(&stored, outputs, inputs));
-                }
-                None => values.extend(self.single(&name, &segment.shape)?),
-            }
-        }
-        Ok(values)
-    }
-
-    fn optimiser(&self, name: &str, length: usize) -> Result<AdamW, CheckpointError> {
-        Ok(AdamW {
-            first: self.single(&format!("optimizer.{name}.first"), &[length])?,
-            second: self.single(&format!("optimizer.{name}.second"), &[length])?,
-            steps: self.number(&format!("optimizer.{name}.steps"))?,
-        })
-    }
-}
 
 impl Learner {
     /// Everything that training depends on, as the bytes of a safetensors file. Equal states give
@@ -329,27 +29,28 @@ impl Learner {
     #[must_use]
     pub fn checkpoint(&self) -> Vec<u8> {
         let mut writer = Writer::default();
-        for (name, value) in model_fields(&self.model) {
+        for (name, value) in model_fields(&self.parts.model) {
             writer.field(name, value);
         }
         writer.field("format", FORMAT);
         writer.field("seed", self.seed);
         writer.field("step", self.step);
-        writer.field("received_since_step", self.received_since_step);
-        let spent: Vec<f64> = self
-            .received_from
+        let books = &self.served.books;
+        writer.field("received_since_step", books.since_step);
+        let spent: Vec<f64> = books
+            .of_sender
             .iter()
             .flat_map(|(sender, spent)| [f64::from(sender.0), *spent as f64])
             .collect();
-        writer.double("received_from", &[self.received_from.len(), 2], &spent);
-        writer.trainable("trunk", "", &self.trunk);
-        writer.trainable("head", "", &self.head);
-        writer.trainable("join", "", &self.join);
-        writer.trainable("student", "", &self.student);
-        for part in self.averages.parts() {
+        writer.double("received_from", &[books.of_sender.len(), 2], &spent);
+        writer.trainable("trunk", "", &self.parts.trunk);
+        writer.trainable("head", "", &self.parts.head);
+        writer.trainable("join", "", &self.parts.join);
+        writer.trainable("student", "", &self.parts.student);
+        for part in self.parts.averages.parts() {
             writer.parameters("average.", part);
         }
-        writer.optimiser("received", &self.received);
+        writer.optimiser("received", &books.optimiser);
         writer.field("control", u8::from(self.control.is_some()));
         if let Some(control) = &self.control {
             writer.trainable("control_trunk", "control.", &control.trunk);
@@ -362,9 +63,9 @@ impl Learner {
         writer.single("features", &[self.features.len()], &self.features);
         let scores: Vec<f64> = self.scores.peers.iter().flat_map(score_row).collect();
         writer.double("scores", &[self.scores.peers.len(), SCORE_COLUMNS], &scores);
-        let senders: Vec<f64> = self.senders.entries.iter().flat_map(sender_row).collect();
-        writer.double("senders", &[self.senders.entries.len(), SENDER_COLUMNS], &senders);
-        writer.agreements(&self.senders.agreements);
+        let senders: Vec<f64> = books.senders.entries.iter().flat_map(sender_row).collect();
+        writer.double("senders", &[books.senders.entries.len(), SENDER_COLUMNS], &senders);
+        write_agreements(&mut writer, &books.senders.agreements);
         writer.finish()
     }
 
@@ -388,27 +89,28 @@ impl Learner {
     fn restore(&mut self, checkpoint: &[u8]) -> Result<(), CheckpointError> {
         let reader = Reader::new(checkpoint)?;
         reader.expect("format", FORMAT)?;
-        for (name, value) in model_fields(&self.model) {
+        for (name, value) in model_fields(&self.parts.model) {
             reader.expect(name, value)?;
         }
         reader.expect("seed", self.seed)?;
         self.step = reader.number("step")?;
-        self.received_since_step = reader.number("received_since_step")?;
-        self.received_from.clear();
+        let books = &mut self.served.books;
+        books.since_step = reader.number("received_since_step")?;
+        books.of_sender.clear();
         for row in reader.rows("received_from", 2)? {
-            self.received_from.insert(peer_from("received_from", row[0])?, row[1] as usize);
+            books.of_sender.insert(peer_from("received_from", row[0])?, row[1] as usize);
         }
-        reader.trainable("trunk", "", &mut self.trunk)?;
-        reader.trainable("head", "", &mut self.head)?;
-        reader.trainable("join", "", &mut self.join)?;
-        reader.trainable("student", "", &mut self.student)?;
-        for part in self.averages.parts_mut() {
+        reader.trainable("trunk", "", &mut self.parts.trunk)?;
+        reader.trainable("head", "", &mut self.parts.head)?;
+        reader.trainable("join", "", &mut self.parts.join)?;
+        reader.trainable("student", "", &mut self.parts.student)?;
+        for part in self.parts.averages.parts_mut() {
             part.values = reader.parameters("average.", part)?;
         }
-        self.received = reader.optimiser("received", self.trunk.parameters.len())?;
+        books.optimiser = reader.optimiser("received", self.parts.trunk.parameters.len())?;
         if self.training.control {
             reader.expect("control", 1)?;
-            let mut control = Control::new(&self.model, self.seed);
+            let mut control = Control::new(&self.parts.model, self.seed);
             reader.trainable("control_trunk", "control.", &mut control.trunk)?;
             reader.trainable("control_head", "control.", &mut control.head)?;
             self.control = Some(control);
@@ -421,10 +123,10 @@ impl Learner {
         self.gate.keys = reader.single("gate_keys.weight", &[peers, self.gate.key_width])?;
         self.gate.optimiser = reader.optimiser("gate", peers * self.gate.key_width)?;
         self.gate.frequency = reader.double("gate_frequency", &[peers])?;
-        self.features = reader.single("features", &[self.model.width])?;
+        self.features = reader.single("features", &[self.parts.model.width])?;
         self.scores.peers = read_scores(&reader)?;
-        self.senders.entries = read_senders(&reader)?;
-        self.senders.agreements = read_agreements(&reader)?;
+        books.senders.entries = read_senders(&reader)?;
+        books.senders.agreements = read_agreements(&reader)?;
         Ok(())
     }
 }
@@ -465,6 +167,23 @@ fn sender_row((sender, entry): (&PeerIndex, &SenderEntry)) -> Vec<f64> {
     row.extend([entry.harm, entry.reverted as f64, f64::from(u8::from(entry.dropped))]);
     row.extend([entry.norm, entry.standing]);
     row
+}
+
+fn write_agreements(writer: &mut Writer, agreements: &Agreements) {
+    let Agreements { directions, moments, heard } = agreements;
+    writer.field("gradients_heard", heard);
+    let rows: Vec<f64> = moments
+        .iter()
+        .flat_map(|(sender, m)| std::iter::once(f64::from(sender.0)).chain(moments_row(m)))
+        .collect();
+    writer.double("agreements", &[moments.len(), AGREEMENT_COLUMNS], &rows);
+    let rows: Vec<f64> = directions
+        .iter()
+        .flat_map(|(sender, d)| [f64::from(sender.0), f64::from(d.standing), d.heard as f64])
+        .collect();
+    writer.double("directions", &[directions.len(), DIRECTION_COLUMNS], &rows);
+    let sketches: Vec<f32> = directions.values().flat_map(|d| d.sketch.clone()).collect();
+    writer.single("direction_sketches", &[directions.len(), SKETCH], &sketches);
 }
 
 fn read_agreements(reader: &Reader<'_>) -> Result<Agreements, CheckpointError> {

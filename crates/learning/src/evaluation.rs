@@ -3,11 +3,12 @@
 use burn::tensor::Tensor;
 
 use crate::corpus::Batch;
+use crate::error::LearnerError;
 use crate::estimate::Estimate;
 use crate::gate::PeerIndex;
 use crate::joined::{Ingredients, join_answers};
-use crate::learner::{Learner, LearnerError};
-use crate::model::{self, Leaves, values_of};
+use crate::learner::Learner;
+use crate::model::{self, values_of};
 use crate::numerics::CrossEntropy;
 use crate::pruning::means_by_sequence;
 use crate::random::Stream;
@@ -55,7 +56,7 @@ impl Learner {
     ) -> Result<EvaluationPlan, LearnerError> {
         let available = self.know(available)?;
         let chosen = self.gate.choose(
-            &self.query(&self.features),
+            &self.parts.query(&self.features),
             &available,
             self.training.peers_asked,
             0.0,
@@ -84,10 +85,11 @@ impl Learner {
         let mut anybody = false;
         for (batch, answers) in plan.batches.iter().zip(answers) {
             let sequence = batch.tokens.sequence;
-            let sorted = sort_answers(&plan.chosen, &batch.tokens, answers, self.model.out_dim)?;
+            let sorted =
+                sort_answers(&plan.chosen, &batch.tokens, answers, self.parts.model.out_dim)?;
             anybody |= sorted.answers.iter().any(Option::is_some);
-            let trunk = Leaves::new(&self.trunk.parameters, &self.device, false);
-            let hidden = model::trunk_hidden(&self.model, &trunk, &batch.tokens, &self.device);
+            let trunk = self.parts.leaves(&self.parts.trunk, false);
+            let hidden = self.parts.hidden(&trunk, &batch.tokens);
             let losses = |logits: Vec<f32>| {
                 let losses = CrossEntropy::new(logits, &batch.targets, VOCABULARY).losses;
                 means_by_sequence(losses.into_iter().map(f64::from), sequence)
@@ -98,9 +100,9 @@ impl Learner {
                 &plan.chosen,
                 &sorted.answers,
             )));
-            student.extend(losses(self.logits_offline(&batch.tokens)));
+            student.extend(losses(self.parts.logits_offline(&batch.tokens)));
             if let Some(control) = &self.control {
-                let losses = control.losses(&self.model, batch, &self.device);
+                let losses = control.losses(&self.parts.model, batch, &self.parts.device);
                 alone.extend(means_by_sequence(losses.into_iter().map(f64::from), sequence));
             }
         }
@@ -122,19 +124,19 @@ impl Learner {
         chosen: &[PeerIndex],
         answers: &[Option<Activations>],
     ) -> Vec<f32> {
-        let head = Leaves::new(&self.head.parameters, &self.device, false);
-        let join = Leaves::new(&self.join.parameters, &self.device, false);
+        let head = self.parts.leaves(&self.parts.head, false);
+        let join = self.parts.leaves(&self.parts.join, false);
         let ingredients = Ingredients {
             hidden: hidden.clone(),
             available: chosen,
             chosen,
             answers,
             stand_in: (answers.iter().any(Option::is_none) || answers.is_empty())
-                .then(|| self.stand_in(tokens))
+                .then(|| self.parts.stand_in(tokens))
                 .flatten(),
-            out_dim: self.model.out_dim,
+            out_dim: self.parts.model.out_dim,
         };
-        let parts = join_answers(&join, &self.gate, ingredients, &self.device);
+        let parts = join_answers(&join, &self.gate, ingredients, &self.parts.device);
         let listening = match parts.joined {
             Some(joined) => hidden.clone() + model::join(&join, joined),
             None => hidden.clone(),

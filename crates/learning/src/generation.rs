@@ -11,9 +11,10 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
 
+use crate::error::LearnerError;
 use crate::gate::PeerIndex;
-use crate::learner::{Learner, LearnerError};
-use crate::model::{self, Leaves, values_of};
+use crate::learner::Learner;
+use crate::model::values_of;
 use crate::numerics::softmax_rows;
 use crate::pruning::sample;
 use crate::random::Stream;
@@ -86,7 +87,7 @@ impl Learner {
             .collect();
         let hidden = self.hidden_of(&Tokens { batch: rows.len(), sequence, ids: rows.concat() });
         let values = values_of(hidden.clone());
-        let width = self.model.width;
+        let width = self.parts.model.width;
         let beginnings: Vec<Beginning> = rows
             .into_iter()
             .zip(&windows)
@@ -94,7 +95,7 @@ impl Learner {
             .map(|((ids, window), values)| {
                 let features = column_means(&values[..window.sequence * width], width);
                 let mut still = Stream::new(self.seed, "no noise", 0);
-                let query = self.query(&features);
+                let query = self.parts.query(&features);
                 let count = self.training.peers_asked;
                 let chosen = self.gate.choose(&query, &available, count, 0.0, &mut still);
                 Beginning { ids, length: window.sequence, chosen }
@@ -126,7 +127,7 @@ impl Learner {
             let (got, asked) = (answers.len(), plan.requests.len());
             return Err(LearnerError::AnswerCount { got, asked });
         }
-        let shape = |tokens: &Tokens| tokens.answer_shape(self.model.out_dim);
+        let shape = |tokens: &Tokens| tokens.answer_shape(self.parts.model.out_dim);
         // For each peer, its answer and how many of its rows were read.
         let mut usable: BTreeMap<PeerIndex, (Activations, usize)> = plan
             .requests
@@ -141,8 +142,10 @@ impl Learner {
             let answers: Vec<_> =
                 beginning.chosen.iter().map(|peer| next_row(usable.get_mut(peer)?)).collect();
             let first = row * plan.sequence;
-            let hidden =
-                plan.hidden.clone().slice([first..first + plan.sequence, 0..self.model.width]);
+            let hidden = plan
+                .hidden
+                .clone()
+                .slice([first..first + plan.sequence, 0..self.parts.model.width]);
             let tokens = Tokens { batch: 1, sequence: plan.sequence, ids: beginning.ids.clone() };
             let logits = self.logits_with(&hidden, &tokens, &beginning.chosen, &answers);
             let logits = &logits[..beginning.length * VOCABULARY];
@@ -181,7 +184,7 @@ impl Learner {
         let mut text = prompt.to_vec();
         for drawn in 0..count as u64 {
             let tokens = self.window(&text)?;
-            let logits = self.logits_offline(&tokens);
+            let logits = self.parts.logits_offline(&tokens);
             text.push(draw(&logits, sampling, position + drawn)?);
         }
         Ok(text.split_off(prompt.len()))
@@ -215,15 +218,15 @@ impl Learner {
 
     /// The last bytes that fit the context, as one sequence.
     fn window(&self, text: &[u8]) -> Result<Tokens, LearnerError> {
-        let ids = text[text.len().saturating_sub(self.model.context)..].to_vec();
+        let ids = text[text.len().saturating_sub(self.parts.model.context)..].to_vec();
         let tokens = Tokens { batch: 1, sequence: ids.len(), ids };
-        tokens.check(1, self.model.context)?;
+        tokens.check(1, self.parts.model.context)?;
         Ok(tokens)
     }
 
     fn hidden_of(&self, tokens: &Tokens) -> Tensor<2> {
-        let trunk = Leaves::new(&self.trunk.parameters, &self.device, false);
-        model::trunk_hidden(&self.model, &trunk, tokens, &self.device)
+        let trunk = self.parts.leaves(&self.parts.trunk, false);
+        self.parts.hidden(&trunk, tokens)
     }
 }
 

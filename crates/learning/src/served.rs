@@ -14,11 +14,19 @@ use std::collections::{BTreeMap, VecDeque};
 use burn::tensor::Tensor;
 
 use crate::agreement::Agreements;
+use crate::config::TrainingConfig;
+use crate::corpus::Batch;
+use crate::error::LearnerError;
 use crate::estimate::{Estimate, Moments};
 use crate::gate::PeerIndex;
-use crate::model::Leaves;
-use crate::tensor::Shape;
+use crate::model::{self, Leaves, matrix_from, values_of};
+use crate::numerics::{CrossEntropy, sum_of_squares};
+use crate::parameters::{AdamW, clip};
+use crate::parts::Parts;
+use crate::tensor::{Activations, Shape, Tokens, VOCABULARY};
 
+/// Sequences in the probe that watches over received gradients.
+pub(crate) const PROBE_BATCH: usize = 4;
 /// How much the running mean of a sender's norms keeps at each gradient.
 const NORM_KEPT: f64 = 0.9;
 
@@ -198,6 +206,213 @@ pub struct Received {
     pub change: f64,
     /// Whether the update was taken back because it hurt too much.
     pub reverted: bool,
+}
+
+/// A gradient as it arrives.
+pub(crate) struct Upstream<'a> {
+    /// The answer that it belongs to.
+    pub key: RequestKey,
+    /// Gradient of the sender's loss with respect to the answer.
+    pub values: &'a Activations,
+    /// Standing of the sender, in [0, 1].
+    pub standing: f64,
+}
+
+/// A gradient with respect to the weights of the trunk that passed all bounds but the probe.
+struct Bounded {
+    sender: PeerIndex,
+    values: Vec<f32>,
+    /// Norm before clipping.
+    norm: f64,
+    standing: f64,
+}
+
+/// A held-out batch that watches over received gradients between two own steps.
+struct Probe {
+    batch: Batch,
+    /// The student's prediction: the student does not change between own steps.
+    joined: Option<Tensor<2>>,
+    /// Loss of the present weights, if it was measured since they last changed.
+    loss: Option<f64>,
+}
+
+/// What a checkpoint keeps of what was served.
+pub(crate) struct Books {
+    /// Optimiser of the trunk for gradients that others send.
+    pub optimiser: AdamW,
+    /// Received gradients trained on since the last own step.
+    pub since_step: usize,
+    /// The same of each sender.
+    pub of_sender: BTreeMap<PeerIndex, usize>,
+    /// What the gradients of each sender did.
+    pub senders: SenderLedger,
+}
+
+/// What was answered to others, and what came of it.
+pub(crate) struct Served {
+    /// What a checkpoint keeps of it.
+    pub books: Books,
+    retained: RetainedRequests,
+    probe: Option<Probe>,
+}
+
+impl Served {
+    /// Nobody was served yet. `requests` answers are kept until their gradients come; the trunk
+    /// has `weights` weights.
+    pub fn new(requests: usize, weights: usize) -> Self {
+        let books = Books {
+            optimiser: AdamW::new(weights),
+            since_step: 0,
+            of_sender: BTreeMap::new(),
+            senders: SenderLedger::default(),
+        };
+        Self { books, retained: RetainedRequests::new(requests), probe: None }
+    }
+
+    /// After an own step the budgets are whole again, and what the probe measured is void.
+    pub fn begin_anew(&mut self) {
+        self.books.since_step = 0;
+        self.books.of_sender.clear();
+        self.probe = None;
+    }
+
+    /// Requests whose state is kept.
+    pub fn retained(&self) -> usize {
+        self.retained.len()
+    }
+
+    /// Hidden states of checked `tokens`; with a `key`, their graph is kept.
+    pub fn answer(
+        &mut self,
+        parts: &Parts,
+        key: Option<RequestKey>,
+        tokens: &Tokens,
+    ) -> Activations {
+        let shape = tokens.answer_shape(parts.model.out_dim);
+        let weights = parts.leaves(&parts.trunk, key.is_some());
+        let hidden = parts.hidden(&weights, tokens);
+        let output = model::trunk_answer(&parts.model, &weights, hidden);
+        let values = values_of(output.clone().inner());
+        if let Some(key) = key {
+            self.retained.keep(Retained { key, output, weights, shape });
+        }
+        Activations { shape, values }
+    }
+
+    /// Trains the trunk on a gradient that passes the bounds; `held_out` draws the probe's batch.
+    pub fn train(
+        &mut self,
+        parts: &mut Parts,
+        training: &TrainingConfig,
+        seed: u64,
+        held_out: &dyn Fn() -> Batch,
+        upstream: Upstream<'_>,
+    ) -> Result<Received, LearnerError> {
+        let Upstream { key, values: upstream, standing } = upstream;
+        let retained = self
+            .retained
+            .take(key)
+            .ok_or(LearnerError::UnknownRequest { sender: key.sender.0, request: key.request })?;
+        if !(0.0..=1.0).contains(&standing) {
+            return Err(LearnerError::Standing { standing });
+        }
+        upstream.check(retained.shape)?;
+        let books = &mut self.books;
+        if books.senders.is_dropped(key.sender) {
+            return Err(LearnerError::SenderDropped { sender: key.sender.0 });
+        }
+        books.spend(key.sender, training)?;
+        let (rows, columns) = (retained.shape.positions(), retained.shape.width);
+        let upstream = matrix_from(upstream.values.clone(), rows, columns, &parts.device);
+        let mut gradients = model::pull_back(retained.output, upstream);
+        let mut gradient = retained.weights.gradient(&mut gradients);
+        let norm = sum_of_squares(&gradient).sqrt();
+        if !norm.is_finite() {
+            // Finite values may still overflow on their way through the model.
+            return Ok(Received { norm, change: 0.0, reverted: true });
+        }
+        if books.senders.drop_if_opposed(key.sender, &gradient, standing, seed) {
+            return Err(LearnerError::SenderDropped { sender: key.sender.0 });
+        }
+        let usual = books.senders.usual_norm(key.sender, norm, standing);
+        clip(&mut gradient, usual.min(training.received_norm_max));
+        let bounded = Bounded { sender: key.sender, values: gradient, norm, standing };
+        Ok(self.step(parts, training, held_out, &bounded))
+    }
+
+    /// One step on a bounded gradient, taken back if the probe says that it hurt.
+    fn step(
+        &mut self,
+        parts: &mut Parts,
+        training: &TrainingConfig,
+        held_out: &dyn Fn() -> Batch,
+        gradient: &Bounded,
+    ) -> Received {
+        let &Bounded { sender, ref values, norm, standing } = gradient;
+        if standing == 0.0 || norm == 0.0 {
+            return Received { norm, change: 0.0, reverted: false };
+        }
+        let before = match self.probe.as_ref().and_then(|probe| probe.loss) {
+            Some(loss) => loss,
+            None => self.probe(parts, held_out),
+        };
+        let weights = parts.trunk.parameters.values.clone();
+        let optimiser = self.books.optimiser.clone();
+        self.books.optimiser.step(
+            &mut parts.trunk.parameters.values,
+            values,
+            training.received_learning_rate * standing,
+            0.0,
+        );
+        let after = self.probe(parts, held_out);
+        let limits = HarmLimits {
+            allowance: training.harm_allowance * standing,
+            per_update: training.harm_per_update_max,
+            per_sender: training.harm_per_sender_max,
+        };
+        // A loss that is not a number is harm without limit.
+        let change = if after.is_finite() { after - before } else { f64::INFINITY };
+        let reverted = self.books.senders.book(sender, change.min(10.0), limits);
+        if reverted {
+            parts.trunk.parameters.values = weights;
+            self.books.optimiser = optimiser;
+        }
+        if let Some(probe) = &mut self.probe {
+            probe.loss = Some(if reverted { before } else { after });
+        }
+        Received { norm, change, reverted }
+    }
+
+    /// Mean loss on a small held-out batch, offline, in nats per byte.
+    fn probe(&mut self, parts: &Parts, held_out: &dyn Fn() -> Batch) -> f64 {
+        let probe = self.probe.get_or_insert_with(|| {
+            let batch = held_out();
+            let joined = parts.stand_in(&batch.tokens);
+            Probe { batch, joined, loss: None }
+        });
+        let trunk = parts.leaves(&parts.trunk, false);
+        let hidden = parts.hidden(&trunk, &probe.batch.tokens);
+        let logits = parts.logits_from(hidden, probe.joined.clone());
+        CrossEntropy::new(logits, &probe.batch.targets, VOCABULARY).mean()
+    }
+}
+
+impl Books {
+    /// Takes one gradient of `sender` off the budgets until the next own step.
+    fn spend(&mut self, sender: PeerIndex, training: &TrainingConfig) -> Result<(), LearnerError> {
+        let most = training.received_per_step;
+        if self.since_step >= most {
+            return Err(LearnerError::BudgetSpent { most });
+        }
+        let most = training.received_per_sender;
+        let spent = self.of_sender.entry(sender).or_default();
+        if *spent >= most {
+            return Err(LearnerError::SenderBudgetSpent { sender: sender.0, most });
+        }
+        *spent += 1;
+        self.since_step += 1;
+        Ok(())
+    }
 }
 
 #[cfg(test)]

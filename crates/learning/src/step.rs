@@ -3,12 +3,13 @@
 use burn::tensor::{Gradients, Tensor};
 
 use crate::corpus::Batch;
+use crate::error::LearnerError;
 use crate::gate::PeerIndex;
 use crate::joined::{Ingredients, Joined, join_answers};
-use crate::learner::{Learner, LearnerError};
+use crate::learner::Learner;
 use crate::model::{self, Leaves, matrix_from, values_of};
 use crate::numerics::{CrossEntropy, softmax_rows};
-use crate::parameters::{Trainable, clip, clip_together};
+use crate::parameters::{clip, clip_together};
 use crate::pruning::Scored;
 use crate::random::Stream;
 use crate::tensor::{Activations, TensorError, Tokens, VOCABULARY};
@@ -58,12 +59,12 @@ impl Learner {
     pub fn begin_step(&mut self, available: &[PeerIndex]) -> Result<StepPlan, LearnerError> {
         let available = self.know(available)?;
         let batch = self.corpus.batch(self.seed, self.step, self.training.batch);
-        let trunk = Leaves::new(&self.trunk.parameters, &self.device, true);
-        let hidden = model::trunk_hidden(&self.model, &trunk, &batch.tokens, &self.device);
-        let features = column_means(&values_of(hidden.clone().inner()), self.model.width);
+        let trunk = self.parts.leaves(&self.parts.trunk, true);
+        let hidden = self.parts.hidden(&trunk, &batch.tokens);
+        let features = column_means(&values_of(hidden.clone().inner()), self.parts.model.width);
         let mut stream = Stream::new(self.seed, "gate noise", self.step);
         let chosen = self.gate.choose(
-            &self.query(&features),
+            &self.parts.query(&features),
             &available,
             self.training.peers_asked,
             self.training.gate_noise,
@@ -87,7 +88,7 @@ impl Learner {
         plan: StepPlan,
         answers: Vec<Option<Activations>>,
     ) -> Result<StepOutcome, LearnerError> {
-        let sorted = sort_answers(&plan.chosen, &plan.tokens, answers, self.model.out_dim)?;
+        let sorted = sort_answers(&plan.chosen, &plan.tokens, answers, self.parts.model.out_dim)?;
         let StepPlan { step, batch, trunk, hidden, chosen, available, .. } = plan;
         let own = self.train_own(&batch, &trunk, &hidden, &chosen, &available, &sorted.answers);
         self.scores.note_gates(&available, &own.gate_weights);
@@ -98,16 +99,12 @@ impl Learner {
         if learns {
             self.train_student(&own, &hidden, &batch);
         }
-        let control_loss = self
-            .control
-            .as_mut()
-            .map(|control| control.step(&self.model, &self.training, &batch, &self.device));
+        let control_loss = self.control.as_mut().map(|control| {
+            control.step(&self.parts.model, &self.training, &batch, &self.parts.device)
+        });
         self.step = step + 1;
-        let parts = [&self.trunk, &self.head, &self.join, &self.student];
-        self.averages.add(self.step, parts.map(|part| &part.parameters));
-        self.received_since_step = 0;
-        self.received_from.clear();
-        self.probe = None;
+        self.parts.average(self.step);
+        self.served.begin_anew();
         Ok(StepOutcome {
             step,
             loss: own.entropy.mean(),
@@ -131,11 +128,11 @@ impl Learner {
             contributions: &own.contributions,
             targets: &batch.targets,
             sequence: batch.tokens.sequence,
-            width: self.model.width,
-            out_dim: self.model.out_dim,
+            width: self.parts.model.width,
+            out_dim: self.parts.model.out_dim,
         };
         let mut stream = Stream::new(self.seed, "sampled labels", step);
-        self.scores.measure(&own.head, &own.join, &scored, &mut stream, &self.device);
+        self.scores.measure(&own.head, &own.join, &scored, &mut stream, &self.parts.device);
     }
 
     fn train_own(
@@ -147,20 +144,20 @@ impl Learner {
         available: &[PeerIndex],
         answers: &[Option<Activations>],
     ) -> OwnStep {
-        let leaves = |part: &Trainable, track| Leaves::new(&part.parameters, &self.device, track);
-        let (head, join) = (leaves(&self.head, true), leaves(&self.join, true));
-        let before = (leaves(&self.head, false), leaves(&self.join, false));
+        let own = &self.parts;
+        let (head, join) = (own.leaves(&own.head, true), own.leaves(&own.join, true));
+        let before = (own.leaves(&own.head, false), own.leaves(&own.join, false));
         let ingredients = Ingredients {
             hidden: hidden.clone(),
             available,
             chosen,
             answers,
             stand_in: (answers.iter().any(Option::is_none) || answers.is_empty())
-                .then(|| self.stand_in(&batch.tokens))
+                .then(|| self.parts.stand_in(&batch.tokens))
                 .flatten(),
-            out_dim: self.model.out_dim,
+            out_dim: self.parts.model.out_dim,
         };
-        let parts = join_answers(&join, &self.gate, ingredients, &self.device);
+        let parts = join_answers(&join, &self.gate, ingredients, &self.parts.device);
         let listening = match &parts.joined {
             Some(joined) => hidden.clone() + model::join(&join, joined.clone()),
             None => hidden.clone(),
@@ -170,7 +167,7 @@ impl Learner {
         let entropy =
             CrossEntropy::new(values_of(logits.clone().inner()), &batch.targets, VOCABULARY);
         let upstream = entropy.gradient(&batch.targets, VOCABULARY);
-        let upstream = matrix_from(upstream, positions, VOCABULARY, &self.device);
+        let upstream = matrix_from(upstream, positions, VOCABULARY, &self.parts.device);
         let mut objective = (logits * upstream).sum();
         if let Some(balance) = &parts.balance {
             objective = objective + balance.clone().mul_scalar(self.training.load_balance);
@@ -186,10 +183,11 @@ impl Learner {
                 .and_then(|k| k.grad_remove(&mut gradients))
                 .map_or_else(Vec::new, values_of),
         ];
-        let upstreams = answer_gradients(&parts, &mut gradients, chosen, batch, self.model.out_dim);
+        let upstreams =
+            answer_gradients(&parts, &mut gradients, chosen, batch, self.parts.model.out_dim);
         self.apply(&mut own_gradient, available, parts.joined.is_some());
         let (contributions, gate_weights) =
-            contributions(&parts, chosen, answers, self.model.out_dim);
+            contributions(&parts, chosen, answers, self.parts.model.out_dim);
         OwnStep {
             entropy,
             gradients: upstreams,
@@ -207,10 +205,10 @@ impl Learner {
         let mut slices: Vec<&mut [f32]> = gradient.iter_mut().map(Vec::as_mut_slice).collect();
         clip_together(&mut slices, self.training.gradient_norm_max);
         let [trunk, head, join, keys] = gradient;
-        self.trunk.train(trunk, rate, decay);
-        self.head.train(head, rate, decay);
+        self.parts.trunk.train(trunk, rate, decay);
+        self.parts.head.train(head, rate, decay);
         if listening {
-            self.join.train(join, rate, decay);
+            self.parts.join.train(join, rate, decay);
         }
         if !keys.is_empty() {
             self.gate.train(available, keys, rate);
@@ -231,22 +229,31 @@ impl Learner {
         for (row, &target) in aim.chunks_exact_mut(VOCABULARY).zip(&batch.targets) {
             row[usize::from(target)] += labels;
         }
-        let hidden = matrix_from(hidden.to_vec(), positions, self.model.width, &self.device);
+        let hidden =
+            matrix_from(hidden.to_vec(), positions, self.parts.model.width, &self.parts.device);
         for _ in 0..self.training.student_steps {
-            let student = Leaves::new(&self.student.parameters, &self.device, true);
-            let predicted =
-                model::student_joined(&self.model, &student, &batch.tokens, &self.device);
+            let student = self.parts.leaves(&self.parts.student, true);
+            let predicted = model::student_joined(
+                &self.parts.model,
+                &student,
+                &batch.tokens,
+                &self.parts.device,
+            );
             let listening = hidden.clone() + model::join(&own.join, predicted);
             let logits = model::head_logits(&own.head, listening);
             let mut upstream = values_of(logits.clone().inner());
             softmax_rows(&mut upstream, VOCABULARY);
             let scale = 1.0 / positions as f32;
             upstream.iter_mut().zip(&aim).for_each(|(q, p)| *q = (*q - p) * scale);
-            let upstream = matrix_from(upstream, positions, VOCABULARY, &self.device);
+            let upstream = matrix_from(upstream, positions, VOCABULARY, &self.parts.device);
             let mut gradients = model::pull_back(logits, upstream);
             let mut gradient = student.gradient(&mut gradients);
             clip(&mut gradient, self.training.gradient_norm_max);
-            self.student.train(&gradient, self.training.learning_rate, self.training.weight_decay);
+            self.parts.student.train(
+                &gradient,
+                self.training.learning_rate,
+                self.training.weight_decay,
+            );
         }
     }
 }
