@@ -1,5 +1,5 @@
-//! The weights of a learner: trunk, head, join and student, each with its optimiser, and the averages
-//! that work without the network.
+//! The weights of a learner: trunk, head, join and student, each with its optimiser, and the
+//! averages that work without the network.
 
 use burn::tensor::{Device, Tensor};
 

@@ -83,3 +83,71 @@ impl Clerk {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::identity::Identity;
+    use crate::exchange::limits::Limits;
+    use crate::exchange::shared::Offer;
+    use crate::sale::till::Till;
+    use futures::future::BoxFuture;
+    use muster_ledger::crypto::Hash;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    type Outcome = fn() -> Result<Next, DutyError>;
+
+    /// A duty that counts how often it was seen to.
+    struct Counted {
+        outcome: Outcome,
+        seen: Arc<AtomicUsize>,
+    }
+
+    impl Duty for Counted {
+        fn tend<'a>(&'a mut self, _: &'a View<'_>) -> BoxFuture<'a, Result<Next, DutyError>> {
+            self.seen.fetch_add(1, Ordering::Relaxed);
+            let outcome = (self.outcome)();
+            Box::pin(async move { outcome })
+        }
+    }
+
+    fn desk() -> Desk {
+        let offer = Offer {
+            name: "peer".into(),
+            context: 1,
+            width: 1,
+            batch_max: 1,
+            price_per_byte: 0,
+            ask_text_max: 1,
+            ask_bytes_max: 1,
+        };
+        let identity = Identity::from_seed([1; 32]).expect("any seed gives an identity");
+        let exchange = Exchange::new(identity, Limits::default(), offer, Till::default());
+        let ledger = Client::new(vec!["http://127.0.0.1:1".into()]).expect("a URL");
+        Desk { exchange: Arc::new(exchange), ledger }
+    }
+
+    #[tokio::test]
+    async fn a_round_ends_where_the_view_no_longer_holds() {
+        let cases: [(Outcome, bool, usize); 3] = [
+            (|| Ok(Next::Duty), true, 1),
+            (|| Ok(Next::View), true, 0),
+            (|| Err(DutyError::Weights), false, 0),
+        ];
+        for (outcome, well, after) in cases {
+            let seen: [Arc<AtomicUsize>; 3] = Default::default();
+            let outcomes = [|| Ok(Next::Duty), outcome, || Ok(Next::Duty)];
+            let duty = |(outcome, seen): (_, &Arc<AtomicUsize>)| -> Box<dyn Duty> {
+                Box::new(Counted { outcome, seen: seen.clone() })
+            };
+            let duties = outcomes.into_iter().zip(&seen).map(duty).collect();
+            let mut clerk = Clerk { desk: desk(), duties };
+            // Before the ledger was read, nothing is owed.
+            assert!(clerk.tend(&Directory::default()).await.is_ok());
+            assert_eq!(seen[0].load(Ordering::Relaxed), 0);
+            let directory = Directory { chain: Some(Hash([1; 32])), ..Directory::default() };
+            assert_eq!(clerk.tend(&directory).await.is_ok(), well);
+            assert_eq!(seen.map(|seen| seen.load(Ordering::Relaxed)), [1, 1, after]);
+        }
+    }
+}
