@@ -4,7 +4,8 @@
 //! As in [`wide`](crate::wide), a kernel gives the same bits whichever of its copies runs.
 
 #[cfg(target_arch = "x86_64")]
-use crate::wide::{Kernel, has_avx512, wide};
+use crate::wide::has_avx512;
+use crate::wide::{Kernel, wide};
 
 /// Numbers looked up together.
 pub(crate) const LANES: usize = 8;
