@@ -1,10 +1,14 @@
-//! Blocks, transactions and accounts.
+//! Blocks, the transactions in them, and what happened to the chain as a whole.
 
+use muster_ledger::money::Grains;
+use muster_ledger::outcome::Rejection;
+use muster_ledger::transaction::SignedTransaction;
 use muster_ledger::types::Height;
 use muster_ledger::vote;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::action::Action;
 use crate::scalar::{Address, Amount, Digest, HexBytes, SignatureHex};
 
 /// A block without its transactions.
@@ -117,7 +121,52 @@ pub struct Transaction {
     /// Added to the fee for priority, grains.
     pub tip: Amount,
     /// What it does.
-    pub action: crate::action::Action,
+    pub action: Action,
+}
+
+impl Transaction {
+    /// A transaction that waits in a mempool.
+    #[must_use]
+    pub fn pending(signed: &SignedTransaction) -> Self {
+        let transaction = &signed.transaction;
+        Self {
+            hash: signed.hash().into(),
+            state: TransactionState::Pending,
+            height: None,
+            index: None,
+            fee: None,
+            rejection: None,
+            signer: transaction.signer.into(),
+            nonce: transaction.nonce,
+            expires: transaction.expires.0,
+            tip: transaction.tip.into(),
+            action: (&transaction.action).into(),
+        }
+    }
+
+    /// A transaction at position `index` of the block at `height`, with the fee that it paid and
+    /// why it had no effect, if so.
+    #[must_use]
+    pub fn decided(
+        signed: &SignedTransaction,
+        height: u64,
+        index: u32,
+        fee: Grains,
+        result: &Result<(), Rejection>,
+    ) -> Self {
+        let (state, rejection) = match result {
+            Ok(()) => (TransactionState::Applied, None),
+            Err(rejection) => (TransactionState::Rejected, Some(rejection.to_string())),
+        };
+        Self {
+            state,
+            height: Some(height),
+            index: Some(index),
+            fee: Some(fee.into()),
+            rejection,
+            ..Self::pending(signed)
+        }
+    }
 }
 
 /// Where a transaction stands.
@@ -166,48 +215,6 @@ pub struct BatchAccepted {
     pub reason: Option<String>,
 }
 
-/// `GET /v1/accounts/{address}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Account {
-    /// Its key.
-    pub address: Address,
-    /// Spendable grains.
-    pub balance: Amount,
-    /// The nonce that its next decided transaction must carry.
-    pub nonce: u64,
-    /// The nonce after the transactions of this account that wait in this node's mempool.
-    pub nonce_pending: u64,
-    /// Stake in peers.
-    pub delegations: Vec<Delegation>,
-    /// Stake on its way out.
-    pub unbondings: Vec<Unbonding>,
-    /// Peers whose cold key this is.
-    pub owns: Vec<u32>,
-    /// The peer whose hot key this is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hot_of: Option<u32>,
-}
-
-/// Stake of one account in one peer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Delegation {
-    /// The peer.
-    pub peer: u32,
-    /// What it is worth now, grains.
-    pub amount: Amount,
-}
-
-/// Stake that comes back to an account at a height.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Unbonding {
-    /// The height at which it is paid out.
-    pub due: u64,
-    /// The peer that it was taken from.
-    pub peer: u32,
-    /// Grains.
-    pub amount: Amount,
-}
-
 /// `GET /v1/proofs/{account|peer}/{id}`: all that a light client needs to check one entry of the
 /// state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -226,4 +233,35 @@ pub struct Proof {
     pub header: HexBytes,
     /// The committee's certificate for that header.
     pub certificate: Certificate,
+}
+
+/// What happened to the chain itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ChainEvent)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the fields are what each variant's sentence names")]
+pub enum Event {
+    /// A block was decided.
+    Block {
+        hash: Digest,
+        time_ms: u64,
+        state_root: Digest,
+        proposer: Address,
+        transactions: u64,
+        round: u32,
+    },
+    /// The committee changed.
+    CommitteeChanged { committee: Digest },
+    /// The chain runs by the rules of another protocol version from this block on.
+    Upgraded { version: u32 },
+}
+
+impl Event {
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Block { .. } => "block",
+            Self::CommitteeChanged { .. } => "committee_changed",
+            Self::Upgraded { .. } => "upgraded",
+        }
+    }
 }

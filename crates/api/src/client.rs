@@ -12,8 +12,9 @@ use muster_ledger::types::Height;
 use reqwest::{Method, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
+use crate::account::Account;
 use crate::chain::{
-    Accepted, Account, BatchAccepted, Block, Blocks, Proof, Receipt, Transaction, TransactionState,
+    Accepted, BatchAccepted, Block, Blocks, Proof, Receipt, Transaction, TransactionState,
 };
 use crate::event::Event;
 use crate::governance::Proposals;

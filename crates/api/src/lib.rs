@@ -13,34 +13,37 @@
 //! # }
 //! ```
 
+pub mod account;
 mod action;
-mod chain;
+pub mod chain;
 mod client;
 mod event;
-mod governance;
-mod market;
+pub mod governance;
+pub mod market;
 mod parameters;
 mod problem;
 mod scalar;
 mod sse;
+pub mod stake;
 mod status;
 mod telemetry;
-mod views;
 
-pub use action::{Action, Payment, row_to_json};
+pub use account::Account;
+pub use action::Action;
 pub use chain::{
-    Accepted, Account, BatchAccepted, Block, BlockSummary, Blocks, Certificate, CommitSignature,
-    Delegation, Proof, Receipt, Transaction, TransactionState, Unbonding,
+    Accepted, BatchAccepted, Block, BlockSummary, Blocks, Certificate, CommitSignature, Proof,
+    Receipt, Transaction, TransactionState,
 };
 pub use client::{Client, ClientError};
 pub use event::{Event, EventBody};
 pub use governance::{CastVote, Proposal, Proposals};
 pub use market::{
-    Earned, Endpoint, History, HistoryEpoch, HistoryPeer, Market, Peer, Peers, Weights,
+    Earned, Endpoint, History, HistoryEpoch, HistoryPeer, Market, Payment, Peer, Peers, Weights,
 };
 pub use parameters::Parameters;
 pub use problem::{PROBLEM_JSON, Problem};
 pub use scalar::{Address, Amount, Digest, HexBytes, ScalarError, SignatureHex};
+pub use stake::{Delegation, Unbonding};
 pub use status::{
     Committee, Equivocation, MempoolStatus, Protocol, Status, Supply, Upgrade, ValidatorStatus,
 };

@@ -1,7 +1,10 @@
 //! Peers, what they think of each other, and what the market made of it.
 
+use muster_ledger::block::Header;
 use muster_ledger::parameters::MarketRule;
-use muster_ledger::types::Modality;
+use muster_ledger::state::State;
+use muster_ledger::types::{self, Modality, PeerId, Share};
+use muster_ledger::{outcome, transaction};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -48,6 +51,32 @@ pub struct Peer {
     pub telemetry: Option<Telemetry>,
 }
 
+impl Peer {
+    /// A peer of a state, with what it last reported of itself.
+    #[must_use]
+    pub fn of(state: &State, id: PeerId, telemetry: Option<Telemetry>) -> Option<Self> {
+        let peer = state.peer(id)?;
+        Some(Self {
+            id: id.0,
+            name: telemetry.as_ref().map(|telemetry| telemetry.name.clone()),
+            address: peer.hot.into(),
+            owner: peer.cold.into(),
+            endpoint: (&peer.endpoint).into(),
+            stake: peer.pool.grains.into(),
+            rank: peer.rank.to_f64(),
+            trust: peer.trust.to_f64(),
+            incentive: peer.incentive.to_f64(),
+            scaling: peer.scaling.to_f64(),
+            earned: Earned { market: peer.earned.into() },
+            accrued: peer.accrued.into(),
+            registered: peer.registered.0,
+            weights_set: (peer.weights_set.0 > 0).then_some(peer.weights_set.0),
+            weights: row_to_json(state.weights(id)),
+            telemetry,
+        })
+    }
+}
+
 /// Cumulative pay of a peer, grains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Earned {
@@ -63,6 +92,12 @@ pub struct Endpoint {
     /// "text", "image" or "tensor".
     #[schema(value_type = String, example = "text")]
     pub modality: Modality,
+}
+
+impl From<&types::Endpoint> for Endpoint {
+    fn from(endpoint: &types::Endpoint) -> Self {
+        Self { url: endpoint.url.clone(), modality: endpoint.modality }
+    }
 }
 
 /// `GET /v1/peers`.
@@ -81,6 +116,17 @@ pub struct Weights {
     pub height: u64,
     /// (from, to, share of 1), by from, then to.
     pub edges: Vec<(u32, u32, f64)>,
+}
+
+impl Weights {
+    /// All weights of a state.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        let edges = state.peers().flat_map(|(from, _)| {
+            state.weights(from).iter().map(move |(to, share)| (from.0, to.0, share.to_f64()))
+        });
+        Self { height: state.height().0, edges: edges.collect() }
+    }
 }
 
 /// `GET /v1/market`: the last closed epoch.
@@ -114,6 +160,28 @@ pub struct Market {
     pub registration_challenge: Digest,
 }
 
+impl Market {
+    /// The last closed epoch of a state, and what registration takes now.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        let (report, clock, registration) = (state.market(), state.clock(), state.registration());
+        Self {
+            epoch: clock.epoch.0,
+            height: report.height.0,
+            rule: report.rule,
+            loss: (clock.epoch.0 > 0).then_some(report.loss.to_f64()),
+            minting: report.minting,
+            staked: report.staked.into(),
+            accrued: report.accrued.into(),
+            inflation: report.inflation_ppb as f64 / 1e9,
+            epoch_end: clock.epoch_end.0,
+            registration_price: registration.price.into(),
+            registration_difficulty: registration.difficulty,
+            registration_challenge: registration.challenge.into(),
+        }
+    }
+}
+
 /// `GET /v1/history`: one point per closed epoch, oldest first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct History {
@@ -138,6 +206,28 @@ pub struct HistoryEpoch {
     pub peers: Vec<HistoryPeer>,
 }
 
+impl HistoryEpoch {
+    /// The point of an epoch, from the state after the block that closed it.
+    #[must_use]
+    pub fn of(state: &State, header: &Header) -> Self {
+        let peers = state.peers().map(|(id, peer)| HistoryPeer {
+            id: id.0,
+            stake: peer.pool.grains.into(),
+            trust: peer.trust.to_f64(),
+            incentive: peer.incentive.to_f64(),
+            rank: peer.rank.to_f64(),
+        });
+        Self {
+            epoch: state.clock().epoch.0,
+            height: header.height.0,
+            time_ms: header.time_ms,
+            loss: state.market().loss.to_f64(),
+            minted: state.supply().minted.into(),
+            peers: peers.collect(),
+        }
+    }
+}
+
 /// One peer at the close of one epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HistoryPeer {
@@ -151,4 +241,149 @@ pub struct HistoryPeer {
     pub incentive: f64,
     /// Rank.
     pub rank: f64,
+}
+
+/// How a registration is paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Payment {
+    /// By proof of work.
+    Work,
+    /// By burning the price.
+    Burn,
+}
+
+/// A row of the ledger as (peer, share of 1).
+#[must_use]
+pub fn row_to_json(row: &[(PeerId, Share)]) -> Vec<(u32, f64)> {
+    row.iter().map(|(peer, share)| (peer.0, share.to_f64())).collect()
+}
+
+/// What a peer does in the market.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = MarketAction)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Action {
+    /// Registers a peer.
+    Register {
+        /// Its hot key.
+        hot: Address,
+        /// Its cold key.
+        cold: Address,
+        /// Where it serves.
+        endpoint: Endpoint,
+        /// How the place is paid for: "work" or "burn".
+        payment: Payment,
+    },
+    /// Says where a peer serves.
+    SetEndpoint {
+        /// The endpoint.
+        endpoint: Endpoint,
+    },
+    /// Commits to a row of weights.
+    CommitWeights {
+        /// The commitment.
+        commitment: Digest,
+    },
+    /// Reveals a committed row.
+    RevealWeights {
+        /// (peer, share of 1).
+        weights: Vec<(u32, f64)>,
+    },
+    /// Sets a row of weights directly.
+    SetWeights {
+        /// (peer, share of 1).
+        weights: Vec<(u32, f64)>,
+    },
+    /// Pays out what a peer accrued.
+    Emit,
+}
+
+impl From<&transaction::market::Action> for Action {
+    fn from(action: &transaction::market::Action) -> Self {
+        match action {
+            transaction::market::Action::Register { registration } => Self::Register {
+                hot: registration.hot.into(),
+                cold: registration.cold.into(),
+                endpoint: (&registration.endpoint).into(),
+                payment: match registration.payment {
+                    transaction::market::Payment::Work { .. } => Payment::Work,
+                    transaction::market::Payment::Burn { .. } => Payment::Burn,
+                },
+            },
+            transaction::market::Action::SetEndpoint { endpoint } => {
+                Self::SetEndpoint { endpoint: endpoint.into() }
+            }
+            transaction::market::Action::CommitWeights { commitment } => {
+                Self::CommitWeights { commitment: (*commitment).into() }
+            }
+            transaction::market::Action::RevealWeights { weights, .. } => {
+                Self::RevealWeights { weights: row_to_json(weights) }
+            }
+            transaction::market::Action::SetWeights { weights } => {
+                Self::SetWeights { weights: row_to_json(weights) }
+            }
+            transaction::market::Action::Emit => Self::Emit,
+        }
+    }
+}
+
+/// What happened in the market.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = MarketEvent)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the fields are what each variant's sentence names")]
+pub enum Event {
+    /// A peer registered.
+    Registered { peer: u32, hot: Address, cold: Address, burned: Amount },
+    /// A peer lost its place to a newcomer.
+    Displaced { peer: u32, by: u32 },
+    /// A peer changed its endpoint.
+    EndpointSet { peer: u32 },
+    /// A peer committed to weights.
+    WeightsCommitted { peer: u32 },
+    /// A peer's weights changed; their number.
+    WeightsSet { peer: u32, weights: u32 },
+    /// A peer paid out: of `accrued`, `paid` was minted, the rest withheld.
+    Emitted { peer: u32, accrued: Amount, paid: Amount },
+    /// A market epoch ended.
+    EpochClosed { epoch: u64, accrued: Amount, minting: bool },
+}
+
+impl Event {
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Registered { .. } => "registered",
+            Self::Displaced { .. } => "displaced",
+            Self::EndpointSet { .. } => "endpoint_set",
+            Self::WeightsCommitted { .. } => "weights_committed",
+            Self::WeightsSet { .. } => "weights_set",
+            Self::Emitted { .. } => "emitted",
+            Self::EpochClosed { .. } => "epoch_closed",
+        }
+    }
+}
+
+impl From<&outcome::market::Event> for Event {
+    fn from(event: &outcome::market::Event) -> Self {
+        use outcome::market::Event as E;
+        match event {
+            E::Registered { peer, hot, cold, burned } => Self::Registered {
+                peer: peer.0,
+                hot: (*hot).into(),
+                cold: (*cold).into(),
+                burned: (*burned).into(),
+            },
+            E::Displaced { peer, by } => Self::Displaced { peer: peer.0, by: by.0 },
+            E::EndpointSet { peer } => Self::EndpointSet { peer: peer.0 },
+            E::WeightsCommitted { peer } => Self::WeightsCommitted { peer: peer.0 },
+            E::WeightsSet { peer, weights } => Self::WeightsSet { peer: peer.0, weights: *weights },
+            E::Emitted { peer, accrued, paid } => {
+                Self::Emitted { peer: peer.0, accrued: (*accrued).into(), paid: (*paid).into() }
+            }
+            E::EpochClosed { epoch, accrued, minting } => {
+                Self::EpochClosed { epoch: epoch.0, accrued: (*accrued).into(), minting: *minting }
+            }
+        }
+    }
 }

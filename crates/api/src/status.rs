@@ -123,6 +123,20 @@ pub struct Supply {
     pub total: Amount,
 }
 
+impl Supply {
+    /// The supply of a state.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        let supply = state.supply();
+        Self {
+            genesis: supply.genesis.into(),
+            minted: supply.minted.into(),
+            burned: supply.burned.into(),
+            total: supply.total().into(),
+        }
+    }
+}
+
 /// A validator that signed two conflicting messages of one round.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Equivocation {

@@ -1,12 +1,16 @@
 //! How things look as JSON, and what is signed.
 
 use muster_api::{
-    Address, Amount, Digest, Event, EventBody, HexBytes, Parameters, SignatureHex, Telemetry,
-    TelemetryError, TelemetryReport,
+    Action, Address, Amount, Digest, Event, EventBody, HexBytes, Parameters, SignatureHex,
+    Telemetry, TelemetryError, TelemetryReport,
 };
+use muster_ledger::change::Change;
 use muster_ledger::crypto::{Hash, SecretKey};
 use muster_ledger::money::Grains;
 use muster_ledger::parameters as ledger;
+use muster_ledger::types::{Endpoint, Modality, PeerId, Row, Share};
+use muster_ledger::{outcome, transaction};
+use serde_json::json;
 
 fn key(index: u8) -> SecretKey {
     SecretKey::from_seed([index; 32])
@@ -39,9 +43,81 @@ fn what_is_no_scalar_is_refused() {
     assert!(serde_json::from_str::<HexBytes>("\"abc\"").is_err());
 }
 
+fn actions() -> Vec<(transaction::Action, serde_json::Value)> {
+    use transaction::{account, governance, market, stake};
+    let (to, amount) = (key(1).public(), Grains(5));
+    let row = Row::new(vec![(PeerId(3), Share(250_000_000))]).expect("a row");
+    let endpoint = Endpoint { url: "https://a.example:1".into(), modality: Modality::Text };
+    let payment = market::Payment::Work { nonce: 1 };
+    let chain = Hash([1; 32]);
+    let registration = market::Registration::agree(&chain, &key(2), to, endpoint.clone(), payment);
+    let change = Change::Parameter(ledger::ParameterChange { name: "fee_flat".into(), value: 7 });
+    let shown = json!({ "url": "https://a.example:1", "modality": "text" });
+    let commitment = Hash([0xab; 32]);
+    vec![
+        (
+            account::Action::Transfer { to, amount }.into(),
+            json!({ "kind": "transfer", "to": to.to_string(), "amount": "5" }),
+        ),
+        (
+            stake::Action::Stake { peer: PeerId(3), amount }.into(),
+            json!({ "kind": "stake", "peer": 3, "amount": "5" }),
+        ),
+        (
+            stake::Action::Unstake { peer: PeerId(3), amount }.into(),
+            json!({ "kind": "unstake", "peer": 3, "amount": "5" }),
+        ),
+        (
+            market::Action::Register { registration: Box::new(registration) }.into(),
+            json!({
+                "kind": "register", "hot": key(2).public().to_string(), "cold": to.to_string(),
+                "endpoint": shown, "payment": "work",
+            }),
+        ),
+        (
+            market::Action::SetEndpoint { endpoint }.into(),
+            json!({ "kind": "set_endpoint", "endpoint": shown }),
+        ),
+        (
+            market::Action::CommitWeights { commitment }.into(),
+            json!({ "kind": "commit_weights", "commitment": "ab".repeat(32) }),
+        ),
+        (
+            market::Action::RevealWeights { weights: row.clone(), salt: [1; 32] }.into(),
+            json!({ "kind": "reveal_weights", "weights": [[3, 0.25]] }),
+        ),
+        (
+            market::Action::SetWeights { weights: row }.into(),
+            json!({ "kind": "set_weights", "weights": [[3, 0.25]] }),
+        ),
+        (market::Action::Emit.into(), json!({ "kind": "emit" })),
+        (
+            governance::Action::Propose { change }.into(),
+            json!({ "kind": "propose", "change": "fee_flat = 7" }),
+        ),
+        (
+            governance::Action::Vote { proposal: 2, approve: true }.into(),
+            json!({ "kind": "vote", "proposal": 2, "approve": true }),
+        ),
+    ]
+}
+
+#[test]
+fn actions_are_flat_whatever_mechanism_they_belong_to() {
+    for (action, expected) in actions() {
+        let shown = Action::from(&action);
+        let json = serde_json::to_value(&shown).expect("serialises");
+        assert_eq!(json, expected);
+        assert_eq!(serde_json::from_value::<Action>(json).expect("parses"), shown);
+    }
+    let error = serde_json::from_value::<Action>(json!({ "kind": "fly" })).expect_err("unknown");
+    assert!(error.to_string().contains("not an action of a kind"), "{error}");
+}
+
 #[test]
 fn events_carry_their_kind_beside_their_fields() {
-    let body = EventBody::WeightsSet { peer: 3, weights: 5 };
+    let set = outcome::market::Event::WeightsSet { peer: PeerId(3), weights: 5 };
+    let body = EventBody::from(&outcome::Event::Market(set));
     let event = Event::new(12, 4, body);
     let json = serde_json::to_value(&event).expect("serialises");
     let expected = serde_json::json!({
@@ -50,6 +126,12 @@ fn events_carry_their_kind_beside_their_fields() {
     assert_eq!(json, expected);
     assert_eq!(event.kind(), "weights_set");
     assert_eq!(serde_json::from_value::<Event>(json).expect("parses"), event);
+    let moved = EventBody::from(&outcome::Event::CommitteeChanged { committee: Hash([0; 32]) });
+    let json = serde_json::to_value(&moved).expect("serialises");
+    assert_eq!(json["kind"], Event::new(1, 0, moved.clone()).kind());
+    assert_eq!(serde_json::from_value::<EventBody>(json).expect("parses"), moved);
+    let error = serde_json::from_value::<EventBody>(json!({ "kind": "x" })).expect_err("unknown");
+    assert!(error.to_string().contains("not an event of a kind"), "{error}");
     assert_eq!(Event::parse_id("12.4"), Some((12, 4)));
     for id in ["", "12", "12.", ".4", "12.4.1", "a.b"] {
         assert_eq!(Event::parse_id(id), None, "{id}");

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{self, KeepAlive, Sse};
 use futures::Stream;
-use muster_api::{Event, EventBody};
+use muster_api::{Event, EventBody, chain};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -100,14 +100,14 @@ fn events_of(store: &Store, height: u64) -> Result<Vec<Event>, StoreError> {
     let (Some(decided), Some(outcome)) = (store.decided(height)?, store.outcome(height)?) else {
         return Ok(Vec::new());
     };
-    let block = EventBody::Block {
+    let block = EventBody::Chain(chain::Event::Block {
         hash: decided.hash.into(),
         time_ms: decided.header.time_ms,
         state_root: decided.header.state_root.into(),
         proposer: decided.header.proposer.into(),
         transactions: decided.transactions,
         round: decided.certificate.round,
-    };
+    });
     let bodies = std::iter::once(block).chain(outcome.events.iter().map(EventBody::from));
     Ok(bodies.enumerate().map(|(index, body)| Event::new(height, index, body)).collect())
 }

@@ -1,7 +1,7 @@
 //! Four processes decide blocks, survive kills, and answer over HTTP.
 
 use futures::StreamExt;
-use muster_api::{EventBody, Status, TransactionState};
+use muster_api::{self as api, EventBody, Status, TransactionState};
 use muster_ledger::block::Header;
 use muster_ledger::crypto::PublicKey;
 use muster_ledger::light::{Follower, verify, verify_entry};
@@ -94,7 +94,10 @@ async fn check_events(network: &Network, height: u64) {
     while all.len() < 20 {
         all.push(stream.next().await.expect("goes on").expect("an event"));
     }
-    assert!(all.iter().any(|event| matches!(event.body, EventBody::Transferred { .. })));
+    assert!(all.iter().any(|event| matches!(
+        event.body,
+        EventBody::Account(api::account::Event::Transferred { .. })
+    )));
     let middle = all[7].id.clone();
     let mut resumed = Box::pin(client.events(Some(&middle)).await.expect("opens"));
     let next = resumed.next().await.expect("goes on").expect("an event");
