@@ -11,7 +11,7 @@ use crate::{json, muster, stderr, stdout};
 
 const SCENARIO: &str = r#"
 seed = 11
-duration = "16s"
+duration = "30s"
 [network]
 block_time = "500ms"
 weights_commit_required = true

@@ -153,6 +153,12 @@ impl Network {
         self.children[index] = Some(child);
     }
 
+    /// Whether a node that was started has ended.
+    pub fn has_ended(&mut self, index: usize) -> bool {
+        let child = self.children[index].as_mut().expect("it was started");
+        child.try_wait().expect("it can be asked").is_some()
+    }
+
     /// Waits until a node ends by itself; whether it said that all is well.
     pub async fn wait_end(&mut self, index: usize) -> bool {
         let mut child = self.children[index].take().expect("it was started");

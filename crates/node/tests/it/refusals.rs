@@ -171,7 +171,7 @@ async fn a_full_disk_is_named_and_loses_nothing() {
     network.start_with_disk(0, kib);
     let before = network.wait_height(0, 3).await;
     let (alice, bob) = (user_key(0), user_key(1));
-    for first in (0..).step_by(500) {
+    'fill: for first in (0..).step_by(500) {
         let transfers: Vec<_> =
             (first..first + 500).map(|nonce| network.transfer(&alice, nonce, &bob, 1)).collect();
         // Sooner or later nobody answers any more.
@@ -179,8 +179,10 @@ async fn a_full_disk_is_named_and_loses_nothing() {
         assert!(first < 50_000, "the disk never gets full");
         assert_eq!(answer.refused, 0, "{:?}", answer.reason);
         let last = transfers.last().expect("five hundred").hash().into();
-        if network.client(0).wait(&last, Duration::from_secs(10)).await.is_err() {
-            break;
+        while network.client(0).wait(&last, Duration::from_secs(1)).await.is_err() {
+            if network.has_ended(0) {
+                break 'fill;
+            }
         }
     }
     assert!(!network.wait_end(0).await, "it ended as if all were well");
