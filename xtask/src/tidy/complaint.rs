@@ -25,6 +25,11 @@ impl Source {
         self.name.ends_with(".rs")
     }
 
+    /// Whether a program wrote the file; what it writes is that program's matter.
+    pub fn is_generated(&self) -> bool {
+        self.text.lines().next().is_some_and(|line| line.contains("@generated"))
+    }
+
     /// Whether the file only tests, measures or shows: a table of cases may be as long as it has
     /// cases.
     pub fn is_test(&self) -> bool {

@@ -55,7 +55,8 @@ fn named(source: &Source, root: bool) -> Vec<String> {
     let mut files = Vec::new();
     for line in source.text.lines().map(str::trim) {
         let quoted = line.split('"').nth(1);
-        if let (true, Some(path)) = (line.starts_with("#[path = "), quoted) {
+        let names = line.starts_with("#[path = ") || line.starts_with("include!(");
+        if let (true, Some(path)) = (names, quoted) {
             files.push(format!("{folder}/{path}"));
         }
         let declared = line.strip_suffix(';').and_then(|line| line.rsplit_once("mod "));
@@ -84,7 +85,9 @@ pub fn check_items(codes: &[(&Source, &Code)], complaints: &mut Vec<Complaint>) 
     for word in all.iter().chain(&examples).flatten() {
         *count.entry(word).or_default() += 1;
     }
-    for (source, code) in codes.iter().filter(|(source, _)| !source.is_test()) {
+    for (source, code) in
+        codes.iter().filter(|(source, _)| !source.is_test() && !source.is_generated())
+    {
         let words = code.words();
         for window in words.windows(3) {
             let [(_, visibility), (_, kind), (line, name)] = window else { continue };
@@ -137,7 +140,8 @@ mod tests {
                     "crates/a/src/lib.rs",
                     "pub mod b;\n#[cfg(test)]\n#[path = \"b_tests.rs\"]\nmod tests;",
                 ),
-                ("crates/a/src/b.rs", "pub(crate) mod c;"),
+                ("crates/a/src/b.rs", "pub(crate) mod c;\ninclude!(\"made.rs\");"),
+                ("crates/a/src/made.rs", ""),
                 ("crates/a/src/b/c.rs", ""),
                 ("crates/a/src/b_tests.rs", ""),
                 ("crates/a/src/old.rs", "mod older;"),
