@@ -11,7 +11,6 @@ use tokio::sync::{mpsc, watch};
 
 use super::configuration::{self, Addresses};
 use super::home::Home;
-use super::peculiarities;
 use super::ports::Ports;
 use super::scenario::{Fault, FaultAction, Scenario};
 use super::screen::Screen;
@@ -78,7 +77,7 @@ impl Market {
         let urls = addresses.urls();
         let (sender, notes) = mpsc::unbounded_channel();
         let mut words = ports.words();
-        words.extend(peculiarities(wanted)?);
+        words.extend(wanted.peculiarities()?);
         for note in words {
             sender.send(note).ok();
         }
@@ -414,7 +413,7 @@ fn write_running(home: &Home, addresses: &Addresses) -> Result<()> {
 /// Remembers the market started last, so that other commands find it; without it they ask for
 /// --home, so failing is harmless.
 fn remember_home(home: &Path) {
-    if let Ok(folder) = super::markets_folder() {
+    if let Ok(folder) = super::home::markets_folder() {
         write_whole(&folder.join("latest"), home.to_string_lossy().as_bytes()).ok();
     }
 }

@@ -363,6 +363,11 @@ fn groups(scenario: &Scenario) -> String {
     if words.is_empty() { "none".into() } else { words.join(" + ") }
 }
 
+/// Where the homes are that nobody named.
+pub fn markets_folder() -> Result<PathBuf> {
+    Ok(crate::wallet::data_folder()?.join("markets"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::scenario::group;

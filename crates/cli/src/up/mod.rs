@@ -18,7 +18,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use muster_peer::Behaviour;
 
-use scenario::{PEERS_MAX, Scenario, VALIDATORS_MAX, group};
+use scenario::{PEERS_MAX, Scenario, group};
 
 /// Arguments of `muster up`.
 #[derive(Args, Debug)]
@@ -131,44 +131,5 @@ fn default_home(scenario: &Scenario) -> Result<PathBuf> {
     }
     let digest = muster_ledger::crypto::hash("muster home", &[lasting.to_toml()?.as_bytes()]);
     let name = hex::encode(&digest.0[..4]);
-    Ok(markets_folder()?.join(name))
-}
-
-/// Where the homes are that nobody named.
-pub fn markets_folder() -> Result<PathBuf> {
-    Ok(crate::wallet::data_folder()?.join("markets"))
-}
-
-/// What is peculiar about a market, in words.
-pub fn peculiarities(scenario: &Scenario) -> Result<Vec<String>> {
-    let peers = scenario.peers()?;
-    let cabal = peers.iter().filter(|peer| peer.behaviour == Behaviour::Cabal).count();
-    let honest = peers.iter().filter(|peer| peer.behaviour == Behaviour::Honest).count();
-    let mut notes = Vec::new();
-    match peers.len() {
-        0 => notes.push("no peers: validators agree on blocks, nobody learns".into()),
-        1 => notes.push("one peer: it has nobody to learn from or to be paid by".into()),
-        _ => {}
-    }
-    if cabal > honest {
-        notes.push(format!(
-            "the cabal ({cabal}) outnumbers the honest peers ({honest}): whoever holds most of \
-             the stake decides what is worth what"
-        ));
-    }
-    if scenario.validators < 4 && scenario.validators > 0 {
-        notes.push(format!(
-            "{} validators: the network stops when one of them does; with 4, one may fail",
-            scenario.validators
-        ));
-    }
-    if scenario.validators > VALIDATORS_MAX / 2 {
-        notes.push("that many validators on one machine will be slow".into());
-    }
-    if let Some(duration) = scenario.duration {
-        for fault in scenario.faults.iter().filter(|fault| fault.at >= duration) {
-            notes.push(format!("the fault of `{}` comes after the end of the run", fault.name));
-        }
-    }
-    Ok(notes)
+    Ok(home::markets_folder()?.join(name))
 }

@@ -122,6 +122,40 @@ pub struct NamedPeer {
 }
 
 impl Scenario {
+    /// What is peculiar about a market, in words.
+    pub fn peculiarities(&self) -> Result<Vec<String>> {
+        let peers = self.peers()?;
+        let cabal = peers.iter().filter(|peer| peer.behaviour == Behaviour::Cabal).count();
+        let honest = peers.iter().filter(|peer| peer.behaviour == Behaviour::Honest).count();
+        let mut notes = Vec::new();
+        match peers.len() {
+            0 => notes.push("no peers: validators agree on blocks, nobody learns".into()),
+            1 => notes.push("one peer: it has nobody to learn from or to be paid by".into()),
+            _ => {}
+        }
+        if cabal > honest {
+            notes.push(format!(
+                "the cabal ({cabal}) outnumbers the honest peers ({honest}): whoever holds most of \
+                 the stake decides what is worth what"
+            ));
+        }
+        if self.validators < 4 && self.validators > 0 {
+            notes.push(format!(
+                "{} validators: the network stops when one of them does; with 4, one may fail",
+                self.validators
+            ));
+        }
+        if self.validators > VALIDATORS_MAX / 2 {
+            notes.push("that many validators on one machine will be slow".into());
+        }
+        if let Some(duration) = self.duration {
+            for fault in self.faults.iter().filter(|fault| fault.at >= duration) {
+                notes.push(format!("the fault of `{}` comes after the end of the run", fault.name));
+            }
+        }
+        Ok(notes)
+    }
+
     /// The peers by name, in order.
     pub fn peers(&self) -> Result<Vec<NamedPeer>> {
         let mut counters = BTreeMap::<String, usize>::new();
