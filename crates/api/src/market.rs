@@ -297,6 +297,13 @@ pub enum Action {
     },
     /// Pays out what a peer accrued.
     Emit,
+    /// Gives a peer another hot key.
+    ReplaceHotKey {
+        /// The peer.
+        peer: u32,
+        /// Its new hot key.
+        hot: Address,
+    },
 }
 
 impl From<&transaction::market::Action> for Action {
@@ -324,6 +331,9 @@ impl From<&transaction::market::Action> for Action {
                 Self::SetWeights { weights: row_to_json(weights) }
             }
             transaction::market::Action::Emit => Self::Emit,
+            transaction::market::Action::ReplaceHotKey { replacement } => {
+                Self::ReplaceHotKey { peer: replacement.peer.0, hot: replacement.hot.into() }
+            }
         }
     }
 }
@@ -348,6 +358,8 @@ pub enum Event {
     Emitted { peer: u32, accrued: Amount, paid: Amount },
     /// A market epoch ended.
     EpochClosed { epoch: u64, accrued: Amount, minting: bool },
+    /// A peer's owner gave it another hot key.
+    HotKeyReplaced { peer: u32, from: Address, to: Address },
 }
 
 impl Event {
@@ -360,6 +372,7 @@ impl Event {
             Self::WeightsSet { .. } => "weights_set",
             Self::Emitted { .. } => "emitted",
             Self::EpochClosed { .. } => "epoch_closed",
+            Self::HotKeyReplaced { .. } => "hot_key_replaced",
         }
     }
 }
@@ -383,6 +396,9 @@ impl From<&outcome::market::Event> for Event {
             }
             E::EpochClosed { epoch, accrued, minting } => {
                 Self::EpochClosed { epoch: epoch.0, accrued: (*accrued).into(), minting: *minting }
+            }
+            E::HotKeyReplaced { peer, from, to } => {
+                Self::HotKeyReplaced { peer: peer.0, from: (*from).into(), to: (*to).into() }
             }
         }
     }

@@ -241,6 +241,8 @@ parameters! {
     upgrade_notice_blocks: u64 = 20, 1, 10_000_000, since 1;
     /// Most validators of a committee.
     committee_max: u64 = 64, 1, 1_024, since 1;
+    /// Least number of blocks between two replacements of a peer's hot key.
+    hot_key_interval_blocks: u64 = 100, 0, 10_000_000, since 2;
 }
 
 /// The parameters that differ from their defaults, as pairs of number and value, rising. A

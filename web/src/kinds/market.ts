@@ -11,6 +11,8 @@ export const market: Kinds = {
     reveal_weights: (fields, nameOf) => `reveals its weights${weights(fields, "weights", nameOf)}`,
     set_weights: (fields, nameOf) => `sets its weights${weights(fields, "weights", nameOf)}`,
     emit: () => "pays out what it accrued",
+    replace_hot_key: (fields, nameOf) =>
+      `gives ${peer(fields, "peer", nameOf)} the hot key ${address(fields, "hot")}`,
   },
   events: {
     registered: (fields, nameOf) =>
@@ -25,6 +27,8 @@ export const market: Kinds = {
       `${peer(fields, "peer", nameOf)} paid out ${grains(fields, "paid")} of the ${grains(fields, "accrued")} that it accrued`,
     epoch_closed: (fields) =>
       `Epoch ${plain(fields, "epoch")} closed; ${grains(fields, "accrued")} accrued${fields.minting === true ? "" : ", nothing is minted"}`,
+    hot_key_replaced: (fields, nameOf) =>
+      `${peer(fields, "peer", nameOf)} has the hot key ${address(fields, "to")} instead of ${address(fields, "from")}`,
   },
   amounts: ["burned", "accrued", "paid"],
   peers: ["peer", "by"],

@@ -5,13 +5,17 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
+use muster_ledger::transaction::market::{self, HotKeyReplacement};
+use muster_ledger::types::PeerId;
 use muster_peer::PeerConfig;
 
 use super::node::new_key;
 use super::{asked_to_end, block_on_all_cores, follow_supervisor, start_log, yield_to_validators};
 use crate::documents;
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, Signer};
+use crate::network::Network;
 use crate::output;
+use crate::perform::perform;
 use crate::wallet::write_whole;
 
 /// Arguments of `muster peer`.
@@ -32,6 +36,21 @@ pub struct Options {
 enum Verb {
     /// Make keys and a configuration
     Init(Init),
+    /// Give a peer another hot key, when the old one is lost or stolen; its owner signs
+    ReplaceKey(ReplaceKey),
+}
+
+#[derive(Args)]
+struct ReplaceKey {
+    /// The peer's number
+    peer: u32,
+    /// The file of the new hot key; made, if it is not there
+    #[arg(value_name = "FILE")]
+    hot_key: PathBuf,
+    #[command(flatten)]
+    signer: Signer,
+    #[command(flatten)]
+    network: Network,
 }
 
 #[derive(Args)]
@@ -64,8 +83,10 @@ struct Init {
 
 /// Runs the command.
 pub fn run(options: Options) -> Result<()> {
-    if let Some(Verb::Init(init)) = &options.command {
-        return initialise(init);
+    match &options.command {
+        Some(Verb::Init(init)) => return initialise(init),
+        Some(Verb::ReplaceKey(replace)) => return block_on_all_cores(replace_key(replace)),
+        None => {}
     }
     follow_supervisor(options.supervised)?;
     start_log();
@@ -75,6 +96,23 @@ pub fn run(options: Options) -> Result<()> {
     let path = options.config.context("name the peer's configuration with --config")?;
     let config = PeerConfig::read(&path)?;
     block_on_all_cores(async { Ok(muster_peer::run(config, asked_to_end()).await?) })
+}
+
+async fn replace_key(replace: &ReplaceKey) -> Result<()> {
+    let ReplaceKey { peer, hot_key, signer, network } = replace;
+    if !hot_key.exists() {
+        new_key(hot_key)?;
+    }
+    let hot = muster_keys::read_key(hot_key)?;
+    let chain = network.client()?.status().await?.chain.0;
+    let replacement = Box::new(HotKeyReplacement::agree(&chain, PeerId(*peer), &hot));
+    let action = market::Action::ReplaceHotKey { replacement };
+    let done = format!(
+        "peer {peer} has the hot key {}: name {} as hot_key in its peer.toml and start it again",
+        hot.public(),
+        hot_key.display()
+    );
+    perform(network, signer, action.into(), &done).await
 }
 
 fn initialise(init: &Init) -> Result<()> {

@@ -24,6 +24,8 @@ pub enum Event {
     Emitted { peer: PeerId, accrued: Grains, paid: Grains },
     /// An epoch ended; the market's report stands in the state.
     EpochClosed { epoch: Epoch, accrued: Grains, minting: bool },
+    /// A peer's owner gave it another hot key.
+    HotKeyReplaced { peer: PeerId, from: PublicKey, to: PublicKey },
 }
 
 /// Why an action in the market is refused.
@@ -52,4 +54,8 @@ pub enum Rejection {
     TooSoon { set: Height, from: Height },
     #[error("weights must be committed, then revealed, on this chain")]
     CommitRequired,
+    #[error("peer {peer} belongs to {owner}: its cold key signs this")]
+    NotTheOwner { peer: PeerId, owner: PublicKey },
+    #[error("the hot key was replaced at height {set}, it may be again from height {from}")]
+    HotKeyTooSoon { set: Height, from: Height },
 }

@@ -32,6 +32,8 @@ entries! {
     commitment: Commitment(id: PeerId) => Sealed, holds nothing;
     /// Where a peer's emission goes, since the last epoch.
     payout: Payout(id: PeerId) => Arc<Row>, holds nothing;
+    /// When a peer's hot key was last replaced.
+    hot_key_set: HotKeySet(id: PeerId) => Height, holds nothing;
 }
 
 /// A place in the market.

@@ -2,16 +2,19 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use super::form::{Form, Limits, Payer, Terms};
+use super::form::{Form, Limits, Payer, Terms, check_key};
 use crate::crypto::{Claim, Hash, PublicKey, SecretKey, Signature, hash};
 use crate::encoding::encode;
 use crate::money::Grains;
 use crate::outcome::{Rejection, market};
+use crate::protocol::Version;
 use crate::sealed::seal;
-use crate::types::{Endpoint, Row};
+use crate::types::{Endpoint, PeerId, Row};
 
 /// The domain under which a hot key agrees to its registration.
 const REGISTRATION_DOMAIN: &str = "registration";
+/// The domain under which a hot key agrees to replace another.
+const REPLACEMENT_DOMAIN: &str = "hot key replacement";
 /// The domain of registration work.
 const WORK_DOMAIN: &str = "registration work";
 /// The domain of commitments to rows.
@@ -89,6 +92,30 @@ impl Registration {
     }
 }
 
+/// A request for another hot key of a peer.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct HotKeyReplacement {
+    /// The peer.
+    pub peer: PeerId,
+    /// The key that will sign for it; must not stand for a peer already.
+    pub hot: PublicKey,
+    /// The new hot key's agreement, made by [`HotKeyReplacement::agree`].
+    pub hot_signature: Signature,
+}
+
+impl HotKeyReplacement {
+    /// A replacement that the new hot key agrees to.
+    pub fn agree(chain: &Hash, peer: PeerId, hot: &SecretKey) -> Self {
+        let hot_signature = hot.sign(REPLACEMENT_DOMAIN, &encode(&(chain, peer)));
+        Self { peer, hot: hot.public(), hot_signature }
+    }
+
+    fn claim(&self, chain: &Hash) -> Claim {
+        let bytes = encode(&(chain, self.peer));
+        Claim::new(self.hot, REPLACEMENT_DOMAIN, &bytes, self.hot_signature)
+    }
+}
+
 /// The hash that registration work must bring below the target: over the chain, a recent
 /// challenge, both keys and the number tried.
 pub fn work_hash(
@@ -160,6 +187,11 @@ pub enum Action {
     },
     /// Pays out what the peer of this hot key has accrued, without changing its weights.
     Emit,
+    /// Gives a peer another hot key; signed by its cold key. From protocol version 2 on.
+    ReplaceHotKey {
+        /// The replacement; boxed, because it is longer than any other action but one.
+        replacement: Box<HotKeyReplacement>,
+    },
 }
 
 impl Form for Action {
@@ -177,6 +209,7 @@ impl Form for Action {
                 }
                 Ok(())
             }
+            Self::ReplaceHotKey { replacement } => check_key(&replacement.hot),
             Self::CommitWeights { .. } | Self::Emit => Ok(()),
         }
     }
@@ -184,6 +217,7 @@ impl Form for Action {
     fn claim(&self, chain: &Hash) -> Option<Claim> {
         match self {
             Self::Register { registration } => Some(registration.claim(chain)),
+            Self::ReplaceHotKey { replacement } => Some(replacement.claim(chain)),
             Self::SetEndpoint { .. }
             | Self::CommitWeights { .. }
             | Self::RevealWeights { .. }
@@ -204,6 +238,9 @@ impl Form for Action {
             }
             Self::SetEndpoint { .. } | Self::CommitWeights { .. } | Self::Emit => {
                 Terms::new(Payer::Peer, 60)
+            }
+            Self::ReplaceHotKey { .. } => {
+                Terms { since: Version(2), ..Terms::new(Payer::Account, 200) }
             }
         }
     }

@@ -6,7 +6,9 @@ use muster_ledger::crypto::hash;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::ParameterChange;
 use muster_ledger::protocol::{Switch, Version};
-use muster_ledger::transaction::market::{Payment, Registration, find_work, weights_commitment};
+use muster_ledger::transaction::market::{
+    HotKeyReplacement, Payment, Registration, find_work, weights_commitment,
+};
 use muster_ledger::transaction::{Action, account, governance, market, stake};
 use muster_ledger::types::{PeerId, Row, Share};
 
@@ -44,22 +46,23 @@ pub const PEOPLE: [&str; 12] = [
 ];
 
 /// Makes an action of one kind, by numbers from the stream, for a signer of this name.
-type Make = fn(&Chain, &mut Numbers, &str) -> Action;
+pub type Make = fn(&Chain, &mut Numbers, &str) -> Action;
 
-/// Every kind of action. [`name`] says which kind one is, and the compiler that none is missing
-/// there; that none is missing here, the tests that go through the list.
-pub const KINDS: &[(&str, Make)] = &[
-    ("transfer", |_, numbers, _| {
+/// Every kind of action, with the protocol version that brought it. [`name`] says which kind one
+/// is, and the compiler that none is missing there; that none is missing here, the tests that go
+/// through the list.
+pub const KINDS: &[(&str, u32, Make)] = &[
+    ("transfer", 1, |_, numbers, _| {
         let to = address(PEOPLE[numbers.below(12) as usize]);
         account::Action::Transfer { to, amount: numbers.amount() }.into()
     }),
-    ("stake", |_, numbers, _| {
+    ("stake", 1, |_, numbers, _| {
         stake::Action::Stake { peer: numbers.peer(), amount: numbers.amount() }.into()
     }),
-    ("unstake", |_, numbers, _| {
+    ("unstake", 1, |_, numbers, _| {
         stake::Action::Unstake { peer: numbers.peer(), amount: numbers.amount() }.into()
     }),
-    ("register by work", |chain, numbers, signer| {
+    ("register by work", 1, |chain, numbers, signer| {
         // Nobody but the newcomer may sign this.
         let own = signer.strip_prefix("hot-n").map_or(numbers.below(2), |own| own.parse().unwrap());
         let market = chain.state.registration();
@@ -69,24 +72,24 @@ pub const KINDS: &[(&str, Make)] = &[
             Payment::Work { nonce }
         })
     }),
-    ("register by burning", |chain, numbers, _| {
+    ("register by burning", 1, |chain, numbers, _| {
         register(chain, 2 + numbers.below(2), |_, _, _| Payment::Burn {
             price_max: Grains(2_000_000_000),
         })
     }),
-    ("set endpoint", |_, numbers, _| {
+    ("set endpoint", 1, |_, numbers, _| {
         let endpoint = endpoint(&format!("e{}", numbers.below(5)));
         market::Action::SetEndpoint { endpoint }.into()
     }),
-    ("commit weights", |chain, _, signer| {
+    ("commit weights", 1, |chain, _, signer| {
         let (id, hot) = (chain.state.chain(), address(signer));
         let commitment = weights_commitment(&id, &hot, &row(&[0, 1]), &[1; 32]);
         market::Action::CommitWeights { commitment }.into()
     }),
-    ("reveal weights", |_, _, _| {
+    ("reveal weights", 1, |_, _, _| {
         market::Action::RevealWeights { weights: row(&[0, 1]), salt: [1; 32] }.into()
     }),
-    ("set weights", |_, numbers, _| {
+    ("set weights", 1, |_, numbers, _| {
         let mut weights = Vec::new();
         for peer in 0..6 {
             if numbers.below(2) == 0 {
@@ -95,21 +98,28 @@ pub const KINDS: &[(&str, Make)] = &[
         }
         market::Action::SetWeights { weights: Row::new(weights).unwrap() }.into()
     }),
-    ("emit", |_, _, _| market::Action::Emit.into()),
-    ("propose a parameter", |_, numbers, _| {
+    ("emit", 1, |_, _, _| market::Action::Emit.into()),
+    ("replace hot key", 2, |chain, numbers, signer| {
+        let owned = chain.state.peers().find(|(_, peer)| peer.cold == address(signer));
+        let peer = owned.map_or_else(|| numbers.peer(), |(id, _)| id);
+        let hot = key(&format!("hot-r{}", numbers.below(4)));
+        let replacement = Box::new(HotKeyReplacement::agree(&chain.state.chain(), peer, &hot));
+        market::Action::ReplaceHotKey { replacement }.into()
+    }),
+    ("propose a parameter", 1, |_, numbers, _| {
         let changes = [("commission_ppb", 50_000_000), ("peers_max", 5)];
         let (name, value) = changes[numbers.below(2) as usize];
         let change = Change::Parameter(ParameterChange { name: name.into(), value });
         governance::Action::Propose { change }.into()
     }),
-    ("propose an upgrade", |chain, numbers, _| {
+    ("propose an upgrade", 1, |chain, numbers, _| {
         // Beyond what a test lives to see.
         let height = chain.state.height().after(1_000 + numbers.below(10));
         let version = Version(1 + numbers.below(3) as u32);
         let change = Change::Upgrade(Switch { version, height });
         governance::Action::Propose { change }.into()
     }),
-    ("vote", |_, numbers, _| {
+    ("vote", 1, |_, numbers, _| {
         let (proposal, approve) = (numbers.below(3), numbers.below(4) > 0);
         governance::Action::Vote { proposal, approve }.into()
     }),
@@ -131,6 +141,7 @@ pub fn name(action: &Action) -> &'static str {
             market::Action::RevealWeights { .. } => "reveal weights",
             market::Action::SetWeights { .. } => "set weights",
             market::Action::Emit => "emit",
+            market::Action::ReplaceHotKey { .. } => "replace hot key",
         },
         Action::Governance(action) => match action {
             governance::Action::Propose { change: Change::Parameter(_) } => "propose a parameter",
@@ -157,16 +168,24 @@ fn register(
     market::Action::Register { registration: Box::new(registration) }.into()
 }
 
-/// Any action; many fail, which is part of it.
+/// The kinds of action that a version knows.
+pub fn kinds(version: Version) -> Vec<(&'static str, Make)> {
+    let known = KINDS.iter().filter(|(_, since, _)| *since <= version.0);
+    known.map(|(kind, _, make)| (*kind, *make)).collect()
+}
+
+/// Any action of the version that the chain runs; many fail, which is part of it.
 pub fn any_action(chain: &Chain, numbers: &mut Numbers, signer: &str) -> Action {
-    let (_, make) = KINDS[numbers.below(KINDS.len() as u64) as usize];
+    let kinds = kinds(chain.state.limits().version);
+    let (_, make) = kinds[numbers.below(kinds.len() as u64) as usize];
     make(chain, numbers, signer)
 }
 
 #[test]
 fn the_list_makes_what_it_says() {
     let chain = Chain::with(2, muster_ledger::parameters::Parameters::default());
-    for (kind, make) in KINDS {
-        assert_eq!(name(&make(&chain, &mut Numbers::new(1), "alice")), *kind);
+    for (kind, since, make) in KINDS {
+        let action = make(&chain, &mut Numbers::new(1), "alice");
+        assert_eq!((name(&action), action.terms().since.0), (*kind, *since));
     }
 }

@@ -1,14 +1,15 @@
+use muster_ledger::crypto::Hash;
 use muster_ledger::money::{Grains, distribute};
 use muster_ledger::outcome;
 use muster_ledger::outcome::{Event, Rejection};
 use muster_ledger::parameters::{MarketRule, Parameters};
 use muster_ledger::sealed::SealError;
 use muster_ledger::state as entries;
-use muster_ledger::transaction::market::weights_commitment;
+use muster_ledger::transaction::market::{HotKeyReplacement, weights_commitment};
 use muster_ledger::transaction::{Action, account, market, stake};
 use muster_ledger::types::{Epoch, Height, PeerId, Row, Score, Share};
 
-use crate::support::{Chain, MST, address, endpoint, mst, row};
+use crate::support::{Chain, MST, address, endpoint, key, mst, row};
 
 fn weigh(peers: &[u32]) -> Action {
     Action::Market(market::Action::SetWeights { weights: row(peers) })
@@ -270,4 +271,54 @@ fn shares_and_scores_refuse_what_is_no_number() {
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e10] {
         assert_eq!(Score::from_f64(bad), None);
     }
+}
+
+#[test]
+fn the_owner_of_a_peer_replaces_its_hot_key() {
+    let parameters = Parameters { hot_key_interval_blocks: 10, ..Parameters::default() };
+    let mut chain = Chain::with(2, parameters);
+    for owner in ["cold-0", "cold-1", "hot-new"] {
+        let to = address(owner);
+        chain.act("alice", account::Action::Transfer { to, amount: mst(1) }).unwrap();
+    }
+    let id = chain.state.chain();
+    let replace = |peer: u32, hot: &str| {
+        let replacement = HotKeyReplacement::agree(&id, PeerId(peer), &key(hot));
+        market::Action::ReplaceHotKey { replacement: Box::new(replacement) }
+    };
+    let refused = |outcome: Result<(), Rejection>| match outcome {
+        Err(Rejection::Market(rejection)) => rejection,
+        other => panic!("{other:?}"),
+    };
+    let (peer, owner) = (PeerId(0), address("cold-0"));
+    let stranger = refused(chain.act("hot-0", replace(0, "hot-new")));
+    assert_eq!(stranger, outcome::market::Rejection::NotTheOwner { peer, owner });
+    let taken = refused(chain.act("cold-0", replace(0, "hot-1")));
+    let (key_taken, by) = (address("hot-1"), PeerId(1));
+    assert_eq!(taken, outcome::market::Rejection::HotKeyTaken { key: key_taken, peer: by });
+    assert_eq!(
+        chain.act("cold-0", replace(9, "hot-new")),
+        Err(Rejection::NoPeer { peer: PeerId(9) })
+    );
+    // The new key has to agree.
+    let forged = HotKeyReplacement {
+        hot: address("bob"),
+        ..HotKeyReplacement::agree(&id, peer, &key("alice"))
+    };
+    let forged =
+        chain.sign("cold-0", 0, market::Action::ReplaceHotKey { replacement: Box::new(forged) });
+    assert_eq!(forged.check_stateless(&chain.state.limits()), Err(Rejection::Signature));
+    let before = chain.state.peer(peer).unwrap().clone();
+    chain.act("hot-0", market::Action::CommitWeights { commitment: Hash([1; 32]) }).unwrap();
+    chain.act("cold-0", replace(0, "hot-new")).unwrap();
+    let after = chain.state.peer(peer).unwrap().clone();
+    assert_eq!((after.pool, after.incentive), (before.pool, before.incentive));
+    // The old key stands for nobody, the new one for the peer; what was sealed is gone.
+    assert!(matches!(chain.act("hot-0", weigh(&[1])), Err(Rejection::NotAPeer { .. })));
+    assert!(chain.state.entry(entries::market::commitment(peer)).is_none());
+    chain.act("hot-new", weigh(&[1])).unwrap();
+    let soon = refused(chain.act("cold-0", replace(0, "hot-other")));
+    assert!(matches!(soon, outcome::market::Rejection::HotKeyTooSoon { .. }), "{soon}");
+    chain.run_to(chain.state.height().0 + 10);
+    chain.act("cold-0", replace(0, "hot-other")).unwrap();
 }

@@ -84,10 +84,27 @@ fn check_state(chain: &Chain) {
             Key::Chain(chain::Key::EscrowFor(_, id)) => {
                 assert!(state.entry(chain::escrow(id)).is_some());
             }
-            Key::Market(market::Key::Weights(id) | market::Key::Payout(id)) => {
-                assert!(state.peer(id).is_some());
+            Key::Market(
+                market::Key::Peer(id)
+                | market::Key::Weights(id)
+                | market::Key::Payout(id)
+                | market::Key::Commitment(id)
+                | market::Key::HotKeySet(id),
+            ) => assert!(state.peer(id).is_some(), "{key:?} outlived its peer"),
+            Key::Market(market::Key::PeerByHot(hot)) => {
+                let found = state.peer_by_hot(&hot);
+                assert_eq!(found.map(|(_, peer)| peer.hot), Some(hot));
             }
-            _ => {}
+            // Every state has these, or nothing is known of them beyond their own kind.
+            Key::Market(
+                market::Key::Report
+                | market::Key::Registration
+                | market::Key::Displaceable
+                | market::Key::Places,
+            )
+            | Key::Chain(_)
+            | Key::Account(_)
+            | Key::Governance(_) => {}
         }
     }
 }

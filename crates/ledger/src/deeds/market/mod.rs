@@ -11,6 +11,7 @@ use crate::transaction::market::Action;
 use crate::transition::Transition;
 use crate::types::Endpoint;
 
+mod hot_key;
 pub(crate) mod payout;
 pub(crate) mod price;
 pub(crate) mod registration;
@@ -34,6 +35,7 @@ pub(crate) fn act(
         Action::SetWeights { weights } => weights::set(transition, signer, weights),
         // The payment took place with the fee.
         Action::Emit => transition.own_peer(signer).map(|_| ()),
+        Action::ReplaceHotKey { replacement } => hot_key::replace(transition, signer, replacement),
     }
 }
 

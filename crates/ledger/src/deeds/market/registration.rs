@@ -104,6 +104,7 @@ fn displace(transition: &mut Transition, by: PeerId) -> Result<(), Rejection> {
     transition.remove(market::weights(id));
     transition.remove(market::payout(id));
     transition.remove(market::commitment(id));
+    transition.remove(market::hot_key_set(id));
     stake::retire(transition, id, peer.pool);
     let mut places = *transition.the(market::places());
     places.taken -= 1;
