@@ -14,6 +14,8 @@ export const governance: Kinds = {
       `${address(fields, "owner")} voted ${fields.approve === true ? "for" : "against"} proposal ${plain(fields, "proposal")}`,
     proposal_closed: (fields) =>
       `Proposal ${plain(fields, "proposal")} was closed without a change`,
+    upgrade_agreed: (fields) =>
+      `Agreed: protocol version ${plain(fields, "version")} from block ${plain(fields, "from")} on (proposal ${plain(fields, "proposal")})`,
     parameter_changed: (fields) => `Parameter changed: ${plain(fields, "change")}`,
   },
   amounts: ["approving", "rejecting"],

@@ -4,7 +4,9 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use muster_ledger::change::Change;
 use muster_ledger::parameters::{FIELDS, ParameterChange};
-use muster_ledger::transaction::{Action, governance};
+use muster_ledger::protocol::{Switch, Version};
+use muster_ledger::transaction::governance;
+use muster_ledger::types::Height;
 
 use crate::keyring::Signer;
 use crate::network::Network;
@@ -30,6 +32,15 @@ enum Verb {
         name: String,
         /// Its new value: a number; grains for money, 0 or 1 for switches
         value: u64,
+        #[command(flatten)]
+        signer: Signer,
+    },
+    /// Propose that blocks be executed by the next protocol version from a height on
+    Upgrade {
+        /// The version: one more than `muster query status` says
+        version: u32,
+        /// The first block by its rules; every validator must run a program that knows them by then
+        height: u64,
         #[command(flatten)]
         signer: Signer,
     },
@@ -64,31 +75,25 @@ pub async fn run(options: Options) -> Result<()> {
                 return Err(anyhow::anyhow!("see `muster query parameters`"))
                     .with_context(|| format!("no parameter is called `{name}`: {hint}"));
             }
-            let change = ParameterChange { name, value };
-            let done = format!("proposed {change}");
-            perform(
-                network,
-                &signer,
-                Action::Governance(governance::Action::Propose {
-                    change: Change::Parameter(change),
-                }),
-                &done,
-            )
-            .await
+            propose(network, &signer, Change::Parameter(ParameterChange { name, value })).await
+        }
+        Verb::Upgrade { version, height, signer } => {
+            let switch = Switch { version: Version(version), height: Height(height) };
+            propose(network, &signer, Change::Upgrade(switch)).await
         }
         Verb::Vote { proposal, choice, signer } => {
             let approve = matches!(choice, Choice::Yes);
             let done =
                 format!("voted {} proposal {proposal}", if approve { "for" } else { "against" });
-            perform(
-                network,
-                &signer,
-                Action::Governance(governance::Action::Vote { proposal, approve }),
-                &done,
-            )
-            .await
+            let action = governance::Action::Vote { proposal, approve };
+            perform(network, &signer, action.into(), &done).await
         }
     }
+}
+
+async fn propose(network: &Network, signer: &Signer, change: Change) -> Result<()> {
+    let done = format!("proposed {change}");
+    perform(network, signer, governance::Action::Propose { change }.into(), &done).await
 }
 
 async fn list(network: &Network) -> Result<()> {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use muster_ledger::money::Grains;
-use muster_ledger::transaction::{Action, stake};
+use muster_ledger::transaction::stake;
 use muster_ledger::types::PeerId;
 
 use crate::keyring::Signer;
@@ -51,11 +51,11 @@ pub async fn run(options: Options) -> Result<()> {
     let network = &options.network;
     match options.verb {
         Verb::Add(Change { peer, amount, signer }) => {
-            let action = Action::Stake(stake::Action::Stake { peer: PeerId(peer), amount });
+            let action = stake::Action::Stake { peer: PeerId(peer), amount }.into();
             perform(network, &signer, action, &format!("staked {amount} on peer {peer}")).await
         }
         Verb::Remove(Change { peer, amount, signer }) => {
-            let action = Action::Stake(stake::Action::Unstake { peer: PeerId(peer), amount });
+            let action = stake::Action::Unstake { peer: PeerId(peer), amount }.into();
             perform(network, &signer, action, &format!("took {amount} back from peer {peer}")).await
         }
         Verb::List { address, signer } => {

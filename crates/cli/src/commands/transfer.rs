@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 use muster_ledger::money::Grains;
-use muster_ledger::transaction::{Action, account};
+use muster_ledger::transaction::account;
 
 use crate::keyring::Signer;
 use crate::network::Network;
@@ -25,7 +25,7 @@ pub struct Options {
 /// Runs the command.
 pub async fn run(options: Options) -> Result<()> {
     let to = options.signer.keyring.account(&options.to, Some(&options.network))?;
-    let action = Action::Account(account::Action::Transfer { to, amount: options.amount });
+    let action = account::Action::Transfer { to, amount: options.amount }.into();
     let done = format!("sent {} to {to}", options.amount);
     perform(&options.network, &options.signer, action, &done).await
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
-use muster_ledger::transaction::{Action, market};
+use muster_ledger::transaction::market;
 use muster_ledger::types::{PeerId, Row, Share};
 
 use crate::keyring::Signer;
@@ -43,7 +43,7 @@ pub async fn run(options: Options) -> Result<()> {
         Verb::Set { weights, signer } => {
             let row = row(&weights)?;
             let done = format!("set {} weights", row.len());
-            let action = Action::Market(market::Action::SetWeights { weights: row });
+            let action = market::Action::SetWeights { weights: row }.into();
             perform(&options.network, &signer, action, &done).await
         }
     }

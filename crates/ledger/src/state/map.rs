@@ -127,14 +127,11 @@ impl State {
     }
 
     /// The entries from one place to another of the same kind, both included, rising by key.
-    pub(crate) fn scan<P: Part, T: 'static>(
+    pub(crate) fn scan<P: Part + 'static, T: 'static>(
         &self,
         first: Slot<P::Key, P, T>,
         last: Slot<P::Key, P, T>,
-    ) -> impl Iterator<Item = (P::Key, &T)>
-    where
-        P: 'static,
-    {
+    ) -> impl Iterator<Item = (P::Key, &T)> {
         let range = first.key.into()..=last.key.into();
         self.entries.range(range).filter_map(move |(key, value)| {
             Some((*P::key(key)?, P::open(value).and_then(first.open)?))

@@ -6,3 +6,4 @@ mod openapi;
 mod ports;
 mod processes;
 mod refusals;
+mod upgrade;

@@ -81,8 +81,13 @@ pub struct Network {
 impl Network {
     /// Writes the homes of a network; nothing runs yet.
     pub fn new(validators: usize, block_time_ms: u64, gossip: Gossip) -> Self {
+        Self::of(genesis(validators, block_time_ms), gossip)
+    }
+
+    /// The same, from a genesis.
+    pub fn of(genesis: Genesis, gossip: Gossip) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let genesis = genesis(validators, block_time_ms);
+        let validators = genesis.validators.len();
         let path = directory.path().join("genesis.json");
         fs::write(&path, serde_json::to_vec(&genesis).expect("serialises")).expect("written");
         let ports = free_ports(2 * validators);
@@ -120,6 +125,15 @@ impl Network {
 
     pub fn chain(&self) -> Hash {
         self.genesis.chain_id()
+    }
+
+    /// Tells a node, which does not run, how far to go along with the protocol.
+    pub fn follow_up_to(&self, index: usize, version: Version) {
+        let path = &self.configs[index];
+        let text = fs::read_to_string(path).expect("written before");
+        let mut config: NodeConfig = toml::from_str(&text).expect("written before");
+        config.protocol_version_max = version;
+        fs::write(path, toml::to_string(&config).expect("serialises")).expect("written");
     }
 
     pub fn start(&mut self, index: usize) {
@@ -235,16 +249,23 @@ impl Network {
         to: &SecretKey,
         amount: u64,
     ) -> SignedTransaction {
+        let action = account::Action::Transfer { to: to.public(), amount: Grains(amount) };
+        self.sign(from, nonce, action)
+    }
+
+    pub fn sign(
+        &self,
+        from: &SecretKey,
+        nonce: u64,
+        action: impl Into<Action>,
+    ) -> SignedTransaction {
         let transaction = Transaction {
             chain: self.chain(),
             signer: from.public(),
             nonce,
             expires: Height(900),
             tip: Grains(0),
-            action: Action::Account(account::Action::Transfer {
-                to: to.public(),
-                amount: Grains(amount),
-            }),
+            action: action.into(),
         };
         SignedTransaction::sign(transaction, from)
     }

@@ -28,19 +28,11 @@ const KEY_MAX: PublicKey = PublicKey([255; 32]);
 pub(crate) trait Read {
     fn get(&self, key: &Key) -> Option<&Value>;
 
-    fn entry<P: Part, T>(&self, slot: Slot<P::Key, P, T>) -> Option<&T>
-    where
-        P: 'static,
-        T: 'static,
-    {
+    fn entry<P: Part + 'static, T: 'static>(&self, slot: Slot<P::Key, P, T>) -> Option<&T> {
         P::open(self.get(&slot.key.into())?).and_then(slot.open)
     }
 
-    fn the<P: Part, T>(&self, singleton: Singleton<P::Key, P, T>) -> &T
-    where
-        P: 'static,
-        T: 'static,
-    {
+    fn the<P: Part + 'static, T: 'static>(&self, singleton: Singleton<P::Key, P, T>) -> &T {
         self.entry(singleton.0).expect("every state has it, checked when it is made")
     }
 
