@@ -95,7 +95,7 @@ impl Kernel for Solved<'_> {
                 total.add(series.suffix_sums[c]);
                 break;
             }
-            let by_row = dot(series.row_sums[c], &decay.rows);
+            let by_row = dot(&series.row_sums[c], &decay.rows);
             let within = Product { chunk, rows: &decay.rows_left, lanes: &decay.lanes }.run();
             total.add(lead * series.chunk_sums[c] + (1.0 - lead) * (by_row + within));
         }
@@ -121,20 +121,25 @@ impl Kernel for Product<'_> {
                 sums[l] += factor * row[l];
             }
         }
-        dot(sums, self.lanes)
+        dot(&sums, self.lanes)
     }
 }
 
-/// `sum_k a[k] b[k]`, added up by halves. Apart, for where it is inlined the compiler cuts the
-/// vectors of the loop before it into halves as well. `a` comes by value: were it borrowed, the
-/// compiler would take the sums for known elsewhere and not turn the loop into vectors at all,
-/// unless it happens to see this function beside it.
-#[inline(never)]
-fn dot<const N: usize>(a: [f64; N], b: &[f64; N]) -> f64 {
+/// `sum_k a[k] b[k]`, added up by halves.
+#[inline(always)]
+fn dot<const N: usize>(a: &[f64; N], b: &[f64; N]) -> f64 {
     let mut terms = [0.0; N];
     for k in 0..N {
         terms[k] = a[k] * b[k];
     }
+    halved(terms)
+}
+
+/// The sum of all terms, by halves. Apart, for where it is inlined the compiler cuts the vectors of
+/// the loop before it into halves as well; by value, for of what is lent to a function that it does
+/// not see it makes no vectors at all.
+#[inline(never)]
+fn halved<const N: usize>(mut terms: [f64; N]) -> f64 {
     let mut width = N / 2;
     while width > 0 {
         for k in 0..width {
