@@ -3,5 +3,6 @@
 mod common;
 mod decoders;
 mod exchange;
+mod generated;
 mod hostile;
 mod learning;
