@@ -107,6 +107,7 @@ export class FixtureMarket {
     return {
       name: "validator-0",
       version: "0.1.0",
+      protocol: { version: 2, newest: 2 },
       network: this.options.hostile ? HOSTILE_NAMES[0] : "trial",
       chain: this.chain,
       height: this.height,

@@ -6,7 +6,8 @@ export const committee: Kinds = {
   actions: {},
   events: {
     committee_changed: () => "The committee changed",
-    upgraded: (fields) => `The chain runs protocol version ${plain(fields, "version")} from here on`,
+    upgraded: (fields) =>
+      `The chain runs protocol version ${plain(fields, "version")} from here on`,
   },
   amounts: [],
   peers: [],
