@@ -1,8 +1,8 @@
 //! Processor time, for the comparison with the control.
 
 use crate::model::seam::{Model, ModelError};
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike;
+use nix::time::{ClockId, clock_gettime};
+use std::time::Duration;
 
 /// Own steps between two measurements of the control, at first and later.
 const EVERY_AT_FIRST: u64 = 4;
@@ -12,11 +12,12 @@ const FIRST: usize = 5;
 /// Measurements that count; the latest replace the earliest.
 const COUNTED: usize = 32;
 
-/// Seconds of processor time of this thread; zero where the system does not tell.
+/// Seconds of processor time of this thread; zero where the system does not tell. The clock counts
+/// nanoseconds, where `getrusage` counts the ticks of the scheduler: a step of a small model is
+/// shorter than one of those.
 pub(crate) fn thread_seconds() -> f64 {
-    getrusage(UsageWho::RUSAGE_THREAD).map_or(0.0, |usage| {
-        (usage.user_time() + usage.system_time()).num_microseconds() as f64 * 1e-6
-    })
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
+        .map_or(0.0, |time| Duration::from(time).as_secs_f64())
 }
 
 /// What learning and serving cost on this thread, compared with what the control costs.
@@ -108,5 +109,20 @@ impl<M: Model> ControlCost<M> {
         sorted.sort_by(f64::total_cmp);
         let enough = sorted.len() >= FIRST;
         Ok(enough.then(|| sorted[sorted.len() / 2]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_of_a_fraction_of_a_tick_takes_time() {
+        for _ in 0..100 {
+            let began = thread_seconds();
+            std::hint::black_box((0..10_000_u64).map(std::hint::black_box).sum::<u64>());
+            let spent = thread_seconds() - began;
+            assert!(spent > 0.0 && spent < 1.0, "{spent}");
+        }
     }
 }
