@@ -96,7 +96,7 @@ struct Progress {
 
 /// Share of the time of a first build that is gone when so many tenths of its parts are compiled:
 /// the small ones come first. Measured on two cores.
-const GONE: [f64; 11] = [0.0, 0.03, 0.06, 0.09, 0.14, 0.19, 0.28, 0.39, 0.48, 0.58, 1.0];
+const GONE: [f64; 11] = [0.0, 0.06, 0.09, 0.14, 0.20, 0.26, 0.34, 0.46, 0.55, 0.68, 1.0];
 /// Before this share of the time is gone, an estimate would jump about.
 const GONE_MIN: f64 = 0.04;
 
@@ -153,7 +153,7 @@ mod tests {
         let line =
             |first, done, seconds| Progress { first }.line(done, 100, Duration::from_secs(seconds));
         assert_eq!(line(0, 1, 5), "    1 of 100 parts compiled, 0:05");
-        assert_eq!(line(0, 60, 99), "    60 of 100 parts compiled, 1:39, about 5 minutes left");
+        assert_eq!(line(0, 60, 99), "    60 of 100 parts compiled, 1:39, about 4 minutes left");
         assert_eq!(line(0, 99, 400), "    99 of 100 parts compiled, 6:40, less than a minute left");
         assert_eq!(line(95, 96, 9), "    96 of 100 parts compiled, 0:09");
     }
