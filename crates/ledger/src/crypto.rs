@@ -100,25 +100,39 @@ impl<'de> Deserialize<'de> for Hash {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub struct PublicKey(pub [u8; 32]);
 
+/// The y of the eight points of small order, whose signs the encodings of most of them differ in.
+/// For such a key ZIP-215 needs no secret: the identity as R and zero as s sign everything.
+const SMALL_ORDER: [[u8; 32]; 5] = [
+    *b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\
+      \x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+    *b"\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\
+      \x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+    *b"\xec\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\
+      \xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
+    *b"\x26\xe8\x95\x8f\xc2\xb2\x27\xb0\x45\xc3\xf4\x89\xf2\xef\x98\xf0\
+      \xd5\xdf\xac\x05\xd3\xc6\x33\x39\xb1\x38\x02\x88\x6d\x53\xfc\x05",
+    *b"\xc7\x17\x6a\x70\x3d\x4d\xd8\x4f\xba\x3c\x0b\x76\x0d\x10\x67\x0f\
+      \x2a\x20\x53\xfa\x2c\x39\xcc\xc6\x4e\xc7\xfd\x77\x92\xac\x03\x7a",
+];
+
 impl PublicKey {
-    /// Whether the bytes are canonical: y is reduced below 2^255 - 19, and it is not the
-    /// identity. Cheap; whether a point has this y only [`PublicKey::is_valid`] says, and every
-    /// valid signature implies.
-    pub fn is_canonical(&self) -> bool {
+    /// Whether the bytes have the form of a key: y is reduced below 2^255 - 19, and is not that of
+    /// a point of small order, for which anybody could sign. Cheap; whether a point has this y
+    /// only [`PublicKey::is_valid`] says, and every valid signature implies.
+    pub fn is_well_formed(&self) -> bool {
         let mut y = self.0;
         y[31] &= 0x7f;
         let mut modulus = [0xff_u8; 32];
         modulus[0] = 0xed;
         modulus[31] = 0x7f;
         let reduced = y.iter().rev().lt(modulus.iter().rev());
-        let identity = y[0] == 1 && y[1..].iter().all(|byte| *byte == 0);
-        reduced && !identity
+        reduced && !SMALL_ORDER.contains(&y)
     }
 
-    /// Whether the bytes are the canonical encoding of a point of the curve. Only such keys may
-    /// hold money or stand for a peer.
+    /// Whether the bytes are the canonical encoding of a point of the curve that is not of small
+    /// order. Only such keys may hold money or stand for a peer or validator.
     pub fn is_valid(&self) -> bool {
-        self.is_canonical() && VerificationKey::try_from(self.0).is_ok()
+        self.is_well_formed() && VerificationKey::try_from(self.0).is_ok()
     }
 }
 
@@ -230,11 +244,13 @@ impl Claim {
         Self { key, digest: hash(domain, &[bytes]), signature }
     }
 
-    /// Checks this claim alone.
+    /// Checks this claim alone. Nothing is signed by a key that is not well formed, whatever the
+    /// equation says.
     pub fn verify(&self) -> bool {
         let signature = ed25519_zebra::Signature::from(self.signature.0);
-        VerificationKey::try_from(self.key.0)
-            .is_ok_and(|key| key.verify(&signature, &self.digest.0).is_ok())
+        self.key.is_well_formed()
+            && VerificationKey::try_from(self.key.0)
+                .is_ok_and(|key| key.verify(&signature, &self.digest.0).is_ok())
     }
 }
 
@@ -252,6 +268,9 @@ pub fn verify_batch(claims: &[Claim]) -> Vec<bool> {
 
 /// Whether every claim of the chunk holds, by one combined equation.
 fn verify_chunk(chunk: &[Claim]) -> bool {
+    if !chunk.iter().all(|claim| claim.key.is_well_formed()) {
+        return false;
+    }
     let mut verifier = batch::Verifier::new();
     let mut transcript = Sha256::new();
     for claim in chunk {

@@ -87,7 +87,7 @@ pub enum GenesisError {
         list: &'static str,
     },
     /// Not a key.
-    #[error("{key} among the {list} is not a valid Ed25519 key")]
+    #[error("{key} among the {list} is not an Ed25519 key that somebody can hold")]
     Key {
         /// The bytes.
         key: PublicKey,
@@ -207,6 +207,7 @@ impl Genesis {
             state_root,
             transactions_root: transactions_root(&[]),
             next_committee: committee_hash(&self.committee()),
+            // Nobody: these bytes are no valid key.
             proposer: PublicKey([0; 32]),
         }
     }

@@ -81,7 +81,7 @@ pub enum Rejection {
     TooLong { bytes: u64, bytes_max: u64 },
     #[error("this takes protocol version {since}, the chain runs version {version}")]
     Version { since: Version, version: Version },
-    #[error("{key} is not the canonical encoding of an Ed25519 key")]
+    #[error("{key} is not an Ed25519 key that somebody can hold: give the address of a key")]
     Key { key: PublicKey },
     #[error("a signature does not match: sign the transaction with the key that it names")]
     Signature,

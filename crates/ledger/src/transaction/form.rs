@@ -84,9 +84,9 @@ impl Limits {
     }
 }
 
-/// Whether a key is one whose bytes are canonical.
+/// Whether a key is one whose bytes are well formed.
 pub(super) fn check_key(key: &PublicKey) -> Result<(), Rejection> {
-    if key.is_canonical() { Ok(()) } else { Err(Rejection::Key { key: *key }) }
+    if key.is_well_formed() { Ok(()) } else { Err(Rejection::Key { key: *key }) }
 }
 
 /// Whether an amount is something.

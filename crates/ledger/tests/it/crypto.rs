@@ -29,16 +29,16 @@ fn only_points_with_a_canonical_encoding_are_keys() {
     assert!(address("alice").is_valid());
     let mut identity = [0; 32];
     identity[0] = 1;
-    assert!(!PublicKey(identity).is_canonical());
+    assert!(!PublicKey(identity).is_well_formed());
     // p, which is zero in disguise, and 2^255 - 1.
     let mut modulus = [0xff; 32];
     (modulus[0], modulus[31]) = (0xed, 0x7f);
-    assert!(!PublicKey(modulus).is_canonical());
-    assert!(!PublicKey([0xff; 32]).is_canonical());
+    assert!(!PublicKey(modulus).is_well_formed());
+    assert!(!PublicKey([0xff; 32]).is_well_formed());
     // y = 2 is reduced, but no point has it.
     let mut two = [0; 32];
     two[0] = 2;
-    assert!(PublicKey(two).is_canonical() && !PublicKey(two).is_valid());
+    assert!(PublicKey(two).is_well_formed() && !PublicKey(two).is_valid());
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod blocks;
 mod crypto;
 mod encodings;
 mod governance;
+mod keys;
 mod light;
 mod market;
 mod money;

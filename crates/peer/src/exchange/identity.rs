@@ -129,7 +129,7 @@ impl Identity {
 /// The Ed25519 key in a certificate.
 ///
 /// # Errors
-/// [`Error`] if it is no X.509 certificate of an Ed25519 key.
+/// [`Error`] if it is no X.509 certificate of an Ed25519 key, or of one that needs no secret.
 pub fn key_of(certificate: &CertificateDer<'_>) -> Result<PublicKey, Error> {
     let bad = || Error::InvalidCertificate(CertificateError::BadEncoding);
     if certificate.len() > CERTIFICATE_BYTES_MAX {
@@ -141,7 +141,8 @@ pub fn key_of(certificate: &CertificateDer<'_>) -> Result<PublicKey, Error> {
     if !rest.is_empty() || info.algorithm.algorithm.to_id_string() != ED25519 {
         return Err(bad());
     }
-    Ok(PublicKey(key.try_into().map_err(|_| bad())?))
+    let key = PublicKey(key.try_into().map_err(|_| bad())?);
+    if key.is_valid() { Ok(key) } else { Err(bad()) }
 }
 
 /// Accepts exactly one certificate of an Ed25519 key, the expected one where one is expected, and
@@ -255,5 +256,29 @@ impl ClientCertVerifier for HotKeyVerifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         vec![SignatureScheme::ED25519]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A certificate of a key of small order: for it anybody could finish the handshake.
+    #[test]
+    fn a_certificate_of_a_key_without_a_secret_is_refused() {
+        let identity = Identity::from_seed([7; 32]).expect("a certificate");
+        assert_eq!(key_of(&identity.certificate), Ok(identity.public()));
+        let bytes = identity.certificate.to_vec();
+        let at = bytes.windows(32).position(|window| *window == identity.public().0);
+        let at = at.expect("the key is in its certificate");
+        for weak in [[0; 32], {
+            let mut one = [0; 32];
+            one[0] = 1;
+            one
+        }] {
+            let mut forged = bytes.clone();
+            forged[at..at + 32].copy_from_slice(&weak);
+            assert!(key_of(&CertificateDer::from(forged)).is_err(), "{weak:?}");
+        }
     }
 }

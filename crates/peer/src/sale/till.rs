@@ -123,7 +123,7 @@ fn check(
             inner.expires
         )));
     }
-    if !inner.signer.is_canonical() || !transaction.claims().iter().all(|claim| claim.verify()) {
+    if !inner.signer.is_well_formed() || !transaction.claims().iter().all(|claim| claim.verify()) {
         return Err(bad("the payment's signature is wrong"));
     }
     let amount = amount.0;
