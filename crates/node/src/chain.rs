@@ -199,15 +199,15 @@ impl Chain {
         self.candidates.get(hash).cloned()
     }
 
-    /// Builds a block from the mempool.
+    /// Builds a block from the mempool, at `now_ms` by this node's clock.
     ///
     /// # Errors
     /// When the database fails; a block that cannot be built from what was checked would be a fault
     /// of this program and is an error too.
-    pub fn build(&mut self) -> Result<Arc<Candidate>, Invalid> {
+    pub fn build(&mut self, now_ms: u64) -> Result<Arc<Candidate>, Invalid> {
         let start = Instant::now();
         let tip = self.tip();
-        let time_ms = now_ms().max(tip.header.time_ms + 1);
+        let time_ms = now_ms.max(tip.header.time_ms + 1);
         let candidates = self.mempool.candidates(&tip.state);
         let (transactions, execution) =
             propose(&tip.state, &tip.header, time_ms, self.validator, candidates.into_iter())
@@ -237,7 +237,8 @@ impl Chain {
 
     /// Checks a body that should be the block of this hash: decodes it within the limits, checks
     /// signatures that the mempool has not checked, executes it, compares the state root.
-    /// `proposed` says that it is still to be voted on, so that its time must fit this clock.
+    /// `proposed_ms` is the time by this node's clock when it is still to be voted on, which its own
+    /// time must fit; none for a block that is decided.
     ///
     /// # Errors
     /// See [`Invalid`].
@@ -245,7 +246,7 @@ impl Chain {
         &mut self,
         hash: &Hash,
         body: Bytes,
-        proposed: bool,
+        proposed_ms: Option<u64>,
     ) -> Result<Arc<Candidate>, Invalid> {
         if let Some(known) = self.candidates.get(hash) {
             return Ok(known.clone());
@@ -253,8 +254,8 @@ impl Chain {
         let start = Instant::now();
         let tip = self.tip();
         let block = decode(hash, &body, &tip.state)?;
-        if proposed {
-            check_clock(&block, now_ms())?;
+        if let Some(now_ms) = proposed_ms {
+            check_clock(&block, now_ms)?;
             let proposer = block.header.proposer;
             if !tip.state.committee().iter().any(|member| member.key == proposer) {
                 return Err(Invalid::Rule(format!("{proposer} is no member of the committee")));
@@ -338,7 +339,7 @@ impl Chain {
             .store
             .body(hash)?
             .ok_or_else(|| divergence("its body is not in the database".to_string()))?;
-        match self.check(hash, Bytes::from(body), false) {
+        match self.check(hash, Bytes::from(body), None) {
             Ok(candidate) => Ok(candidate),
             Err(Invalid::Store(error)) => Err(error.into()),
             Err(invalid) => Err(divergence(invalid.to_string())),

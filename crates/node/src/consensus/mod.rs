@@ -4,15 +4,17 @@
 //! executed before anybody votes for it, and is durable before the engine is told that it may.
 
 mod application;
-mod codec;
-mod context;
+pub mod codec;
+pub mod context;
 mod engine;
-mod signing;
+pub mod host;
+pub mod signing;
 pub mod streams;
 
-pub use application::{Application, Equivocations};
+pub use application::Application;
 pub use codec::StoredCertificate;
 pub use engine::{Engine, EngineSettings, EngineStopper, start};
+pub use host::{Equivocations, Host};
 
 /// Appends the engine's own counters, in the text format of Prometheus.
 pub fn engine_metrics(text: &mut String) {
