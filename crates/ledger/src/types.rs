@@ -205,6 +205,19 @@ impl Row {
         Self(pairs)
     }
 
+    /// The row's largest entries, as many as may stand in one; ties go to the lower number.
+    ///
+    /// ```
+    /// use muster_ledger::types::{PeerId, Row, Share};
+    /// let row = Row::new([3, 7, 5].into_iter().zip(1..).map(|(share, peer)| {
+    ///     (PeerId(peer), Share(share))
+    /// }).collect()).unwrap();
+    /// assert_eq!(*row.largest(2), [(PeerId(2), Share(7)), (PeerId(3), Share(5))]);
+    /// ```
+    pub fn largest(self, length_max: usize) -> Self {
+        Self::bounded(self.0, length_max)
+    }
+
     /// The entries that a condition on their peer keeps.
     pub(crate) fn only(&self, keep: impl Fn(PeerId) -> bool) -> Self {
         Self(self.iter().filter(|(peer, _)| keep(*peer)).copied().collect())

@@ -51,13 +51,13 @@ impl SetWeights {
             .await
             .map_err(|_| DutyError::Weights)?
             .map_err(|_| DutyError::Weights)?;
-        let row = Row::from_numbers(&weights);
+        let parameters = desk.ledger.parameters().await?.parameters;
+        let length_max = usize::try_from(parameters.row_length_max).unwrap_or(usize::MAX);
+        let row = Row::from_numbers(&weights).largest(length_max);
         if row.is_empty() {
             return Ok(());
         }
-        let commits = self.commit_always
-            || desk.ledger.parameters().await?.parameters.weights_commit_required;
-        if !commits {
+        if !self.commit_always && !parameters.weights_commit_required {
             let peers = row.len();
             let receipt = desk.send(market::Action::SetWeights { weights: row }.into()).await?;
             tracing::debug!(epoch, peers, height = receipt, "set weights");
