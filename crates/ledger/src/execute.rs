@@ -452,8 +452,7 @@ impl Executor {
         let burned = self.transition.burn(self.fees);
         burned.map_err(|rejection| bug(rejection.to_string()))?;
         self.transition.commit();
-        let epoch_ends = self.height >= self.transition.clock().epoch_end;
-        if epoch_ends {
+        if self.height >= self.transition.clock().epoch_end {
             schedule::end_epoch(&mut self.transition, self.previous).map_err(bug)?;
         }
         let supply_before = self.transition.origin().supply();
@@ -464,9 +463,6 @@ impl Executor {
         let issued = net(&state.supply()) - net(&supply_before);
         if moved != issued {
             return Err(BlockError::Conservation { entries: moved, supply: issued });
-        }
-        if epoch_ends {
-            state.audit().map_err(|error| bug(error.to_string()))?;
         }
         let receipt = |(transaction, (cost, result)): (&SignedTransaction, _)| {
             let Cost { fee, tip, .. } = cost;

@@ -6,6 +6,7 @@
 //! - [`chain`] builds, checks and applies blocks, and publishes the newest state;
 //! - [`store`] is the one place that knows the disk, [`http`] the one that knows HTTP.
 
+pub mod audit;
 pub mod chain;
 pub mod config;
 pub mod consensus;
@@ -23,6 +24,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+pub use audit::{Audit, audit};
 pub use config::{Gossip, NodeConfig};
 pub use error::NodeError;
 use muster_ledger::genesis::Genesis;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
-use muster_node::NodeConfig;
+use muster_node::{Audit, NodeConfig};
 
 use super::{asked_to_end, block_on_all_cores, follow_supervisor, start_log};
 use crate::output;
@@ -35,6 +35,13 @@ pub struct Options {
 enum Verb {
     /// Make a key and a configuration; prints the key's address, which belongs into the genesis
     Init(Init),
+    /// Check all that a node stores: that its money adds up, and that its entries give the state
+    /// root of its newest block. The node must not run
+    Audit {
+        /// The node's configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
 }
 
 #[derive(Args)]
@@ -61,8 +68,10 @@ struct Init {
 
 /// Runs the command.
 pub fn run(options: Options) -> Result<()> {
-    if let Some(Verb::Init(init)) = &options.command {
-        return initialise(init);
+    match &options.command {
+        Some(Verb::Init(init)) => return initialise(init),
+        Some(Verb::Audit { config }) => return audit(config),
+        None => {}
     }
     follow_supervisor(options.supervised)?;
     start_log();
@@ -71,6 +80,15 @@ pub fn run(options: Options) -> Result<()> {
     config.api = options.api.unwrap_or(config.api);
     config.listen = options.listen.unwrap_or(config.listen);
     block_on_all_cores(async { Ok(muster_node::run(config, asked_to_end()).await?) })
+}
+
+fn audit(config: &Path) -> Result<()> {
+    let Audit { height, entries, money } = muster_node::audit(NodeConfig::read(config)?)?;
+    let money = output::mst(money.0);
+    output::print(&format!(
+        "height {height}: {entries} entries hold {money} MST, as the supply says, and give the \
+         state root"
+    ))
 }
 
 fn initialise(init: &Init) -> Result<()> {

@@ -257,6 +257,23 @@ impl Store {
         Ok(Opened { header, state })
     }
 
+    /// Checks every entry of the state that was opened against the newest header: builds the whole
+    /// tree once more, where opening it compares the root alone. That the money adds up is checked
+    /// when it is opened.
+    ///
+    /// # Errors
+    /// Entries that give another root.
+    pub fn audit(&self, opened: &Opened) -> Result<(), StoreError> {
+        let (root, _) = update(&EmptyTree, Height(0), &all_entries(&opened.state))
+            .map_err(|error| self.damaged(error))?;
+        let expected = opened.header.state_root;
+        if root != expected {
+            let reason = format!("its entries give state root {root}, the header {expected}");
+            return Err(self.damaged(reason));
+        }
+        Ok(())
+    }
+
     /// Runs `body` in one durable transaction.
     fn write(
         &self,

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use muster_ledger::crypto::SecretKey;
+use muster_ledger::encoding::encode;
+use muster_ledger::money::Grains;
 use muster_node::store::Store;
-use muster_node::{Gossip, NodeConfig, NodeError, run};
+use muster_node::{Gossip, NodeConfig, NodeError, audit, run};
 use proptest::prelude::*;
 
 use crate::network::{Network, genesis, user_key, validator_key, write_key};
@@ -139,6 +141,35 @@ fn a_damaged_database_is_named_never_a_panic() {
     check(&error, &["damaged or no database"]);
     fs::write(&path, &whole).expect("written");
     open(&config, &validator_key(0)).expect("whole again");
+}
+
+/// The nonce of an account holds no money, and the stored tree knows nothing of the entry beside
+/// it: only who builds the tree once more sees that it changed.
+#[test]
+fn an_audit_finds_what_opening_does_not() {
+    use muster_ledger::state::{Key, Value, account};
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = home(directory.path());
+    check(&audit(config.clone()).expect_err("none").to_string(), &["it holds no database yet"]);
+    open(&config, &validator_key(0)).expect("made");
+    let found = audit(config.clone()).expect("whole");
+    assert_eq!((found.height.0, found.money.0), (0, 4_000_000_000_000));
+    let owner = user_key(0).public();
+    let entry = account::Account { balance: Grains(1_000_000_000_000), nonce: 1 };
+    let key: Key = account::Key::Account(owner).into();
+    let value = Value::Account(account::Value::Account(entry));
+    let database = redb::Database::open(config.database()).expect("it is there");
+    let change = database.begin_write().expect("begun");
+    {
+        let state = redb::TableDefinition::<&[u8], &[u8]>::new("state");
+        let mut state = change.open_table(state).expect("it has it");
+        let (key, value) = (encode(&key), encode(&value));
+        assert!(state.insert(key.as_slice(), value.as_slice()).expect("written").is_some());
+    }
+    change.commit().expect("committed");
+    drop(database);
+    open(&config, &validator_key(0)).expect("nothing to see");
+    check(&audit(config).expect_err("changed").to_string(), &["its entries give state root"]);
 }
 
 #[test]
