@@ -36,7 +36,7 @@ pub use chain::{
 };
 pub use client::{Client, ClientError};
 pub use event::{Event, EventBody};
-pub use governance::{CastVote, Proposal, Proposals};
+pub use governance::{Agreed, Proposal, Proposals};
 pub use market::{
     Earned, Endpoint, History, HistoryEpoch, HistoryPeer, Market, Payment, Peer, Peers, Weights,
 };

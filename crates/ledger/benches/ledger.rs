@@ -33,7 +33,9 @@ fn key(index: u64) -> SecretKey {
 fn genesis(peers: u64, accounts: u64) -> (Genesis, Vec<SecretKey>) {
     let keys: Vec<SecretKey> = (0..accounts.max(peers)).map(key).collect();
     let parameters = Parameters {
-        peers_max: 1 << 20,
+        peers_max: 4_096,
+        block_cost_max: 4_000_000,
+        timeout_propose_ms: 4_000,
         epoch_blocks: if peers > 0 { EPOCH_BLOCKS } else { 1_000 },
         market_opinions_max: 1_024,
         // The cheapest of the market's rules, so that what the ledger adds is seen; what the

@@ -10,7 +10,7 @@ use crate::protocol::Switch;
 /// A change to be decided.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Change {
-    /// One parameter takes a value, as soon as that is decided.
+    /// One parameter takes a value.
     Parameter(ParameterChange),
     /// From a height on, blocks are executed by the rules of another protocol version.
     Upgrade(Switch),

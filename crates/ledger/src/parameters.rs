@@ -13,6 +13,9 @@ use crate::protocol::Version;
 /// Longest name of a parameter, in bytes.
 const NAME_BYTES_MAX: usize = 64;
 
+/// Length of a signed vote on a proposal, in bytes.
+const VOTE_BYTES: u64 = 163;
+
 /// How the market turns weights into incentive.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
@@ -31,6 +34,8 @@ pub enum MarketRule {
 
 /// A type that a parameter may have; every one is a number to the vote.
 trait Setting: Copy {
+    /// Whether its numbers stand for names, so that none is nearer to another.
+    const NAMES: bool = false;
     fn to_number(self) -> u64;
     fn from_number(number: u64) -> Option<Self>;
 }
@@ -56,6 +61,8 @@ impl Setting for Grains {
 }
 
 impl Setting for bool {
+    const NAMES: bool = true;
+
     fn to_number(self) -> u64 {
         u64::from(self)
     }
@@ -66,6 +73,8 @@ impl Setting for bool {
 }
 
 impl Setting for MarketRule {
+    const NAMES: bool = true;
+
     fn to_number(self) -> u64 {
         self as u64
     }
@@ -90,6 +99,7 @@ pub struct Field {
     pub max: u64,
     /// The protocol version that brought it.
     pub since: Version,
+    names: bool,
     get: fn(&Parameters) -> u64,
     set: fn(&mut Parameters, u64) -> Option<()>,
 }
@@ -103,6 +113,18 @@ impl Field {
     /// The parameter's value, as a number.
     pub fn get(&self, parameters: &Parameters) -> u64 {
         (self.get)(parameters)
+    }
+
+    /// From which to which number one vote may move it, where it is `now`: half and twice as much,
+    /// at least one less and one more; anywhere where numbers stand for names. Whoever disagrees
+    /// sees every step, and each takes a vote and a delay of its own.
+    pub fn reach(&self, now: u64) -> (u64, u64) {
+        if self.names {
+            return (self.min, self.max);
+        }
+        let least = now.div_ceil(2).min(now.saturating_sub(1)).max(self.min);
+        let most = now.saturating_mul(2).max(now.saturating_add(1)).min(self.max);
+        (least, most)
     }
 }
 
@@ -134,6 +156,7 @@ macro_rules! parameters {
             min: $min,
             max: $max,
             since: Version($since),
+            names: <$kind as Setting>::NAMES,
             get: |parameters| Setting::to_number(parameters.$name),
             set: |parameters, number| {
                 parameters.$name = Setting::from_number(number)?;
@@ -143,33 +166,43 @@ macro_rules! parameters {
     };
 }
 
+// Why the ranges: a vote, or a genesis, can make a network slow, dear or small, but not one that
+// cannot go on, nor one in which nobody could vote it back. What depends on several parameters is
+// in `validate`.
 parameters! {
+    // Blocks and rounds must leave time for messages to go around the world, and one proposer that
+    // is gone must cost a minute at most.
     /// Target time between blocks, in milliseconds.
-    block_time_ms: u64 = 1_000, 10, 600_000, since 1;
+    block_time_ms: u64 = 1_000, 50, 60_000, since 1;
     /// How long validators wait for a proposal, in milliseconds.
-    timeout_propose_ms: u64 = 2_000, 10, 600_000, since 1;
+    timeout_propose_ms: u64 = 2_000, 200, 60_000, since 1;
     /// How long validators wait for prevotes after enough have come, in milliseconds.
-    timeout_prevote_ms: u64 = 1_000, 10, 600_000, since 1;
+    timeout_prevote_ms: u64 = 1_000, 100, 60_000, since 1;
     /// How long validators wait for precommits after enough have come, in milliseconds.
-    timeout_precommit_ms: u64 = 1_000, 10, 600_000, since 1;
+    timeout_precommit_ms: u64 = 1_000, 100, 60_000, since 1;
+    // What an epoch's end costs is spread over at least one other block, and comes within a day.
     /// Blocks of an epoch.
-    epoch_blocks: u64 = 10, 1, 1_000_000, since 1;
+    epoch_blocks: u64 = 10, 2, 100_000, since 1;
+    // A block must always hold some votes, whatever else there is.
     /// Longest encoding of a block, in bytes.
     block_bytes_max: u64 = 4 << 20, 4_096, 64 << 20, since 1;
     /// Most transactions of a block.
-    block_transactions_max: u64 = 20_000, 1, 1_000_000, since 1;
+    block_transactions_max: u64 = 20_000, 16, 1_000_000, since 1;
     /// Most work of a block, in cost units (about a microsecond each).
-    block_cost_max: u64 = 1_000_000, 10_000, 1_000_000_000, since 1;
+    block_cost_max: u64 = 1_000_000, 10_000, 60_000_000, since 1;
     /// Longest encoding of a transaction, in bytes.
     transaction_bytes_max: u64 = 16_384, 1_024, 1 << 20, since 1;
+    // Long enough to be decided, short enough to be forgotten.
     /// How far ahead a transaction may expire, in blocks.
-    expiry_blocks_max: u64 = 1_000, 1, 1_000_000, since 1;
+    expiry_blocks_max: u64 = 1_000, 10, 100_000, since 1;
+    // A vote must stay payable: see `validate`.
     /// Fee of every transaction, in grains.
-    fee_flat: Grains = Grains(100_000), 0, 1_000_000_000_000, since 1;
+    fee_flat: Grains = Grains(100_000), 0, 1_000_000_000, since 1;
     /// Fee per byte of a transaction, in grains.
-    fee_per_byte: Grains = Grains(1_000), 0, 1_000_000_000, since 1;
+    fee_per_byte: Grains = Grains(1_000), 0, 10_000_000, since 1;
     /// Fee per weight of a row, in grains.
-    fee_per_weight: Grains = Grains(1_000), 0, 1_000_000_000, since 1;
+    fee_per_weight: Grains = Grains(1_000), 0, 10_000_000, since 1;
+    // What the market may cost together is bounded by `epoch_units`.
     /// How the market turns weights into incentive: 0 paper, 1 median, 2 connected-median, 3
     /// credible-median.
     market_rule: MarketRule = MarketRule::ConnectedMedian, 0, 3, since 1;
@@ -195,26 +228,31 @@ parameters! {
     market_truncation_ppb: u64 = 100_000, 0, 10_000_000, since 1;
     /// Most entries of a peer's payout row; smaller ones are withheld.
     payouts_max: u64 = 256, 1, 65_536, since 1;
+    // A tenth of all stake an epoch is more than any network pays.
     /// Issue of an epoch as a part of all stake, before halvings, ppb (the paper's tau).
-    inflation_ppb: u64 = 10_000_000, 0, BILLION, since 1;
+    inflation_ppb: u64 = 10_000_000, 0, 100_000_000, since 1;
     /// The most that is ever minted; the issue halves each time half of what was left is reached.
     issuance_max: Grains = Grains(10_000_000_000_000_000), 0, 9_000_000_000_000_000_000, since 1;
     /// Epochs of unpaid accrual that a peer keeps; beyond that nothing accrues until it emits.
     accrual_epochs_max: u64 = 100, 1, 1_000_000, since 1;
     /// Part of what a peer earns that goes to its cold key before the delegators share, ppb.
     commission_ppb: u64 = 100_000_000, 0, BILLION, since 1;
-    /// Least amount to stake at once, in grains.
-    stake_min: Grains = Grains(1_000_000), 1, 1_000_000_000_000, since 1;
+    // Nobody is kept from staking, and so from voting, by a bound beyond what a vote is worth.
+    /// Least amount to stake at once, and least stake to vote, in grains.
+    stake_min: Grains = Grains(1_000_000), 1_000, 10_000_000_000, since 1;
+    // Twice as long lies between a decision and its effect, so that whoever disagrees can leave;
+    // stake that is locked for longer than some weeks is not one's own any more.
     /// Blocks between unstaking and the arrival of the money.
-    unbonding_blocks: u64 = 50, 1, 10_000_000, since 1;
+    unbonding_blocks: u64 = 50, 2, 2_000_000, since 1;
     /// Most peers.
-    peers_max: u64 = 1_024, 1, 16_777_216, since 1;
+    peers_max: u64 = 1_024, 1, 65_536, since 1;
+    // A full market must take in somebody new some day.
     /// Epochs during which a new peer is not displaced.
-    immunity_epochs: u64 = 10, 0, 1_000_000, since 1;
+    immunity_epochs: u64 = 10, 0, 100_000, since 1;
     /// Most weights of a row.
-    row_length_max: u64 = 1_024, 1, 65_536, since 1;
+    row_length_max: u64 = 256, 1, 65_536, since 1;
     /// Least number of blocks between two settings of a peer's weights.
-    weights_interval_blocks: u64 = 5, 0, 1_000_000, since 1;
+    weights_interval_blocks: u64 = 5, 0, 100_000, since 1;
     /// Whether weights must be committed, then revealed.
     weights_commit_required: bool = false, 0, 1, since 1;
     /// Registrations of an epoch that price and difficulty are steered to, each.
@@ -229,18 +267,25 @@ parameters! {
     registration_difficulty: u64 = 1 << 20, 1, 1 << 60, since 1;
     /// Least difficulty of registration work, in expected hashes.
     registration_difficulty_min: u64 = 1 << 16, 1, 1 << 60, since 1;
+    // To propose must not become the privilege of a few.
     /// Stake that it takes to propose, in grains.
-    proposal_stake_min: Grains = Grains(1_000_000_000), 1, 1_000_000_000_000_000, since 1;
-    /// Epochs for which a proposal stays open.
-    proposal_epochs: u64 = 100, 1, 1_000_000, since 1;
+    proposal_stake_min: Grains = Grains(1_000_000_000), 1, 1_000_000_000_000, since 1;
+    /// What a proposal deposits, burned where too few approve, in grains.
+    proposal_deposit: Grains = Grains(10_000_000_000), 1_000_000, 1_000_000_000_000, since 1;
     /// Most open proposals.
-    proposals_max: u64 = 16, 1, 1_024, since 1;
-    /// Most votes on a proposal.
-    votes_max: u64 = 4_096, 1, 65_536, since 1;
+    proposals_max: u64 = 16, 1, 32, since 1;
+    /// Blocks in which votes on a proposal are taken.
+    voting_blocks: u64 = 1_000, 10, 2_000_000, since 1;
+    // Below a thousandth of all money a decision is for sale, above a half nothing is ever decided.
+    /// Part of all money that must approve of a proposal, ppb.
+    quorum_ppb: u64 = 100_000_000, 1_000_000, 500_000_000, since 1;
+    // Operators need time to install a program.
     /// Least number of blocks between the decision on a protocol upgrade and its height.
-    upgrade_notice_blocks: u64 = 20, 1, 10_000_000, since 1;
+    upgrade_notice_blocks: u64 = 20, 5, 2_000_000, since 1;
+    // Three of four are the least committee that does without one; each member votes in each
+    // block.
     /// Most validators of a committee.
-    committee_max: u64 = 64, 1, 1_024, since 1;
+    committee_max: u64 = 64, 4, 256, since 1;
     /// Least number of blocks between two replacements of a peer's hot key.
     hot_key_interval_blocks: u64 = 100, 0, 10_000_000, since 2;
 }
@@ -309,6 +354,20 @@ pub enum ParameterError {
         /// The version in question.
         version: Version,
     },
+    /// Further than one vote may move it.
+    #[error("{name} is {now}: one vote may move it to from {least} to {most}, not to {value}")]
+    Move {
+        /// The parameter.
+        name: &'static str,
+        /// Its value.
+        now: u64,
+        /// The value in question.
+        value: u64,
+        /// The least value that one vote may give it.
+        least: u64,
+        /// The largest.
+        most: u64,
+    },
     /// Two parameters contradict each other.
     #[error("{lesser} ({value}) exceeds {greater} ({limit})")]
     Order {
@@ -333,6 +392,8 @@ impl Parameters {
                 return Err(ParameterError::Range { name, value, min, max });
             }
         }
+        let waited = self.timeout_propose_ms;
+        let vote_fee = self.fee_per_byte.0.saturating_mul(VOTE_BYTES) + self.fee_flat.0;
         let pairs = [
             (
                 "transaction_bytes_max",
@@ -352,6 +413,19 @@ impl Parameters {
                 "registration_difficulty",
                 self.registration_difficulty,
             ),
+            // Whoever may vote can pay for it.
+            ("the fee of a vote", vote_fee, "stake_min", self.stake_min.0),
+            // Nobody waits longer for votes than for a whole block.
+            ("timeout_prevote_ms", self.timeout_prevote_ms, "timeout_propose_ms", waited),
+            ("timeout_precommit_ms", self.timeout_precommit_ms, "timeout_propose_ms", waited),
+            // A full block, and the end of an epoch, are made while the others wait for them.
+            ("block_cost_max", self.block_cost_max, "timeout_propose_ms in us", waited * 1_000),
+            (
+                "the work of an epoch's end",
+                self.epoch_units(),
+                "block_cost_max",
+                self.block_cost_max,
+            ),
         ];
         for (lesser, value, greater, limit) in pairs {
             if value > limit {
@@ -359,6 +433,34 @@ impl Parameters {
             }
         }
         Ok(())
+    }
+
+    /// The most work that the end of an epoch can take, in cost units: a market that is full, in
+    /// which every row is, and every walk goes everywhere.
+    ///
+    /// A unit is 4,096 steps of walks along a weight (measured: 4,400 a microsecond in a sparse
+    /// market, 15,700 in a dense one with 512-bit vectors), 100 weights read, 50 entries of payout
+    /// rows written, a tenth of a peer.
+    pub fn epoch_units(&self) -> u64 {
+        let peers = u128::from(self.peers_max);
+        let weights = peers * u128::from(self.row_length_max.min(self.peers_max));
+        let payouts = peers * u128::from(self.payouts_max.min(self.peers_max));
+        // A walk that restarts is followed until less than 1e-17 of it is left.
+        let steps = if self.market_restart {
+            40 * u128::from(BILLION) / u128::from(self.market_restart_ppb.max(1)) + 1
+        } else {
+            u128::from(self.market_walk_depth)
+        };
+        let passes = match self.market_rule {
+            MarketRule::Paper | MarketRule::Median => 0,
+            MarketRule::ConnectedMedian => 1,
+            MarketRule::CredibleMedian => 2,
+        };
+        let opinions = peers.min(u128::from(self.market_opinions_max)) * steps * passes;
+        let connections = peers * u128::from(self.market_depth);
+        let walked = (opinions + connections) * weights / 4_096;
+        let units = walked + weights / 100 + payouts / 50 + 10 * peers;
+        u64::try_from(units).unwrap_or(u64::MAX)
     }
 
     /// Checks that no parameter differs from its default that a protocol version does not know.
@@ -373,22 +475,43 @@ impl Parameters {
         })
     }
 
-    /// These parameters with one changed; checked like a genesis.
+    /// These parameters with one changed; only its own range is checked.
     ///
-    /// ```
-    /// use muster_ledger::parameters::{ParameterChange, Parameters};
-    /// let change = ParameterChange { name: "epoch_blocks".into(), value: 20 };
-    /// assert_eq!(Parameters::default().changed(&change).unwrap().epoch_blocks, 20);
-    /// let change = ParameterChange { name: "epoch_blocks".into(), value: 0 };
-    /// let error = Parameters::default().changed(&change).unwrap_err();
-    /// assert_eq!(error.to_string(), "epoch_blocks is 0, it must be from 1 to 1000000");
-    /// ```
-    pub fn changed(&self, change: &ParameterChange) -> Result<Self, ParameterError> {
+    /// # Errors
+    /// No such parameter, or a value outside its range.
+    pub fn with(&self, change: &ParameterChange) -> Result<Self, ParameterError> {
+        change.check_form()?;
         let field = change.field()?;
         let Field { name, min, max, .. } = *field;
         let range = ParameterError::Range { name, value: change.value, min, max };
         let mut changed = self.clone();
         (field.set)(&mut changed, change.value).ok_or(range)?;
+        Ok(changed)
+    }
+
+    /// These parameters with one moved by a vote: checked like a genesis, and no further than one
+    /// vote may move it ([`Field::reach`]).
+    ///
+    /// ```
+    /// use muster_ledger::parameters::{ParameterChange, Parameters};
+    /// let change = ParameterChange { name: "epoch_blocks".into(), value: 20 };
+    /// assert_eq!(Parameters::default().moved(&change).unwrap().epoch_blocks, 20);
+    /// let change = ParameterChange { name: "epoch_blocks".into(), value: 21 };
+    /// let error = Parameters::default().moved(&change).unwrap_err();
+    /// let words = "epoch_blocks is 10: one vote may move it to from 5 to 20, not to 21";
+    /// assert_eq!(error.to_string(), words);
+    /// ```
+    ///
+    /// # Errors
+    /// What [`Parameters::with`] and [`Parameters::validate`] find, and a move too far.
+    pub fn moved(&self, change: &ParameterChange) -> Result<Self, ParameterError> {
+        let changed = self.with(change)?;
+        let field = change.field()?;
+        let (now, value) = (field.get(self), change.value);
+        let (least, most) = field.reach(now);
+        if value < least || value > most {
+            return Err(ParameterError::Move { name: field.name, now, value, least, most });
+        }
         changed.validate()?;
         Ok(changed)
     }

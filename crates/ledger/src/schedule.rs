@@ -16,6 +16,7 @@ pub(crate) fn begin_block(transition: &mut Transition, height: Height) -> Result
     for due in agenda::take(transition, height) {
         match due {
             Due::Stake(due) => stake::due(transition, due)?,
+            Due::Governance(due) => governance::due(transition, due)?,
         }
     }
     Ok(())
@@ -31,7 +32,6 @@ pub(crate) fn end_epoch(transition: &mut Transition, previous: Hash) -> Result<(
     let epoch = state.clock().epoch.next();
     market::price::end_epoch(transition, &state, epoch)?;
     market::registration::end_epoch(transition, &state, previous);
-    governance::end_epoch(transition, &state, epoch);
     committee::end_epoch(transition);
     let epoch_end = state.height().after(transition.parameters().epoch_blocks);
     transition.set(chain::clock(), Clock { epoch, epoch_end, ..*state.clock() });

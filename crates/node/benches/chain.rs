@@ -48,6 +48,7 @@ fn genesis(keys: &[SecretKey]) -> Genesis {
     let parameters = Parameters {
         block_transactions_max: 100_000,
         block_cost_max: 10_000_000,
+        timeout_propose_ms: 10_000,
         block_bytes_max: 16 << 20,
         weights_interval_blocks: 1,
         epoch_blocks: 1_000,

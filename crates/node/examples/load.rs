@@ -56,6 +56,7 @@ fn genesis(settings: &Settings) -> Genesis {
         block_time_ms: settings.block_ms,
         block_transactions_max: 100_000,
         block_cost_max: 10_000_000,
+        timeout_propose_ms: 10_000,
         block_bytes_max: 16 << 20,
         ..Parameters::default()
     };

@@ -68,7 +68,7 @@ fn make(new: &New) -> Result<Genesis> {
         let (name, value) = pair(item, "NAME=NUMBER")?;
         let value = value.parse().with_context(|| format!("`{value}` is not a whole number"))?;
         let change = ParameterChange { name: name.into(), value };
-        parameters = parameters.changed(&change).with_context(|| {
+        parameters = parameters.with(&change).with_context(|| {
             let near = output::nearest(name, FIELDS.iter().map(|field| field.name));
             near.map_or_else(
                 || format!("--parameter {item}"),

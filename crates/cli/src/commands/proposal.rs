@@ -24,9 +24,9 @@ pub struct Options {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Show the open proposals
+    /// Show the open proposals, what was agreed and is to come, and the quorum
     List,
-    /// Propose a value for a parameter (see `muster query parameters`)
+    /// Propose a value for a parameter (see `muster query parameters`), for a deposit
     Submit {
         /// The parameter's name
         name: String,
@@ -44,7 +44,7 @@ enum Verb {
         #[command(flatten)]
         signer: Signer,
     },
-    /// Vote on a proposal; stake counts
+    /// Vote on a proposal; stake that was there before it counts
     Vote {
         /// The proposal's number
         proposal: u64,
@@ -101,24 +101,44 @@ async fn list(network: &Network) -> Result<()> {
     if network.json {
         return output::print_json(&proposals);
     }
-    let mut table = Table::new(&[
-        ("id", Align::Right),
-        ("change", Align::Left),
-        ("for (MST)", Align::Right),
-        ("against (MST)", Align::Right),
-        ("until epoch", Align::Right),
-    ]);
-    for proposal in &proposals.proposals {
-        let sum = |votes: &[muster_api::CastVote]| {
-            mst(votes.iter().map(|vote| vote.stake.grains()).sum())
-        };
-        table.row(vec![
-            proposal.id.to_string(),
-            proposal.change.clone(),
-            sum(&proposal.approve),
-            sum(&proposal.reject),
-            proposal.expires_epoch.to_string(),
+    if !proposals.proposals.is_empty() {
+        let mut table = Table::new(&[
+            ("id", Align::Right),
+            ("change", Align::Left),
+            ("for (MST)", Align::Right),
+            ("against (MST)", Align::Right),
+            ("votes", Align::Right),
+            ("decided by block", Align::Right),
         ]);
+        for proposal in &proposals.proposals {
+            table.row(vec![
+                proposal.id.to_string(),
+                proposal.change.clone(),
+                mst(proposal.approving.grains()),
+                mst(proposal.rejecting.grains()),
+                proposal.votes.to_string(),
+                proposal.closes.to_string(),
+            ]);
+        }
+        table.print()?;
     }
-    table.print()
+    if !proposals.agreed.is_empty() {
+        let mut table = Table::new(&[
+            ("id", Align::Right),
+            ("agreed", Align::Left),
+            ("from block", Align::Right),
+        ]);
+        for agreed in &proposals.agreed {
+            table.row(vec![
+                agreed.id.to_string(),
+                agreed.change.clone(),
+                agreed.effect.to_string(),
+            ]);
+        }
+        table.print()?;
+    }
+    let quorum = mst(proposals.quorum.grains());
+    output::print(&format!(
+        "accepted is what more stake is for than against, {quorum} MST or more of it for"
+    ))
 }

@@ -15,6 +15,9 @@ duration = "30s"
 [network]
 block_time = "500ms"
 weights_commit_required = true
+voting_blocks = 10
+unbonding_blocks = 2
+quorum_ppb = 2000000
 [[peer]]
 count = 1
 [[peer]]
@@ -199,9 +202,14 @@ fn vote_and_weigh(home: &str, data: &Path) {
     let refused = run(&by_hand);
     assert_eq!(refused.status.code(), Some(1), "a commitment is required");
 
-    // The user's little stake decides nothing; one of the two peers' may, both do.
+    // The user's stake has the quorum of two thousandths of all money, with what the others add.
+    done(&["stake", "add", "0", "2000"]);
     done(&["proposal", "submit", "weights_commit_required", "0"]);
-    assert!(done(&["proposal", "list"]).contains("weights_commit_required"));
+    let list = done(&["proposal", "list"]);
+    assert!(
+        list.contains("weights_commit_required") && list.contains("or more of it for"),
+        "{list}"
+    );
     done(&["proposal", "vote", "0", "yes", "--key", "cold/peer-0"]);
     run(&["proposal", "vote", "0", "yes", "--key", "cold/cabal-0"]);
     until("the vote to count", || {

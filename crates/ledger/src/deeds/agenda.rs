@@ -2,20 +2,24 @@
 //! bounded amount of work a block. What does not fit is done in the next.
 
 use crate::state::chain::{self, Due};
-use crate::state::{Read, stake};
+use crate::state::{Read, governance, stake};
 use crate::transition::Transition;
 use crate::types::Height;
 
 /// Most work that a block does for what falls due, in entries looked at.
-const WORK_MAX: u64 = 1_280;
-/// Most delegations of a displaced peer that are returned at once.
-pub(crate) const RETURNS_MAX: usize = 256;
+const WORK_MAX: u64 = 33 * STEP as u64;
+/// Most delegations of a displaced peer that are returned, and most votes on a proposal that are
+/// cleared away, at once.
+pub(crate) const STEP: usize = 64;
 
-/// How much work something is.
-fn work(due: &Due) -> u64 {
+/// How much work something is. Nothing is more than a block does: of `proposals_max` proposals, at
+/// most 32, each owner whose stake is returned may have voted on every one.
+fn work(due: &Due, proposals: u64) -> u64 {
     match due {
-        Due::Stake(stake::Due::Arrival(_)) => 1,
-        Due::Stake(stake::Due::Return(_)) => RETURNS_MAX as u64,
+        Due::Stake(stake::Due::Arrival(_))
+        | Due::Governance(governance::Due::Decision(_) | governance::Due::Effect(_)) => 1,
+        Due::Stake(stake::Due::Return(_)) => STEP as u64 * (1 + proposals),
+        Due::Governance(governance::Due::Clearing(_)) => STEP as u64,
     }
 }
 
@@ -32,9 +36,10 @@ pub(crate) fn add(transition: &mut Transition, height: Height, due: Due) {
 /// state below: what the same block adds has to wait.
 pub(crate) fn take(transition: &mut Transition, height: Height) -> Vec<Due> {
     let (first, last) = (chain::due(Height(0), 0), chain::due(height, u64::MAX));
+    let proposals = transition.the(governance::proposals()).open.len() as u64;
     let mut left = WORK_MAX;
     let fits = |(_, due): &(chain::Key, &Due)| {
-        let rest = left.checked_sub(work(due));
+        let rest = left.checked_sub(work(due, proposals));
         left = rest.unwrap_or(0);
         rest.is_some()
     };

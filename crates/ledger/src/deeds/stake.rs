@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{agenda, escrow};
+use super::{agenda, escrow, governance};
 use crate::crypto::PublicKey;
 use crate::money::Grains;
 use crate::outcome::Rejection;
@@ -13,7 +13,7 @@ use crate::outcome::stake::{self as outcome, Event};
 use crate::state::Read;
 use crate::state::chain::{self, Escrow, Purpose};
 use crate::state::market::peer as place;
-use crate::state::stake::{Due, Pool, delegation, delegation_of, retired};
+use crate::state::stake::{Delegation, Due, Pool, delegation, delegation_of, retired};
 use crate::transaction::stake::Action;
 use crate::transition::Transition;
 use crate::types::PeerId;
@@ -40,10 +40,7 @@ pub(crate) fn due(transition: &mut Transition, due: Due) -> Result<(), Rejection
             }
             Ok(())
         }
-        Due::Return(id) => {
-            return_stakes(transition, id);
-            Ok(())
-        }
+        Due::Return(id) => return_stakes(transition, id),
     }
 }
 
@@ -65,7 +62,11 @@ fn stake(
     }
     transition.debit(owner, amount)?;
     grow(&mut peer.pool, amount, bought)?;
-    add_shares(transition, id, owner, bought)?;
+    let mut held = transition.delegation(id, owner);
+    let height = transition.clock().height;
+    let made = governance::made(transition);
+    held.buy(height, bought, &made).ok_or(Rejection::Overflow)?;
+    put_delegation(transition, id, owner, held);
     transition.put(place(id), Arc::new(peer));
     transition.event(Event::Staked { owner: *owner, peer: id, amount });
     Ok(())
@@ -80,18 +81,17 @@ fn unstake(
     amount: Grains,
 ) -> Result<(), Rejection> {
     let mut pool = transition.pool(id).ok_or(Rejection::NoPeer { peer: id })?;
-    let held = transition.shares(id, owner);
-    let available = if held == 0 { Grains::ZERO } else { pool.worth(held) };
+    let held = transition.delegation(id, owner);
+    let available = if held.shares == 0 { Grains::ZERO } else { pool.worth(held.shares) };
     let left = available.checked_sub(amount);
     let left = left.ok_or(outcome::Rejection::NotEnough { peer: id, needed: amount, available })?;
     let (amount, spent) = if left < transition.parameters().stake_min {
-        (available, held)
+        (available, held.shares)
     } else {
         let spent = pool.shares_worth(amount).ok_or(Rejection::Overflow)?;
-        (amount, spent.min(held))
+        (amount, spent.min(held.shares))
     };
-    take(&mut pool, amount, spent);
-    put_shares(transition, id, owner, held - spent);
+    leave(transition, id, &mut pool, owner, held, amount, spent)?;
     put_pool(transition, id, pool);
     unbond(transition, owner, id, amount);
     Ok(())
@@ -115,7 +115,9 @@ pub(crate) fn reward(
     grow(&mut peer.pool, rest, 0)?;
     let bought = peer.pool.shares_for(commission).ok_or(Rejection::Overflow)?;
     grow(&mut peer.pool, commission, bought)?;
-    add_shares(transition, id, &peer.cold.clone(), bought)?;
+    let mut held = transition.delegation(id, &peer.cold);
+    held.shares = held.shares.checked_add(bought).ok_or(Rejection::Overflow)?;
+    put_delegation(transition, id, &peer.cold.clone(), held);
     peer.earned = peer.earned.checked_add(amount).ok_or(Rejection::Overflow)?;
     transition.put(place(id), Arc::new(peer));
     Ok(())
@@ -131,16 +133,16 @@ pub(crate) fn retire(transition: &mut Transition, id: PeerId, pool: Pool) {
 }
 
 /// Starts the way back of the first delegations of a displaced peer, a bounded number a block.
-fn return_stakes(transition: &mut Transition, id: PeerId) {
+fn return_stakes(transition: &mut Transition, id: PeerId) -> Result<(), Rejection> {
     let Some(mut pool) = transition.entry(retired(id)).copied() else {
-        return;
+        return Ok(());
     };
-    let delegations: Vec<(PublicKey, u128)> =
-        transition.base().shares_of(id).take(agenda::RETURNS_MAX).collect();
-    for (owner, shares) in delegations {
-        let amount = pool.worth(shares);
-        take(&mut pool, amount, shares);
-        put_shares(transition, id, &owner, 0);
+    let owners: Vec<PublicKey> =
+        transition.base().shares_of(id).take(agenda::STEP).map(|(owner, _)| owner).collect();
+    for owner in owners {
+        let held = transition.delegation(id, &owner);
+        let (amount, spent) = (pool.worth(held.shares), held.shares);
+        leave(transition, id, &mut pool, &owner, held, amount, spent)?;
         unbond(transition, &owner, id, amount);
     }
     put_pool(transition, id, pool);
@@ -148,6 +150,7 @@ fn return_stakes(transition: &mut Transition, id: PeerId) {
         let next = transition.clock().height.next();
         agenda::add(transition, next, chain::Due::Stake(Due::Return(id)));
     }
+    Ok(())
 }
 
 /// Puts an amount on its way back to an owner.
@@ -172,23 +175,31 @@ fn take(pool: &mut Pool, amount: Grains, shares: u128) {
     pool.shares = pool.shares.checked_sub(shares).expect("nobody has more shares than there are");
 }
 
-fn add_shares(
+/// Takes shares that an owner holds out of a pool, and with them what they weigh in votes.
+fn leave(
     transition: &mut Transition,
     id: PeerId,
+    pool: &mut Pool,
     owner: &PublicKey,
-    bought: u128,
+    held: Delegation,
+    amount: Grains,
+    spent: u128,
 ) -> Result<(), Rejection> {
-    let held = transition.shares(id, owner).checked_add(bought).ok_or(Rejection::Overflow)?;
-    put_shares(transition, id, owner, held);
+    let mut rest = held.clone();
+    rest.sell(spent);
+    let lost = |height| pool.worth_at_most(held.before(height) - rest.before(height));
+    governance::withdraw(transition, owner, lost)?;
+    take(pool, amount, spent);
+    put_delegation(transition, id, owner, rest);
     Ok(())
 }
 
-fn put_shares(transition: &mut Transition, id: PeerId, owner: &PublicKey, shares: u128) {
-    if shares == 0 {
+fn put_delegation(transition: &mut Transition, id: PeerId, owner: &PublicKey, held: Delegation) {
+    if held.shares == 0 {
         transition.remove(delegation(id, *owner));
         transition.remove(delegation_of(*owner, id));
     } else {
-        transition.put(delegation(id, *owner), shares);
+        transition.put(delegation(id, *owner), held);
         transition.put(delegation_of(*owner, id), ());
     }
 }

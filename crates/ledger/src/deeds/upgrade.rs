@@ -6,9 +6,13 @@ use crate::state::{Read, chain};
 use crate::transition::Transition;
 use crate::types::Height;
 
-/// Checks that a switch could be agreed now: to the next version, not before notice was given,
-/// and only one at a time.
-pub(crate) fn check(transition: &Transition, switch: Switch) -> Result<(), Rejection> {
+/// Checks that a switch could be agreed in the block of a height: to the next version, not before
+/// notice was given, and only one at a time.
+pub(crate) fn check(
+    transition: &Transition,
+    switch: Switch,
+    decided: Height,
+) -> Result<(), Rejection> {
     let Protocol { version, next } = *transition.the(chain::protocol());
     if let Some(agreed) = next {
         return Err(governance::Rejection::UpgradeAgreed(agreed).into());
@@ -17,7 +21,7 @@ pub(crate) fn check(transition: &Transition, switch: Switch) -> Result<(), Rejec
         return Err(governance::Rejection::UpgradeVersion { version }.into());
     }
     let notice = transition.parameters().upgrade_notice_blocks;
-    let (height, from) = (switch.height, transition.clock().height.after(notice));
+    let (height, from) = (switch.height, decided.after(notice));
     if height < from {
         return Err(governance::Rejection::UpgradeNotice { height, from }.into());
     }

@@ -5,6 +5,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use crate::change::Change;
 use crate::crypto::PublicKey;
 use crate::money::Grains;
+use crate::parameters::ParameterChange;
 use crate::protocol::{Switch, Version};
 use crate::types::Height;
 
@@ -12,14 +13,19 @@ use crate::types::Height;
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs, reason = "the fields are what each variant's sentence names")]
 pub enum Event {
-    /// A change was proposed.
-    Proposed { proposal: u64, change: Change, proposer: PublicKey },
+    /// A change was proposed; the block `closes` decides it.
+    Proposed { proposal: u64, change: Change, proposer: PublicKey, closes: Height },
     /// A vote was cast.
-    Voted { proposal: u64, owner: PublicKey, approve: bool },
-    /// A proposal was closed without change: rejected, expired or no longer possible.
-    ProposalClosed { proposal: u64, approving: Grains, rejecting: Grains },
-    /// A proposal was accepted: its parameter changed, or its switch is to come.
-    Accepted { proposal: u64, change: Change },
+    Voted { proposal: u64, owner: PublicKey, approve: bool, weight: Grains },
+    /// A proposal was closed without effect: rejected, not wanted by enough, not possible any more
+    /// or displaced by one with more stake behind it. Of its deposit, `burned` was.
+    ProposalClosed { proposal: u64, approving: Grains, rejecting: Grains, burned: Grains },
+    /// A proposal was accepted: its change is to come with the block `effect`.
+    Accepted { proposal: u64, change: Change, effect: Height },
+    /// A parameter changed, as was agreed.
+    Changed { proposal: u64, change: ParameterChange },
+    /// What was agreed contradicts by now what stands, and comes to nothing.
+    Lapsed { proposal: u64, change: ParameterChange },
 }
 
 /// Why a proposal or vote is refused.
@@ -36,10 +42,22 @@ pub enum Rejection {
     UpgradeAgreed(Switch),
     #[error("there is no open proposal {proposal}")]
     NoProposal { proposal: u64 },
-    #[error("{count} proposals are open already")]
-    ProposalsFull { count: u64 },
-    #[error("{needed} of stake are needed for this, the signer has {available}")]
+    #[error("{}", full(*.count, *.needed, *.available))]
+    ProposalsFull { count: u64, needed: Option<Grains>, available: Grains },
+    #[error("the signer's proposal {proposal} is open: each may have one at a time")]
+    OwnProposal { proposal: u64 },
+    #[error("{needed} of stake are needed that were there before, the signer has {available}")]
     Influence { needed: Grains, available: Grains },
-    #[error("{count} votes were cast on proposal {proposal} already, no more are counted")]
-    VotesFull { proposal: u64, count: u64 },
+    #[error("the committee has {members} members, a vote does not reduce it to {value}")]
+    Committee { value: u64, members: u64 },
+}
+
+fn full(count: u64, needed: Option<Grains>, available: Grains) -> String {
+    let open = format!("{count} proposals are open already");
+    match needed {
+        Some(needed) => format!(
+            "{open}: it takes more than {needed} of stake to displace one, the signer has {available}"
+        ),
+        None => format!("{open}, and enough approve of each: wait until one is decided"),
+    }
 }

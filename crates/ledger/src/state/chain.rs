@@ -5,7 +5,7 @@ use std::sync::Arc;
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::slot::{Singleton, Slot, entries, nothing};
-use super::stake;
+use super::{governance, stake};
 use crate::committee::Validator;
 use crate::crypto::{Hash, PublicKey};
 use crate::genesis::{Genesis, GenesisError};
@@ -111,6 +111,8 @@ pub enum Purpose {
 pub enum Due {
     /// Something about stake.
     Stake(stake::Due),
+    /// Something about a proposal.
+    Governance(governance::Due),
 }
 
 /// The chain's entries before the first block.

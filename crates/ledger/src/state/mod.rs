@@ -9,11 +9,11 @@
 //! one by the place that the table gives it:
 //!
 //! ```
-//! # use muster_ledger::state::{State, chain, stake};
+//! # use muster_ledger::state::{State, chain, stake::{self, Delegation}};
 //! # use muster_ledger::types::PeerId;
 //! # fn example(state: &State, owner: muster_ledger::crypto::PublicKey) {
 //! let height = state.the(chain::clock()).height;
-//! let shares: Option<&u128> = state.entry(stake::delegation(PeerId(7), owner));
+//! let stake: Option<&Delegation> = state.entry(stake::delegation(PeerId(7), owner));
 //! # }
 //! ```
 

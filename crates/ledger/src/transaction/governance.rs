@@ -7,15 +7,19 @@ use crate::change::Change;
 use crate::crypto::{Claim, Hash, PublicKey};
 use crate::outcome::{Rejection, governance};
 
+/// Most delegations of an owner whose stake counts in a vote; of more, those with the peers of
+/// lowest number.
+pub(crate) const DELEGATIONS_MAX: usize = 256;
+
 /// What one can do about the parameters and rules.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Action {
-    /// Proposes a change; counts as the signer's approval.
+    /// Proposes a change, for a deposit; counts as the signer's approval.
     Propose {
         /// The change.
         change: Change,
     },
-    /// Approves or rejects a proposal; counts with the signer's stake at the end of the epoch.
+    /// Approves or rejects a proposal; weighs the signer's stake that was there before it.
     Vote {
         /// The proposal's number.
         proposal: u64,
@@ -47,8 +51,11 @@ impl Form for Action {
     }
 
     fn terms(&self) -> Terms {
+        // Each delegation that a vote weighs takes about a microsecond, and so does each open
+        // proposal that a new one is compared with.
         match self {
-            Self::Propose { .. } | Self::Vote { .. } => Terms::new(Payer::Account, 200),
+            Self::Propose { .. } => Terms::new(Payer::Account, 140 + DELEGATIONS_MAX as u64),
+            Self::Vote { .. } => Terms::new(Payer::Account, 60 + DELEGATIONS_MAX as u64),
         }
     }
 }

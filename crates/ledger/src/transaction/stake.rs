@@ -42,7 +42,9 @@ impl Form for Action {
 
     fn terms(&self) -> Terms {
         match self {
-            Self::Stake { .. } | Self::Unstake { .. } => Terms::new(Payer::Account, 60),
+            Self::Stake { .. } => Terms::new(Payer::Account, 60),
+            // Each open proposal that the signer may have voted on takes about a microsecond.
+            Self::Unstake { .. } => Terms::new(Payer::Account, 100),
         }
     }
 }

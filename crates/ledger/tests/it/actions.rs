@@ -6,6 +6,7 @@ use muster_ledger::crypto::hash;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::ParameterChange;
 use muster_ledger::protocol::{Switch, Version};
+use muster_ledger::state::governance::proposals;
 use muster_ledger::transaction::market::{
     HotKeyReplacement, Payment, Registration, find_work, weights_commitment,
 };
@@ -119,8 +120,10 @@ pub const KINDS: &[(&str, u32, Make)] = &[
         let change = Change::Upgrade(Switch { version, height });
         governance::Action::Propose { change }.into()
     }),
-    ("vote", 1, |_, numbers, _| {
-        let (proposal, approve) = (numbers.below(3), numbers.below(4) > 0);
+    ("vote", 1, |chain, numbers, _| {
+        let latest = chain.state.the(proposals()).next;
+        let proposal = latest.saturating_sub(1 + numbers.below(3));
+        let approve = numbers.below(4) > 0;
         governance::Action::Vote { proposal, approve }.into()
     }),
 ];

@@ -170,6 +170,7 @@ fn blocks_end_at_their_limits() {
         transaction_bytes_max: 1_024,
         block_transactions_max: 30,
         block_cost_max: 10_000,
+        peers_max: 8,
         ..Parameters::default()
     };
     let check_limit = |parameters: Parameters, expected: usize| {
@@ -197,8 +198,8 @@ fn blocks_end_at_their_limits() {
     // 193 bytes each; 40 + 3 cost units each.
     check_limit(parameters.clone(), 20);
     check_limit(Parameters { block_bytes_max: 1 << 20, ..parameters.clone() }, 30);
-    let few = Parameters { block_transactions_max: 3, ..parameters };
-    check_limit(few, 3);
+    let few = Parameters { block_transactions_max: 16, ..parameters };
+    check_limit(few, 16);
 }
 
 #[test]

@@ -24,15 +24,24 @@ use crate::support::{Chain, address, endpoint, genesis, key, mst, row};
 
 /// A chain in which every kind of entry stands.
 fn busy() -> Chain {
-    let parameters = Parameters { peers_max: 2, immunity_epochs: 0, ..Parameters::default() };
+    let parameters = Parameters {
+        peers_max: 2,
+        immunity_epochs: 0,
+        voting_blocks: 30,
+        quorum_ppb: 1_000_000,
+        ..Parameters::default()
+    };
     let mut chain = Chain::with(2, parameters);
     let act = |chain: &mut Chain, signer: &str, action: Action| chain.act(signer, action).unwrap();
     for hot in ["hot-0", "hot-1"] {
         act(&mut chain, hot, market::Action::SetWeights { weights: row(&[0, 1]) }.into());
     }
-    let change = ParameterChange { name: "committee_max".into(), value: 20 };
+    let change = ParameterChange { name: "committee_max".into(), value: 40 };
     let change = Change::Parameter(change);
     act(&mut chain, "alice", stake::Action::Stake { peer: PeerId(1), amount: mst(9) }.into());
+    act(&mut chain, "alice", governance::Action::Propose { change: change.clone() }.into());
+    chain.run_to(chain.state.height().0 + 30);
+    // The first is agreed, the second open.
     act(&mut chain, "alice", governance::Action::Propose { change }.into());
     chain.end_epoch();
     act(&mut chain, "alice", stake::Action::Unstake { peer: PeerId(1), amount: mst(1) }.into());
@@ -119,7 +128,8 @@ fn every_parameter() -> Parameters {
         let value = if field.default_value() == field.max { field.min } else { field.max };
         let change = ParameterChange { name: field.name.into(), value };
         // Some contradict others at their ends: those keep their default.
-        parameters = parameters.changed(&change).unwrap_or(parameters);
+        let changed = parameters.with(&change).unwrap();
+        parameters = if changed.validate().is_ok() { changed } else { parameters };
     }
     parameters
 }

@@ -3,7 +3,7 @@
 
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
-use muster_ledger::state::{Key, State, Value, chain, market, stake};
+use muster_ledger::state::{Key, State, Value, chain, governance, market, stake};
 use proptest::prelude::*;
 
 use crate::actions::{Numbers, PEOPLE, any_action};
@@ -16,7 +16,9 @@ pub fn lively() -> Parameters {
         unbonding_blocks: 3,
         immunity_epochs: 1,
         peers_max: 5,
-        proposal_epochs: 2,
+        voting_blocks: 10,
+        proposal_deposit: Grains(1_000_000),
+        quorum_ppb: 1_000_000,
         weights_interval_blocks: 1,
         registration_difficulty: 8,
         registration_difficulty_min: 2,
@@ -46,8 +48,7 @@ fn check_state(chain: &Chain) {
     let entries = || state.entries().map(|(key, value)| (*key, value.clone()));
     assert_eq!(State::from_entries(entries()).unwrap(), *state);
     assert_eq!(state.peers().count(), state.places().taken as usize);
-    let proposals = state.the(muster_ledger::state::governance::proposals());
-    assert_eq!(state.proposals().count(), proposals.open as usize);
+    check_votes(state);
     for (id, peer) in state.peers() {
         assert_eq!(state.peer_by_hot(&peer.hot).map(|(id, _)| id), Some(id));
         let shares: u128 = state
@@ -55,8 +56,8 @@ fn check_state(chain: &Chain) {
             .filter_map(|(key, value)| match (key, value) {
                 (
                     Key::Stake(stake::Key::Delegation(peer, _)),
-                    Value::Stake(stake::Value::Delegation(shares)),
-                ) if *peer == id => Some(*shares),
+                    Value::Stake(stake::Value::Delegation(delegation)),
+                ) if *peer == id => Some(delegation.shares),
                 _ => None,
             })
             .sum();
@@ -104,8 +105,58 @@ fn check_state(chain: &Chain) {
             )
             | Key::Chain(_)
             | Key::Account(_)
-            | Key::Governance(_) => {}
+            | Key::Governance(governance::Key::Proposals) => {}
+            Key::Governance(governance::Key::Proposal(number)) => {
+                let decided = governance::Due::Decision(number);
+                assert!(is_due(state, chain::Due::Governance(decided)));
+            }
+            Key::Governance(governance::Key::Agreed(number)) => {
+                let effect = governance::Due::Effect(number);
+                assert!(is_due(state, chain::Due::Governance(effect)));
+            }
+            Key::Governance(governance::Key::Vote(number, _)) => {
+                let cleared = governance::Due::Clearing(number);
+                let open = state.entry(governance::proposal(number)).is_some();
+                assert!(open || is_due(state, chain::Due::Governance(cleared)), "{key:?}");
+            }
         }
+    }
+}
+
+/// The sums of proposals are those of their votes, and no vote weighs more than its owner has, of
+/// what was there before.
+fn check_votes(state: &State) {
+    let open = &state.the(governance::proposals()).open;
+    let listed: Vec<_> =
+        open.iter().map(|open| (open.number, open.proposer, open.height)).collect();
+    let there: Vec<_> = state
+        .proposals()
+        .map(|(number, proposal)| (number, proposal.proposer, proposal.height))
+        .collect();
+    assert_eq!(listed, there);
+    for (number, proposal) in state.proposals() {
+        let sum = |wanted: bool| -> u64 {
+            let votes = state.votes(number).filter(|(_, vote)| vote.approve == wanted);
+            votes.map(|(_, vote)| vote.weight.0).sum()
+        };
+        assert_eq!((sum(true), sum(false)), (proposal.approving.0, proposal.rejecting.0));
+        assert_eq!(state.votes(number).count() as u64, proposal.votes);
+        for (owner, vote) in state.votes(number) {
+            let worth = |(peer, _)| {
+                let held = state.entry(stake::delegation(peer, owner)).unwrap();
+                let retired = || state.entry(stake::retired(peer)).copied();
+                let pool = state.peer(peer).map(|peer| peer.pool).or_else(retired).unwrap();
+                pool.worth(held.before(proposal.height)).0
+            };
+            let old: u64 = state.delegations_of(&owner).map(worth).sum();
+            assert!(vote.weight.0 <= old, "{} of {old} on proposal {number}", vote.weight);
+        }
+    }
+    for (_, value) in state.entries() {
+        let Value::Stake(stake::Value::Delegation(held)) = value else { continue };
+        let young: u128 = held.young.iter().map(|purchase| purchase.shares).sum();
+        assert!(young <= held.shares && held.young.len() <= open.len() + 2, "{held:?}");
+        assert!(held.young.windows(2).all(|pair| pair[0].height < pair[1].height));
     }
 }
 

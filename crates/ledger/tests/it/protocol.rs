@@ -14,11 +14,16 @@ use muster_ledger::types::{Height, PeerId};
 use crate::support::{Chain, address, genesis, key, mst};
 
 const NOTICE: u64 = 5;
+const VOTING: u64 = 10;
 
 /// A chain that begins with the first version; cold-0 to cold-2 have a third of the stake each.
 fn first() -> Genesis {
-    let parameters =
-        Parameters { epoch_blocks: 4, upgrade_notice_blocks: NOTICE, ..Parameters::default() };
+    let parameters = Parameters {
+        epoch_blocks: 4,
+        upgrade_notice_blocks: NOTICE,
+        voting_blocks: VOTING,
+        ..Parameters::default()
+    };
     Genesis { version: Version::FIRST, ..genesis(3, parameters) }
 }
 
@@ -26,7 +31,7 @@ fn started() -> Chain {
     let mut chain = Chain::new(&first());
     for owner in ["cold-0", "cold-1", "cold-2"] {
         let to = address(owner);
-        chain.act("alice", account::Action::Transfer { to, amount: mst(1) }).unwrap();
+        chain.act("alice", account::Action::Transfer { to, amount: mst(32) }).unwrap();
     }
     chain
 }
@@ -49,15 +54,16 @@ fn a_chain_switches_at_the_height_that_was_agreed() {
     let early = chain.sign("cold-0", 0, replace(&chain, 0, "hot-new"));
     let not_yet = Err(Rejection::Version { since: Version(2), version });
     assert_eq!(early.check_stateless(&chain.state.limits()), not_yet);
-    let change = ParameterChange { name: "hot_key_interval_blocks".into(), value: 7 };
+    let change = ParameterChange { name: "hot_key_interval_blocks".into(), value: 70 };
     let change = governance::Action::Propose { change: Change::Parameter(change) };
     let change = chain.sign("cold-0", 0, change);
     assert_eq!(change.check_stateless(&chain.state.limits()), not_yet);
 
-    let height = Height(20);
+    let height = Height(24);
     chain.act("cold-0", upgrade(2, height.0)).unwrap();
+    let closes = chain.state.height().0 + VOTING;
     chain.act("cold-1", governance::Action::Vote { proposal: 0, approve: true }).unwrap();
-    chain.end_epoch();
+    chain.run_to(closes);
     let switch = Switch { version: Version(2), height };
     let agreed = Protocol { version, next: Some(switch) };
     assert_eq!(*chain.state.the(protocol()), agreed);
@@ -75,7 +81,7 @@ fn a_chain_switches_at_the_height_that_was_agreed() {
     assert_eq!(chain.header.version, Version(2));
     assert_eq!(*chain.state.the(protocol()), Protocol { version: Version(2), next: None });
     assert!(chain.state.peer_by_hot(&address("hot-new")).is_some());
-    let change = ParameterChange { name: "hot_key_interval_blocks".into(), value: 7 };
+    let change = ParameterChange { name: "hot_key_interval_blocks".into(), value: 70 };
     let change = governance::Action::Propose { change: Change::Parameter(change) };
     chain.act("cold-0", change).unwrap();
 }
@@ -92,18 +98,22 @@ fn an_upgrade_is_to_the_next_version_with_notice() {
         let expected = outcome::governance::Rejection::UpgradeVersion { version: Version::FIRST };
         assert_eq!(refused, expected);
     }
-    let height = chain.state.height().0 + NOTICE;
+    let height = chain.state.height().0 + VOTING + NOTICE;
     let refused = governance(chain.act("cold-0", upgrade(2, height)));
     let from = Height(height + 1);
     let expected = outcome::governance::Rejection::UpgradeNotice { height: Height(height), from };
     assert_eq!(refused, expected);
-    // Notice counts from the decision: what is accepted too late is closed without effect.
-    let height = chain.state.height().0 + 1 + NOTICE;
-    chain.act("cold-0", upgrade(2, height)).unwrap();
-    chain.run_to(height - 1);
-    chain.act("cold-1", governance::Action::Vote { proposal: 0, approve: true }).unwrap();
-    chain.end_epoch();
-    assert_eq!(*chain.state.the(protocol()), Protocol { version: Version::FIRST, next: None });
+    // Of two that were accepted for the same version, the second comes to nothing.
+    for owner in ["cold-0", "cold-1"] {
+        chain.act(owner, upgrade(2, height + 3)).unwrap();
+    }
+    for (owner, proposal) in [("cold-1", 0), ("cold-0", 1)] {
+        chain.act(owner, governance::Action::Vote { proposal, approve: true }).unwrap();
+    }
+    chain.run_to(height - 2);
+    let switch = Switch { version: Version(2), height: Height(height + 3) };
+    let agreed = Protocol { version: Version::FIRST, next: Some(switch) };
+    assert_eq!(*chain.state.the(protocol()), agreed);
     assert_eq!(chain.state.proposals().count(), 0);
 }
 
@@ -142,7 +152,8 @@ fn a_genesis_of_another_version_is_refused_in_words() {
 fn what_a_later_version_brings_changes_no_earlier_encoding() {
     // The parameters of a chain of version 1 are encoded as they were before version 2 was known.
     let bytes = muster_ledger::encoding::encode(&first().parameters);
-    let said = [("epoch_blocks", 4_u64), ("upgrade_notice_blocks", NOTICE)];
+    let said =
+        [("epoch_blocks", 4_u64), ("voting_blocks", VOTING), ("upgrade_notice_blocks", NOTICE)];
     let number = |name: &str| {
         let fields = muster_ledger::parameters::FIELDS;
         fields.iter().position(|field| field.name == name).unwrap() as u16

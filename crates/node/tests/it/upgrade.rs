@@ -26,8 +26,14 @@ fn old_genesis() -> Genesis {
         endpoint: Endpoint { url: "https://127.0.0.1:8700".into(), modality: Modality::Text },
         stake: Grains(100_000_000_000),
     };
-    let parameters =
-        Parameters { epoch_blocks: 5, upgrade_notice_blocks: 10, ..base.parameters.clone() };
+    let parameters = Parameters {
+        epoch_blocks: 5,
+        voting_blocks: 10,
+        upgrade_notice_blocks: 10,
+        // The four users hold much more than is staked.
+        quorum_ppb: 1_000_000,
+        ..base.parameters.clone()
+    };
     Genesis { version: BEFORE, parameters, peers: vec![peer], ..base }
 }
 

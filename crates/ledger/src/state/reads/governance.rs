@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{KEY_MAX, KEY_MIN};
+use super::{KEY_MAX, KEY_MIN, Read};
 use crate::committee::Validator;
 use crate::crypto::PublicKey;
+use crate::money::Grains;
 use crate::state::chain;
-use crate::state::governance::{self, Key, Proposal};
+use crate::state::governance::{self, Agreed, Key, Proposal, Vote};
 use crate::state::map::State;
 
 impl State {
@@ -26,12 +27,26 @@ impl State {
     }
 
     /// Votes on a proposal, rising by key.
-    pub fn votes(&self, proposal: u64) -> impl Iterator<Item = (PublicKey, bool)> {
+    pub fn votes(&self, proposal: u64) -> impl Iterator<Item = (PublicKey, Vote)> {
         let first = governance::vote(proposal, KEY_MIN);
         let last = governance::vote(proposal, KEY_MAX);
-        self.scan(first, last).filter_map(|(key, approve)| match key {
-            Key::Vote(_, owner) => Some((owner, *approve)),
+        self.scan(first, last).filter_map(|(key, vote)| match key {
+            Key::Vote(_, owner) => Some((owner, *vote)),
             _ => None,
         })
+    }
+
+    /// What was accepted and is to come, rising by the number of the proposal.
+    pub fn agreed(&self) -> impl Iterator<Item = (u64, &Agreed)> {
+        let (first, last) = (governance::agreed(0), governance::agreed(u64::MAX));
+        self.scan(first, last).filter_map(|(key, agreed)| match key {
+            Key::Agreed(number) => Some((number, agreed.as_ref())),
+            _ => None,
+        })
+    }
+
+    /// The weight of votes that must approve of a proposal now: a part of all money, rounded up.
+    pub fn quorum(&self) -> Grains {
+        Read::quorum(self)
     }
 }

@@ -8,8 +8,9 @@ use super::entry::{Key, Part, Value};
 use super::map::State;
 use super::market::{Peer, peer, peer_by_hot};
 use super::slot::{Singleton, Slot};
-use super::stake::{Pool, delegation, retired};
+use super::stake::{Delegation, Pool, delegation, retired};
 use crate::crypto::{Hash, PublicKey};
+use crate::money::{BILLION, Grains};
 use crate::parameters::Parameters;
 use crate::protocol::Version;
 use crate::transaction::Limits;
@@ -52,6 +53,12 @@ pub(crate) trait Read {
         *self.the(chain::supply())
     }
 
+    fn quorum(&self) -> Grains {
+        let all = u128::from(self.supply().total().0);
+        let part = all * u128::from(self.parameters().quorum_ppb);
+        Grains(u64::try_from(part.div_ceil(u128::from(BILLION))).unwrap_or(u64::MAX))
+    }
+
     fn account(&self, key: &PublicKey) -> Account {
         self.entry(account::account(*key)).copied().unwrap_or_default()
     }
@@ -65,7 +72,11 @@ pub(crate) trait Read {
     }
 
     fn shares(&self, peer: PeerId, owner: &PublicKey) -> u128 {
-        self.entry(delegation(peer, *owner)).copied().unwrap_or(0)
+        self.entry(delegation(peer, *owner)).map_or(0, |delegation| delegation.shares)
+    }
+
+    fn delegation(&self, peer: PeerId, owner: &PublicKey) -> Delegation {
+        self.entry(delegation(peer, *owner)).cloned().unwrap_or_default()
     }
 
     /// The pool of a peer, or of a displaced one whose stakes have not all been returned.

@@ -46,8 +46,8 @@ impl State {
     /// Who has how many shares in the pool of a peer, rising by key.
     pub(crate) fn shares_of(&self, peer: PeerId) -> impl Iterator<Item = (PublicKey, u128)> {
         let (first, last) = (stake::delegation(peer, KEY_MIN), stake::delegation(peer, KEY_MAX));
-        self.scan(first, last).filter_map(|(key, shares)| match key {
-            Key::Delegation(_, owner) => Some((owner, *shares)),
+        self.scan(first, last).filter_map(|(key, delegation)| match key {
+            Key::Delegation(_, owner) => Some((owner, delegation.shares)),
             _ => None,
         })
     }
@@ -55,13 +55,17 @@ impl State {
     /// Peers with which an owner has stake, with its worth, rising by number.
     pub fn delegations_of(&self, owner: &PublicKey) -> impl Iterator<Item = (PeerId, Grains)> {
         let owner = *owner;
-        let (first, last) = (PeerId(0), PeerId(u32::MAX));
-        self.scan(stake::delegation_of(owner, first), stake::delegation_of(owner, last)).filter_map(
-            move |(key, ())| match key {
-                Key::DelegationOf(_, peer) => Some((peer, self.stake(peer, &owner))),
-                _ => None,
-            },
-        )
+        self.peers_of(owner).map(move |peer| (peer, self.stake(peer, &owner)))
+    }
+
+    /// Peers with which an owner has stake, rising by number.
+    pub(crate) fn peers_of(&self, owner: PublicKey) -> impl Iterator<Item = PeerId> {
+        let first = stake::delegation_of(owner, PeerId(0));
+        let last = stake::delegation_of(owner, PeerId(u32::MAX));
+        self.scan(first, last).filter_map(|(key, ())| match key {
+            Key::DelegationOf(_, peer) => Some(peer),
+            _ => None,
+        })
     }
 
     /// Stake on its way back to an owner, in the order in which it was taken.
