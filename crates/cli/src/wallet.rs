@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use muster_files::Readers;
-use muster_keys::{Mnemonic, WORK_FACTOR, decrypt, derive, encrypt};
+use muster_keys::{Mnemonic, WORK_FACTOR, decrypt, derive, encrypt, read_passphrase};
 use muster_ledger::crypto::{PublicKey, SecretKey, hash};
 use zeroize::Zeroizing;
 
@@ -130,9 +130,7 @@ pub fn passphrase(wallet: &Path, new: bool) -> Result<Zeroizing<String>> {
     }
     let beside = wallet.with_file_name("passphrase");
     if !new && beside.is_file() {
-        let text = fs::read_to_string(&beside)
-            .with_context(|| format!("cannot read {}", beside.display()))?;
-        return Ok(Zeroizing::new(text.trim_end().to_owned()));
+        return Ok(read_passphrase(&beside)?);
     }
     ensure!(
         std::io::stdin().is_terminal(),

@@ -1,5 +1,5 @@
 //! A key in a file: 64 lower-case hexadecimal digits and a line end, which only the owner of the
-//! file may read.
+//! file may read. A passphrase in a file is held to the same.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -14,6 +14,9 @@ use zeroize::Zeroizing;
 const DIGITS: usize = 64;
 /// Longest key file that is looked at, bytes: the digits and what an editor may leave behind them.
 const FILE_BYTES_MAX: usize = DIGITS + 16;
+
+/// Longest passphrase, bytes.
+const PASSPHRASE_BYTES_MAX: usize = 4096;
 
 /// Why a key file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -33,8 +36,10 @@ pub enum KeyFileError {
         path: PathBuf,
     },
     /// The file can be read by others.
-    #[error("the key {path} can be read by other users (mode {mode:o}): run chmod 600 {path}")]
+    #[error("{what} {path} can be read by other users (mode {mode:o}): run chmod 600 {path}")]
     Mode {
+        /// What it holds.
+        what: &'static str,
         /// The file.
         path: PathBuf,
         /// Its permissions.
@@ -60,6 +65,14 @@ pub enum KeyFileError {
         path: PathBuf,
         /// Which character, counted from 1. What it is stays untold: it may be part of a secret.
         position: usize,
+    },
+    /// The file holds no passphrase, or cannot be read.
+    #[error("the passphrase {path} cannot be used: {why}; it must be a line of text")]
+    Passphrase {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
     },
     /// A key is there already.
     #[error("{path} is there already: a key is never overwritten")]
@@ -88,10 +101,7 @@ pub fn read_key(path: &Path) -> Result<SecretKey, KeyFileError> {
     let mut file = File::open(path).map_err(unread)?;
     let metadata = file.metadata().map_err(unread)?;
     check_kind(path, &metadata)?;
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(KeyFileError::Mode { path: path.into(), mode });
-    }
+    check_mode("the key", path, &metadata)?;
     let wrong_length = || KeyFileError::Length { path: path.into(), bytes: metadata.len() };
     if metadata.len() > FILE_BYTES_MAX as u64 {
         return Err(wrong_length());
@@ -119,6 +129,38 @@ pub fn read_key(path: &Path) -> Result<SecretKey, KeyFileError> {
 
 fn check_kind(path: &Path, metadata: &Metadata) -> Result<(), KeyFileError> {
     if metadata.is_file() { Ok(()) } else { Err(KeyFileError::Kind { path: path.into() }) }
+}
+
+fn check_mode(what: &'static str, path: &Path, metadata: &Metadata) -> Result<(), KeyFileError> {
+    let mode = metadata.permissions().mode() & 0o777;
+    let private = mode & 0o077 == 0;
+    if private { Ok(()) } else { Err(KeyFileError::Mode { what, path: path.into(), mode }) }
+}
+
+/// Reads a passphrase, without its line end. What is read is wiped from memory.
+///
+/// # Errors
+/// [`KeyFileError::Mode`] or [`KeyFileError::Passphrase`], which tell nothing of what the file
+/// holds.
+pub fn read_passphrase(path: &Path) -> Result<Zeroizing<String>, KeyFileError> {
+    let fault = |why: String| KeyFileError::Passphrase { path: path.into(), why };
+    let unread = |error: io::Error| fault(error.to_string());
+    // Before it is opened, because opening a pipe would wait for whoever writes to it.
+    let is_file = fs::metadata(path).map_err(unread)?.is_file();
+    if !is_file {
+        return Err(fault("it is no file".into()));
+    }
+    let file = File::open(path).map_err(unread)?;
+    check_mode("the passphrase", path, &file.metadata().map_err(unread)?)?;
+    // As long as it can get, so that it never moves and leaves a copy behind.
+    let mut text = Zeroizing::new(String::with_capacity(PASSPHRASE_BYTES_MAX + 1));
+    file.take(PASSPHRASE_BYTES_MAX as u64 + 1).read_to_string(&mut text).map_err(unread)?;
+    if text.len() > PASSPHRASE_BYTES_MAX {
+        return Err(fault(format!("it has more than {PASSPHRASE_BYTES_MAX} bytes")));
+    }
+    let length = text.trim_end().len();
+    text.truncate(length);
+    Ok(text)
 }
 
 /// Writes a key file where nothing is yet, as [`read_key`] wants it. Makes its folder.

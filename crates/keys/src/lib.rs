@@ -16,7 +16,7 @@ mod mnemonic;
 mod random;
 mod seal;
 
-pub use file::{KeyFileError, read_key, write_key};
+pub use file::{KeyFileError, read_key, read_passphrase, write_key};
 pub use mnemonic::{Mnemonic, MnemonicError, derive};
 pub use random::{RandomError, new_key};
 pub use seal::{CIPHERTEXT_BYTES_MAX, SealError, WORK_FACTOR, WORK_FACTOR_MAX, decrypt, encrypt};

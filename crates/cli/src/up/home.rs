@@ -20,6 +20,7 @@ use super::reader;
 use super::scenario::{NamedPeer, Scenario};
 use crate::documents;
 use crate::wallet::{Wallet, write_private, write_whole};
+use zeroize::Zeroizing;
 
 /// What the user's account holds at the start, for buying answers and for trying things out.
 const USER_BALANCE: Grains = Grains(1_000_000 * 1_000_000_000);
@@ -311,10 +312,10 @@ fn read_genesis(path: &Path) -> Result<Genesis> {
 
 /// Writes the user's wallet and its passphrase, for `muster ask`, `muster transfer` and the like.
 fn write_wallet(home: &Path, wallet: &Wallet) -> Result<()> {
-    let mut secret = [0; 16];
-    getrandom::fill(&mut secret).context("the system gives no random numbers")?;
-    let passphrase = hex::encode(secret);
-    write_private(&home.join("passphrase"), format!("{passphrase}\n").as_bytes())?;
+    let mut secret = Zeroizing::new([0; 16]);
+    getrandom::fill(secret.as_mut_slice()).context("the system gives no random numbers")?;
+    let passphrase = Zeroizing::new(hex::encode(*secret));
+    write_private(&home.join("passphrase"), passphrase.as_bytes())?;
     wallet.save(&home.join("wallet.age"), &passphrase)
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use muster_keys::{KeyFileError, new_key, read_key, write_key};
+use muster_keys::{KeyFileError, new_key, read_key, read_passphrase, write_key};
 use muster_ledger::crypto::SecretKey;
 
 fn put(path: &Path, text: &str, mode: u32) {
@@ -81,4 +81,24 @@ fn nobody_waits_for_a_pipe() {
     assert!(made.unwrap().success());
     let error = read_key(&path).unwrap_err();
     assert!(matches!(error, KeyFileError::Kind { .. }), "{error}");
+}
+
+#[test]
+fn a_passphrase_is_read_only_where_nobody_else_can() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("passphrase");
+    fs::write(&path, "three words here\n").expect("written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("set");
+    let error = read_passphrase(&path).expect_err("others can read it").to_string();
+    assert!(error.contains("the passphrase") && error.contains("mode 640"), "{error}");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("set");
+    assert_eq!(read_passphrase(&path).expect("private").as_str(), "three words here");
+    let fault = |bytes: &[u8]| {
+        fs::write(&path, bytes).expect("written");
+        read_passphrase(&path).expect_err("refused").to_string()
+    };
+    assert!(fault(&[b'a'; 5000]).contains("more than 4096 bytes"));
+    assert!(fault(&[0xff, 0xfe]).contains("a line of text"));
+    assert!(read_passphrase(folder.path()).expect_err("a folder").to_string().contains("no file"));
+    assert!(read_passphrase(&folder.path().join("missing")).is_err());
 }
