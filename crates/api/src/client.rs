@@ -1,11 +1,11 @@
 //! A client of the API over several nodes: what one node cannot answer, the next is asked.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt};
-use muster_ledger::crypto::{PublicKey, SecretKey};
+use muster_ledger::crypto::{Hash, PublicKey, SecretKey};
 use muster_ledger::money::Grains;
 use muster_ledger::transaction::{self as ledger, Action, SignedTransaction};
 use muster_ledger::types::Height;
@@ -74,6 +74,17 @@ pub enum ClientError {
         /// What is wrong.
         why: String,
     },
+    /// A node names another chain than the pinned one.
+    #[error(
+        "the node is on the chain {named}, the pinned one is {pinned}: nothing is signed for \
+         another; ask a node of the pinned chain, or pin the other"
+    )]
+    Chain {
+        /// What the node says.
+        named: Hash,
+        /// What was pinned.
+        pinned: Hash,
+    },
     /// A transaction was not decided in time.
     #[error("transaction {hash} was not decided within {seconds} s")]
     Undecided {
@@ -102,6 +113,8 @@ pub struct Client {
     http: reqwest::Client,
     /// Index of the node that answered last: asked first.
     preferred: Arc<AtomicUsize>,
+    /// The chain that is signed for, once it is pinned; clones share it.
+    pinned: Arc<OnceLock<Hash>>,
 }
 
 /// One request, ready to be sent to any of the nodes.
@@ -128,7 +141,24 @@ impl Client {
             .connect_timeout(Duration::from_secs(3))
             .build()
             .map_err(|error| ClientError::Setup(chain_of(&error)))?;
-        Ok(Self { urls: Arc::new(urls), http, preferred: Arc::new(AtomicUsize::new(0)) })
+        Ok(Self { urls: Arc::new(urls), http, preferred: Arc::default(), pinned: Arc::default() })
+    }
+
+    /// Pins a chain: from now on this client and its clones sign for no other.
+    ///
+    /// # Errors
+    /// [`ClientError::Chain`] where another is pinned already.
+    pub fn pin(&self, chain: Hash) -> Result<(), ClientError> {
+        match *self.pinned.get_or_init(|| chain) {
+            pinned if pinned == chain => Ok(()),
+            pinned => Err(ClientError::Chain { named: chain, pinned }),
+        }
+    }
+
+    /// The pinned chain.
+    #[must_use]
+    pub fn pinned(&self) -> Option<Hash> {
+        self.pinned.get().copied()
     }
 
     /// The URLs that this client asks.
@@ -288,7 +318,8 @@ impl Client {
     /// that wait; it may be decided within the next `expiry_blocks` blocks.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`]; [`ClientError::Chain`] where the node is on another chain than the
+    /// pinned one.
     pub async fn prepare(
         &self,
         key: &SecretKey,
@@ -298,6 +329,11 @@ impl Client {
     ) -> Result<SignedTransaction, ClientError> {
         let signer = key.public();
         let (status, account) = futures::try_join!(self.status(), self.account(&signer))?;
+        if let Some(pinned) = self.pinned()
+            && pinned != status.chain.0
+        {
+            return Err(ClientError::Chain { named: status.chain.0, pinned });
+        }
         let transaction = ledger::Transaction {
             chain: status.chain.0,
             signer,
