@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use muster_learning::random::Stream;
 use muster_learning::{
-    Activations, Corpus, Estimate, Learner, ModelConfig, PeerIndex, RequestKey, Tokens,
+    Activations, Corpus, Estimate, Keep, Learner, ModelConfig, PeerIndex, RequestKey, Tokens,
     TrainingConfig,
 };
 
@@ -86,12 +86,12 @@ impl Network {
         (0..all).filter(|&peer| peer != me).map(|peer| PeerIndex(peer as u32)).collect()
     }
 
-    fn answer(&mut self, peer: PeerIndex, key: Option<RequestKey>, tokens: &Tokens) -> Activations {
+    fn answer(&mut self, peer: PeerIndex, keep: Option<Keep>, tokens: &Tokens) -> Activations {
         if self.conducts.get(peer.0 as usize) == Some(&Conduct::Relay) {
             return self.learners[0].forward(None, tokens).expect("a well-formed request");
         }
         if let Some(learner) = self.learners.get_mut(peer.0 as usize) {
-            return learner.forward(key, tokens).expect("a well-formed request");
+            return learner.forward(keep, tokens).expect("a well-formed request");
         }
         let width = self.learners[0].model().out_dim;
         let mut answer = Activations::zeros(tokens.answer_shape(width));
@@ -107,7 +107,7 @@ impl Network {
         let others = self.others(me);
         let plan = self.learners[me].begin_step(&others).expect("known peers");
         let key = RequestKey { sender: PeerIndex(me as u32), request: plan.step };
-        let ask = |&peer: &PeerIndex| Some(self.answer(peer, Some(key), &plan.tokens));
+        let ask = |&peer: &PeerIndex| Some(self.answer(peer, Some(key.keep(1.0)), &plan.tokens));
         let answers = plan.chosen.iter().map(ask).collect();
         let outcome = self.learners[me].finish_step(plan, answers).expect("an answer each");
         for (peer, mut gradient) in outcome.gradients {

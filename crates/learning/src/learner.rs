@@ -13,7 +13,7 @@ use crate::error::LearnerError;
 use crate::gate::{Gate, PEERS_MAX, PeerIndex};
 use crate::parts::Parts;
 use crate::pruning::{PruningScore, Scores, WeightRow, weight_row};
-use crate::served::{PROBE_BATCH, Received, RequestKey, SenderRecord, Served, Upstream};
+use crate::served::{Keep, PROBE_BATCH, Received, RequestKey, SenderRecord, Served, Upstream};
 use crate::tensor::{Activations, Tokens};
 
 /// A model, its optimisers, the gate, the student, and books on those who ask.
@@ -110,17 +110,17 @@ impl Learner {
 
     /// Answers another peer: hidden states `[batch, sequence, out_dim]` of `tokens`.
     ///
-    /// With a `key`, the state is kept so that [`Learner::backward`] can train on the gradient.
+    /// With `keep`, the state is kept so that [`Learner::backward`] can train on the gradient.
     ///
     /// # Errors
     /// [`LearnerError::Tensor`] if the tokens exceed 4 times the own batch size or the context.
     pub fn forward(
         &mut self,
-        key: Option<RequestKey>,
+        keep: Option<Keep>,
         tokens: &Tokens,
     ) -> Result<Activations, LearnerError> {
         tokens.check(self.training.batch.saturating_mul(4), self.parts.model.context)?;
-        Ok(self.served.answer(&self.parts, key, tokens))
+        Ok(self.served.answer(&self.parts, keep, tokens))
     }
 
     /// Trains on the gradient that `key.sender` computed for an earlier answer.

@@ -43,6 +43,6 @@ pub use gate::PeerIndex;
 pub use generation::{AskPlan, Sampling};
 pub use learner::Learner;
 pub use pruning::{PruningScore, WeightRow, weight_row};
-pub use served::{Received, RequestKey, SenderRecord};
+pub use served::{Keep, Received, RequestKey, SenderRecord};
 pub use step::{StepOutcome, StepPlan};
 pub use tensor::{Activations, Shape, TensorError, Tokens, VOCABULARY};

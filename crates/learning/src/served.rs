@@ -1,15 +1,15 @@
 //! What a peer does for others: answering, and training on the gradients that come back.
 //!
 //! The graph of an answer is kept by request until its gradient arrives or newer requests push it
-//! out. Strangers' gradients are an attack surface, so each passes six bounds: shape and
+//! out; where there is no room, whoever has most of it for its standing makes room. Strangers' gradients are an attack surface, so each passes six bounds: shape and
 //! finiteness; the norm, which may not exceed what is usual among the senders; the sender's
 //! standing, which scales the step itself (scaling the gradient would be undone by the optimiser's
-//! normalisation); a budget between two own steps; agreement with what the others send (module
+//! normalisation); a budget between two own steps, half of which is for who has standing; agreement with what the others send (module
 //! `agreement`), which drops senders who unteach what the others come for; and a probe on held-out
 //! text, which takes back any update that hurts by more than a set amount and drops senders who
 //! hurt on average.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use burn::tensor::Tensor;
 
@@ -39,9 +39,28 @@ pub struct RequestKey {
     pub request: u64,
 }
 
+/// What is to be kept of an answer: enough to train on its gradient.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Keep {
+    /// The request that is answered.
+    pub key: RequestKey,
+    /// Standing of the sender, above 0 and at most 1.
+    pub standing: f64,
+}
+
+impl RequestKey {
+    /// The answer is to be kept, for a sender of this standing.
+    #[must_use]
+    pub fn keep(self, standing: f64) -> Keep {
+        Keep { key: self, standing }
+    }
+}
+
 /// The graph of an answer, kept until its gradient arrives.
 pub(crate) struct Retained {
     pub key: RequestKey,
+    /// Standing of the sender when it asked.
+    pub standing: f64,
     pub output: Tensor<2>,
     pub weights: Leaves,
     pub shape: Shape,
@@ -58,13 +77,30 @@ impl RetainedRequests {
         Self { requests: VecDeque::new(), most }
     }
 
-    /// Keeps a request; the same key replaces the earlier one, and the oldest makes room.
+    /// Keeps a request; the same key replaces the earlier one. Where there are too many, the
+    /// oldest goes of the sender that has most for its standing: so who has little of it pushes
+    /// out its own, however often it asks.
     pub fn keep(&mut self, retained: Retained) {
         self.requests.retain(|other| other.key != retained.key);
         self.requests.push_back(retained);
         while self.requests.len() > self.most {
-            self.requests.pop_front();
+            let senders: BTreeSet<PeerIndex> =
+                self.requests.iter().map(|retained| retained.key.sender).collect();
+            let loads = senders.into_iter().map(|sender| (self.load(sender), sender));
+            let heaviest = loads.reduce(|a, b| if b.0 > a.0 { b } else { a });
+            let of_heaviest =
+                |retained: &Retained| heaviest.is_some_and(|(_, h)| h == retained.key.sender);
+            let oldest = self.requests.iter().position(of_heaviest);
+            self.requests.remove(oldest.unwrap_or(0));
         }
+    }
+
+    /// How much a sender has kept here for its latest standing.
+    fn load(&self, sender: PeerIndex) -> f64 {
+        let own = self.requests.iter().filter(|retained| retained.key.sender == sender);
+        let (count, standing) =
+            own.fold((0.0, 0.0), |(count, _), retained| (count + 1.0, retained.standing));
+        count / standing
     }
 
     /// Takes a request out: one gradient per answer.
@@ -281,20 +317,15 @@ impl Served {
         self.retained.len()
     }
 
-    /// Hidden states of checked `tokens`; with a `key`, their graph is kept.
-    pub fn answer(
-        &mut self,
-        parts: &Parts,
-        key: Option<RequestKey>,
-        tokens: &Tokens,
-    ) -> Activations {
+    /// Hidden states of checked `tokens`, and their graph where it is to be kept.
+    pub fn answer(&mut self, parts: &Parts, keep: Option<Keep>, tokens: &Tokens) -> Activations {
         let shape = tokens.answer_shape(parts.model.out_dim);
-        let weights = parts.leaves(&parts.trunk, key.is_some());
+        let weights = parts.leaves(&parts.trunk, keep.is_some());
         let hidden = parts.hidden(&weights, tokens);
         let output = model::trunk_answer(&parts.model, &weights, hidden);
         let values = values_of(output.clone().inner());
-        if let Some(key) = key {
-            self.retained.keep(Retained { key, output, weights, shape });
+        if let Some(Keep { key, standing }) = keep {
+            self.retained.keep(Retained { key, standing, output, weights, shape });
         }
         Activations { shape, values }
     }
@@ -309,19 +340,23 @@ impl Served {
         upstream: Upstream<'_>,
     ) -> Result<Received, LearnerError> {
         let Upstream { key, values: upstream, standing } = upstream;
+        if !(0.0..=1.0).contains(&standing) {
+            return Err(LearnerError::Standing { standing });
+        }
+        if standing == 0.0 {
+            // It would change nothing, so it costs nothing either.
+            return Ok(Received { norm: 0.0, change: 0.0, reverted: false });
+        }
         let retained = self
             .retained
             .take(key)
             .ok_or(LearnerError::UnknownRequest { sender: key.sender.0, request: key.request })?;
-        if !(0.0..=1.0).contains(&standing) {
-            return Err(LearnerError::Standing { standing });
-        }
         upstream.check(retained.shape)?;
         let books = &mut self.books;
         if books.senders.is_dropped(key.sender) {
             return Err(LearnerError::SenderDropped { sender: key.sender.0 });
         }
-        books.spend(key.sender, training)?;
+        books.spend(key.sender, standing, training)?;
         let (rows, columns) = (retained.shape.positions(), retained.shape.width);
         let upstream = matrix_from(upstream.values.clone(), rows, columns, &parts.device);
         let mut gradients = model::pull_back(retained.output, upstream);
@@ -349,7 +384,7 @@ impl Served {
         gradient: &Bounded,
     ) -> Received {
         let &Bounded { sender, ref values, norm, standing } = gradient;
-        if standing == 0.0 || norm == 0.0 {
+        if norm == 0.0 {
             return Received { norm, change: 0.0, reverted: false };
         }
         let before = match self.probe.as_ref().and_then(|probe| probe.loss) {
@@ -398,9 +433,17 @@ impl Served {
 }
 
 impl Books {
-    /// Takes one gradient of `sender` off the budgets until the next own step.
-    fn spend(&mut self, sender: PeerIndex, training: &TrainingConfig) -> Result<(), LearnerError> {
-        let most = training.received_per_step;
+    /// Takes one gradient of `sender` off the budgets until the next own step. Half of the whole
+    /// is there for everybody, and of the other half as much as the sender's standing says: so
+    /// many senders of little standing leave that to the others.
+    fn spend(
+        &mut self,
+        sender: PeerIndex,
+        standing: f64,
+        training: &TrainingConfig,
+    ) -> Result<(), LearnerError> {
+        let all = training.received_per_step;
+        let most = ((all as f64 * (0.5 + 0.5 * standing)) as usize).max(1).min(all);
         if self.since_step >= most {
             return Err(LearnerError::BudgetSpent { most });
         }
@@ -418,6 +461,19 @@ impl Books {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn little_standing_spends_half_of_the_budget_and_the_rest_is_left_to_the_others() {
+        let training = TrainingConfig::default();
+        let mut books = Served::new(0, 0).books;
+        let spent = |books: &mut Books, senders: std::ops::Range<u32>, standing| {
+            senders.filter(|s| books.spend(PeerIndex(*s), standing, &training).is_ok()).count()
+        };
+        assert_eq!(training.received_per_step, 8);
+        assert_eq!(spent(&mut books, 0..100, 1e-9), 4);
+        assert_eq!(spent(&mut books, 100..110, 0.5), 2);
+        assert_eq!(spent(&mut books, 110..120, 1.0), 2);
+    }
 
     #[test]
     fn the_usual_norm_is_that_of_the_standing() {

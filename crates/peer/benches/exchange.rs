@@ -9,9 +9,8 @@ use muster_ledger::crypto::Hash;
 use muster_ledger::types::PeerId;
 use muster_peer::exchange::client::{Callee, Caller};
 use muster_peer::exchange::identity::Identity;
-use muster_peer::exchange::inbox::{Answer, Received};
-use muster_peer::exchange::limits::Limits;
-use muster_peer::exchange::limits::{CONNECTION_WINDOW, FRAME, STREAM_WINDOW};
+use muster_peer::exchange::inbox::{Answer, Jobs, Received};
+use muster_peer::exchange::limits::{CONNECTION_WINDOW, FRAME, Limits, STREAM_WINDOW, Share};
 use muster_peer::exchange::listen::serve;
 use muster_peer::exchange::proto::peer_client::PeerClient;
 use muster_peer::exchange::proto::peer_server::{Peer, PeerServer};
@@ -197,7 +196,8 @@ fn exchange(seed: u8) -> Arc<Exchange> {
         ask_text_max: 1,
         ask_bytes_max: 1,
     };
-    let limits = Limits { sender_replay_max: 1 << 20, replay_max: 1 << 20, ..Limits::default() };
+    let mut limits = Limits { private_addresses: true, ..Limits::default() };
+    limits.staked.replay = Share { all: 1 << 21, each: 1 << 20 };
     let exchange = Arc::new(Exchange::new(identity(seed), limits, offer, Till::default()));
     exchange.set_directory(Directory {
         chain: Some(CHAIN),
@@ -218,7 +218,7 @@ async fn full() -> (Caller, Callee) {
         let shape = Shape { batch: 64, sequence: 64, width: 64 };
         let output = Activations::new(shape, vec![0.25; 1 << 18]).expect("counts agree");
         loop {
-            if let Received::Job(job) = server.inbox.receive(Duration::from_secs(1), true) {
+            if let Received::Job(job) = server.inbox.receive(Duration::from_secs(1), Jobs::All) {
                 let _ = job.reply.send(Ok(Answer::Output(output.clone())));
             }
         }

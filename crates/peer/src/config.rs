@@ -2,7 +2,7 @@
 
 use crate::behaviour::Behaviour;
 use muster_learning::{Corpus, CorpusError, ModelConfig, TrainingConfig};
-use muster_ledger::crypto::PublicKey;
+use muster_ledger::crypto::{Hash, PublicKey};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -108,6 +108,13 @@ pub struct PeerConfig {
     pub endpoint: String,
     /// HTTP interfaces of nodes, the first asked first.
     pub node_urls: Vec<String>,
+    /// The pinned chain: the only one that is signed for; absent: the first that a node names,
+    /// written down in the file `chain` in the home.
+    #[serde(default)]
+    pub chain: Option<Hash>,
+    /// Whether peers in private networks, this machine among them, are connected to: for trials.
+    #[serde(default)]
+    pub private_addresses: bool,
     /// How it behaves; anything but `honest` simulates an attack.
     #[serde(default)]
     pub behaviour: Behaviour,
@@ -342,6 +349,7 @@ text = ["book.txt"]
             ("self_loop = 1.5", "self_loop is 1.5"),
             ("behaviour = \"kind\"", "kind"),
             ("report_seconds = 0", "report_seconds is 0"),
+            ("chain = \"12\"", "chain = \"12\""),
         ];
         for (line, expected) in cases {
             let message = parse(&format!("{GOOD}{line}\n")).expect_err(line);

@@ -6,6 +6,7 @@ use crate::exchange::identity::{Identity, IdentityError};
 use crate::exchange::limits::Limits;
 use crate::exchange::listen::{ListenError, serve};
 use crate::exchange::shared::{Exchange, Offer};
+use crate::ledger::pin::{PinError, PinnedChain};
 use crate::ledger::refresh::keep_fresh;
 use crate::ledger::report::keep_reporting;
 use crate::model::own::{WorkerError, WorkerSettings};
@@ -46,6 +47,9 @@ pub enum PeerError {
     /// The node URLs cannot be used.
     #[error(transparent)]
     Ledger(#[from] ClientError),
+    /// The chain cannot be pinned.
+    #[error(transparent)]
+    Pin(#[from] PinError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}; choose another with `listen`")]
     Listen {
@@ -113,6 +117,7 @@ async fn live(config: PeerConfig, shutdown: Shutdown<'static>) -> Result<(), Pee
         .await
         .map_err(|source| PeerError::Listen { address: config.listen, source })?;
     let ledger = Client::new(config.node_urls.clone())?;
+    let pin = PinnedChain::new(ledger.clone(), config.chain, &config.home)?;
     let exchange = Arc::new(exchange(&config, &ledger)?);
     let burn_key = config.burn_key.as_deref().map(read_key).transpose()?;
     let learner = learner(&config, &exchange)?;
@@ -127,7 +132,7 @@ async fn live(config: PeerConfig, shutdown: Shutdown<'static>) -> Result<(), Pee
     let progress = Arc::new(Mutex::new(Progress { steps: learner.steps(), ..Progress::default() }));
     let mut model = model_thread(&config, &exchange, learner, progress.clone())?;
     let mut tasks = JoinSet::new();
-    tasks.spawn(keep_fresh(exchange.clone(), ledger.clone()));
+    tasks.spawn(keep_fresh(exchange.clone(), ledger.clone(), pin));
     tasks.spawn(Clerk::new(exchange.clone(), ledger.clone(), &config, burn_key).work());
     let every = Duration::from_secs(config.report_seconds);
     tasks.spawn(keep_reporting(exchange.clone(), ledger, progress, every));
@@ -173,8 +178,9 @@ fn exchange(config: &PeerConfig, ledger: &Client) -> Result<Exchange, PeerError>
         ask_text_max: ASK_TEXT_MAX,
         ask_bytes_max: ASK_BYTES_MAX,
     };
-    let till = Till { price_per_byte: config.price_per_byte, ledger: Some(ledger.clone()) };
-    Ok(Exchange::new(identity, Limits::default(), offer, till))
+    let till = Till::new(config.price_per_byte, Some(ledger.clone()));
+    let limits = Limits { private_addresses: config.private_addresses, ..Limits::default() };
+    Ok(Exchange::new(identity, limits, offer, till))
 }
 
 /// The learner, from its checkpoint where there is one.

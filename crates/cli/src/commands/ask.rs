@@ -30,6 +30,10 @@ pub struct Options {
     /// The most that may be paid, in MST
     #[arg(long, value_name = "AMOUNT", default_value = "1")]
     max_cost: Grains,
+    /// Connect to peers in private networks too, this machine among them; always so with the
+    /// market of --home
+    #[arg(long)]
+    private_addresses: bool,
     /// Seed of the sampling; 0 takes the most likely byte each time [default: a random one]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -96,6 +100,7 @@ pub async fn run(mut options: Options) -> Result<()> {
         seed: sampling_seed(options.seed)?,
         peer: options.peer.as_deref().map(|name| find(&peers, name)).transpose()?,
         price_max: options.max_cost,
+        private_addresses: options.private_addresses || options.network.home.is_some(),
     };
     let mut heard = 0;
     let bought = muster_peer::ask(&client, &key, wanted, |network, _| {

@@ -123,6 +123,9 @@ fn peer_table(
         ("listen".into(), toml::Value::String(address.to_string())),
         ("endpoint".into(), toml::Value::String(format!("https://{address}"))),
         ("node_urls".into(), list(urls)),
+        ("chain".into(), toml::Value::String(home.genesis.chain_id().to_string())),
+        // All of a trial's peers are on one machine.
+        ("private_addresses".into(), toml::Value::Boolean(true)),
         ("behaviour".into(), toml::Value::String(peer.behaviour.name().into())),
         ("fellows".into(), fellows),
         ("text".into(), toml::Value::Array(vec![path(&part.path)])),

@@ -42,7 +42,7 @@ fn old_requests_make_room_for_new_ones() {
     let key = |request| RequestKey { sender: PeerIndex(1), request };
     let mut answer = None;
     for request in 0..most + 3 {
-        answer = Some(learner.forward(Some(key(request)), &tokens).expect("an answer"));
+        answer = Some(learner.forward(Some(key(request).keep(0.5)), &tokens).expect("an answer"));
     }
     let gradient = answer.expect("at least one answer");
     assert_eq!(learner.retained_requests() as u64, most);
@@ -50,4 +50,28 @@ fn old_requests_make_room_for_new_ones() {
     assert!(error.to_string().contains("pushed out"), "{error}");
     learner.backward(key(3), &gradient, 1.0).expect("still there");
     learner.backward(key(3), &gradient, 1.0).expect_err("one gradient per answer");
+}
+
+#[test]
+fn who_asks_often_with_little_standing_pushes_out_its_own_requests_only() {
+    let mut learner = learner(4);
+    let tokens = learner.begin_step(&[]).expect("a plan").tokens;
+    let most = learner.training().retained_requests as u64;
+    let honest = |request| RequestKey { sender: PeerIndex(1), request };
+    let mut answer = None;
+    for request in 0..4 {
+        answer = learner.forward(Some(honest(request).keep(0.5)), &tokens).ok();
+    }
+    let gradient = answer.expect("an answer");
+    // One that asks again and again, and many that ask once or twice.
+    for request in 0..3 * most {
+        for sender in [PeerIndex(2), PeerIndex(10 + request as u32 / 2)] {
+            let key = RequestKey { sender, request };
+            learner.forward(Some(key.keep(1e-6)), &tokens).expect("an answer");
+        }
+    }
+    assert_eq!(learner.retained_requests() as u64, most);
+    for request in 0..2 {
+        learner.backward(honest(request), &gradient, 0.5).expect("still there");
+    }
 }

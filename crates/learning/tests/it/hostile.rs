@@ -58,13 +58,13 @@ fn bad_gradients_and_requests_are_refused_and_change_nothing() {
         (spoiled(1, 0.5), 1.5, "standing"),
     ];
     for (gradient, standing, words) in cases {
-        learner.forward(Some(key), &tokens).expect("an answer");
+        learner.forward(Some(key.keep(1.0)), &tokens).expect("an answer");
         let error = learner.backward(key, &gradient, standing).expect_err("refused");
         assert!(error.to_string().contains(words), "{error}");
     }
     for (batch, sequence, ids) in [(0, 16, 0), (1, 17, 17), (33, 16, 528), (2, 16, 31)] {
         let request = Tokens { batch, sequence, ids: vec![0; ids] };
-        assert!(learner.forward(Some(key), &request).is_err(), "{batch} x {sequence}");
+        assert!(learner.forward(Some(key.keep(1.0)), &request).is_err(), "{batch} x {sequence}");
     }
     let huge = Tokens { batch: usize::MAX, sequence: usize::MAX, ids: Vec::new() };
     assert!(learner.forward(None, &huge).is_err());

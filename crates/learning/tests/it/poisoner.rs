@@ -24,7 +24,8 @@ fn poison(victim: &mut Learner, attack: Attack, step: u64) -> usize {
     (0..20)
         .filter(|attempt| {
             let key = RequestKey { sender: POISONER, request: step * 20 + attempt };
-            let answer = victim.forward(Some(key), &tokens).expect("a well-formed request");
+            let answer =
+                victim.forward(Some(key.keep(1.0)), &tokens).expect("a well-formed request");
             let mut stream = Stream::new(seed, "poison", 0);
             let values = answer.values.iter().map(|_| stream.normal() as f32 * 1e3).collect();
             let gradient = Activations { shape: answer.shape, values };
@@ -114,7 +115,7 @@ fn no_standing_means_no_influence() {
     let before = victim.checkpoint();
     let tokens = victim.begin_step(&[]).expect("a plan").tokens;
     let key = RequestKey { sender: POISONER, request: 0 };
-    let mut gradient = victim.forward(Some(key), &tokens).expect("an answer");
+    let mut gradient = victim.forward(Some(key.keep(1.0)), &tokens).expect("an answer");
     gradient.values.fill(100.0);
     victim.backward(key, &gradient, 0.0).expect("accepted without effect");
     let fields = |bytes: &[u8]| {

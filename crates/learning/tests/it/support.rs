@@ -2,8 +2,8 @@
 
 use muster_learning::random::Stream;
 use muster_learning::{
-    Activations, Corpus, Evaluation, Learner, ModelConfig, PeerIndex, RequestKey, StepOutcome,
-    Tokens, TrainingConfig,
+    Activations, Corpus, Evaluation, Keep, Learner, ModelConfig, PeerIndex, RequestKey,
+    StepOutcome, Tokens, TrainingConfig,
 };
 
 /// A model that trains in about a millisecond a step.
@@ -74,11 +74,11 @@ impl Network {
     fn answer(
         &mut self,
         peer: PeerIndex,
-        key: Option<RequestKey>,
+        keep: Option<Keep>,
         tokens: &Tokens,
     ) -> Option<Activations> {
         if let Some(learner) = self.learners.get_mut(peer.0 as usize) {
-            return Some(learner.forward(key, tokens).expect("a well-formed request"));
+            return Some(learner.forward(keep, tokens).expect("a well-formed request"));
         }
         let mut answer = Activations::zeros(tokens.answer_shape(16));
         answer.values.iter_mut().for_each(|value| *value = self.noise.normal() as f32);
@@ -89,8 +89,9 @@ impl Network {
         let others = self.others(me);
         let plan = self.learners[me].begin_step(&others).expect("known peers");
         let key = RequestKey { sender: PeerIndex(me as u32), request: plan.step };
+        let keep = Some(key.keep(1.0));
         let answers =
-            plan.chosen.iter().map(|&peer| self.answer(peer, Some(key), &plan.tokens)).collect();
+            plan.chosen.iter().map(|&peer| self.answer(peer, keep, &plan.tokens)).collect();
         let mut outcome = self.learners[me].finish_step(plan, answers).expect("an answer each");
         for (peer, gradient) in &mut outcome.gradients {
             if me + self.poisoners >= self.learners.len() {

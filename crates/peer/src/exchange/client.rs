@@ -1,6 +1,7 @@
 //! Asking other peers: a bounded cache of authenticated connections, signed requests, checked
 //! answers.
 
+use crate::exchange::address::is_public;
 use crate::exchange::counters::Counters;
 use crate::exchange::envelope::{EnvelopeError, Tag, now_ms, open_response, seal_request};
 use crate::exchange::evidence::{Evidence, EvidenceRing};
@@ -20,9 +21,11 @@ use muster_learning::Activations;
 use muster_ledger::crypto::{Hash, PublicKey};
 use rustls::pki_types::ServerName;
 use std::collections::HashMap;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 use tonic::codegen::http::Uri;
 use tonic::transport::{Channel, Endpoint};
@@ -30,6 +33,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 /// Most connections kept open; the one unused for longest makes room.
 const CHANNELS_MAX: usize = 64;
+/// Addresses of a host that are tried.
+const ADDRESSES_MAX: usize = 4;
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -82,6 +87,9 @@ struct Cached {
     used: Instant,
 }
 
+/// Longest message that has words in it and no tensor.
+const WORDS_BYTES_MAX: usize = 64 << 10;
+
 /// Calls other peers as one identity.
 pub struct Caller {
     identity: Arc<Identity>,
@@ -89,6 +97,8 @@ pub struct Caller {
     counters: Arc<Counters>,
     evidence: Arc<Mutex<EvidenceRing>>,
     channels: Mutex<HashMap<PublicKey, Cached>>,
+    /// One for each connection that may be made at the same time.
+    dials: Arc<Semaphore>,
 }
 
 impl Caller {
@@ -100,7 +110,8 @@ impl Caller {
         counters: Arc<Counters>,
         evidence: Arc<Mutex<EvidenceRing>>,
     ) -> Self {
-        Self { identity, limits, counters, evidence, channels: Mutex::default() }
+        let dials = Arc::new(Semaphore::new(limits.dials_max));
+        Self { identity, limits, counters, evidence, channels: Mutex::default(), dials }
     }
 
     /// What a peer offers.
@@ -113,7 +124,7 @@ impl Caller {
         timeout: Duration,
     ) -> Result<DescribeResponse, CallError> {
         let (request, tag) = self.seal(DescribeRequest::default(), callee, timeout)?;
-        let mut client = self.client(callee)?;
+        let mut client = self.client(callee)?.max_decoding_message_size(WORDS_BYTES_MAX);
         self.finish::<DescribeResponse>(callee, &tag, timeout, client.describe(request)).await
     }
 
@@ -172,7 +183,7 @@ impl Caller {
         timeout: Duration,
     ) -> Result<(Tag, Streaming<AskResponse>), CallError> {
         let (request, tag) = self.seal(message, callee, timeout)?;
-        let mut client = self.client(callee)?;
+        let mut client = self.client(callee)?.max_decoding_message_size(WORDS_BYTES_MAX);
         self.counters.count_asked();
         let response = tokio::time::timeout(timeout, client.ask(request))
             .await
@@ -238,8 +249,8 @@ impl Caller {
     fn client(&self, callee: &Callee) -> Result<PeerClient<Channel>, CallError> {
         let channel = self.channel(callee)?;
         Ok(PeerClient::new(channel)
-            .max_decoding_message_size(self.limits.message_bytes_max)
-            .max_encoding_message_size(self.limits.message_bytes_max))
+            .max_decoding_message_size(self.limits.staked.message_bytes_max)
+            .max_encoding_message_size(self.limits.staked.message_bytes_max))
     }
 
     fn channel(&self, callee: &Callee) -> Result<Channel, CallError> {
@@ -255,38 +266,78 @@ impl Caller {
         {
             channels.remove(&oldest);
         }
-        let channel = connect(&self.identity, callee)?;
+        let channel = self.connect(callee)?;
         let endpoint = callee.endpoint.clone();
         let cached = Cached { endpoint, channel: channel.clone(), used: Instant::now() };
         channels.insert(callee.key, cached);
         Ok(channel)
     }
+
+    /// A channel that connects when first used, and again when it broke.
+    fn connect(&self, callee: &Callee) -> Result<Channel, CallError> {
+        let bad = || CallError::Endpoint(callee.endpoint.clone());
+        let address = callee.endpoint.strip_prefix("https://").ok_or_else(bad)?;
+        // TLS happens in our connector, below what tonic sees.
+        let uri: Uri = format!("http://{address}").parse().map_err(|_| bad())?;
+        let host = uri.host().ok_or_else(bad)?.to_string();
+        let port = uri.port_u16().ok_or_else(bad)?;
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_string();
+        let name = ServerName::try_from(host.clone()).map_err(|_| bad())?;
+        let connector = TlsConnector::from(Arc::new(self.identity.client_config(callee.key)?));
+        let (dials, private_addresses) = (self.dials.clone(), self.limits.private_addresses);
+        let dial = tower::service_fn(move |_: Uri| {
+            let (connector, name, host) = (connector.clone(), name.clone(), host.clone());
+            let dials = dials.clone();
+            async move {
+                let _dial = dials.acquire().await.map_err(io::Error::other)?;
+                let stream = reach(&host, port, private_addresses).await?;
+                stream.set_nodelay(true)?;
+                Ok::<_, io::Error>(TokioIo::new(connector.connect(name, stream).await?))
+            }
+        });
+        Ok(Endpoint::from(uri)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_frame_size(FRAME)
+            .http2_max_header_list_size(8 << 10)
+            .connect_with_connector_lazy(dial))
+    }
 }
 
-/// A channel that connects when first used, and again when it broke.
-fn connect(identity: &Identity, callee: &Callee) -> Result<Channel, CallError> {
-    let bad = || CallError::Endpoint(callee.endpoint.clone());
-    let address = callee.endpoint.strip_prefix("https://").ok_or_else(bad)?;
-    // TLS happens in our connector, below what tonic sees.
-    let uri: Uri = format!("http://{address}").parse().map_err(|_| bad())?;
-    let host = uri.host().ok_or_else(bad)?.to_string();
-    let port = uri.port_u16().ok_or_else(bad)?;
-    let bare = host.trim_start_matches('[').trim_end_matches(']').to_string();
-    let name = ServerName::try_from(bare.clone()).map_err(|_| bad())?;
-    let connector = TlsConnector::from(Arc::new(identity.client_config(callee.key)?));
-    let dial = tower::service_fn(move |_: Uri| {
-        let (connector, name, host) = (connector.clone(), name.clone(), bare.clone());
-        async move {
-            let stream = TcpStream::connect((host.as_str(), port)).await?;
-            stream.set_nodelay(true)?;
-            Ok::<_, std::io::Error>(TokioIo::new(connector.connect(name, stream).await?))
+/// Connects to a host that somebody wrote on the ledger. Its name is resolved here and the
+/// addresses are looked at afterwards, so that no name leads into a private network.
+async fn reach(host: &str, port: u16, private_addresses: bool) -> io::Result<TcpStream> {
+    let mut last = None;
+    for address in tokio::net::lookup_host((host, port)).await?.take(ADDRESSES_MAX) {
+        if !private_addresses && !is_public(address.ip()) {
+            let message = format!(
+                "{host} is at {}, which is no public address; `private_addresses = true` in peer.toml allows it",
+                address.ip()
+            );
+            last = Some(io::Error::new(io::ErrorKind::PermissionDenied, message));
+            continue;
         }
-    });
-    Ok(Endpoint::from(uri)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_frame_size(FRAME)
-        .http2_max_header_list_size(8 << 10)
-        .connect_with_connector_lazy(dial))
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| io::Error::other(format!("{host} has no address"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_name_leads_into_a_private_network() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        for host in ["127.0.0.1", "localhost", "::ffff:127.0.0.1", "0.0.0.0", "169.254.169.254"] {
+            let error = reach(host, port, false).await.expect_err(host);
+            assert_eq!(error.kind(), io::ErrorKind::PermissionDenied, "{host}: {error}");
+        }
+        reach("127.0.0.1", port, true).await.expect("it listens, and may be connected to");
+    }
 }

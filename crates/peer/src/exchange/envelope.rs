@@ -187,18 +187,24 @@ pub fn seal_request<M: Message>(
     Tag { id, asker, answerer: receiver, statement }
 }
 
-/// Checks a request that arrived on a connection of `sender`. Replays are the caller's to check.
+/// A request whose envelope looks right, and whose signature is still to be checked.
+pub struct Unverified<'a, M> {
+    message: &'a M,
+    fields: Fields,
+}
+
+/// Checks all of a request but its signature, which is dear. It arrived on a connection of
+/// `sender`; replays are the caller's to check.
 ///
 /// # Errors
-/// [`EnvelopeError`], the cheap checks before the signature.
-pub fn open_request<M: Message>(
+/// [`EnvelopeError`].
+pub fn read_request<M: Message>(
     message: &M,
     me: PublicKey,
     sender: PublicKey,
-    chain: &Hash,
     now_ms: u64,
     skew: Duration,
-) -> Result<Tag, EnvelopeError> {
+) -> Result<Unverified<'_, M>, EnvelopeError> {
     let fields = Fields::of(message)?;
     if fields.receiver != me {
         return Err(EnvelopeError::Receiver(fields.receiver));
@@ -207,11 +213,28 @@ pub fn open_request<M: Message>(
         return Err(EnvelopeError::Sender(fields.sender));
     }
     fields.check_clock(now_ms, skew)?;
-    let statement = statement(message, chain, &fields.id, [&sender, &me], fields.time_ms, &[]);
-    if !verify(&sender, DOMAIN, &statement.0, &fields.signature) {
-        return Err(EnvelopeError::Signature);
+    Ok(Unverified { message, fields })
+}
+
+impl<M: Message> Unverified<'_, M> {
+    /// The request's id.
+    #[must_use]
+    pub fn id(&self) -> RequestId {
+        self.fields.id
     }
-    Ok(Tag { id: fields.id, asker: sender, answerer: me, statement })
+
+    /// Checks the signature, for this chain.
+    ///
+    /// # Errors
+    /// [`EnvelopeError::Signature`].
+    pub fn verify(self, chain: &Hash) -> Result<Tag, EnvelopeError> {
+        let Fields { id, sender, receiver, time_ms, signature } = self.fields;
+        let statement = statement(self.message, chain, &id, [&sender, &receiver], time_ms, &[]);
+        if !verify(&sender, DOMAIN, &statement.0, &signature) {
+            return Err(EnvelopeError::Signature);
+        }
+        Ok(Tag { id, asker: sender, answerer: receiver, statement })
+    }
 }
 
 /// Signs the response to the request `tag`.

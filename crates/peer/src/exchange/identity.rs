@@ -49,13 +49,14 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::Certificate`] if the certificate cannot be made.
     pub fn from_seed(seed: [u8; 32]) -> Result<Self, IdentityError> {
-        let secret = SecretKey::from_seed(seed);
+        let seed = Zeroizing::new(seed);
+        let secret = SecretKey::from_seed(*seed);
         // PKCS #8 of an Ed25519 key (RFC 8410, section 7): a fixed prefix and the seed.
         let mut pkcs8 = Zeroizing::new(vec![
             0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22,
             0x04, 0x20,
         ]);
-        pkcs8.extend_from_slice(&seed);
+        pkcs8.extend_from_slice(seed.as_slice());
         let pair = rcgen::KeyPair::try_from(&PrivatePkcs8KeyDer::from(pkcs8.as_slice()))?;
         let certificate = rcgen::CertificateParams::default().self_signed(&pair)?.der().clone();
         let provider = CryptoProvider {

@@ -10,6 +10,7 @@ use crate::exchange::limits::Limits;
 use crate::exchange::notice::Notice;
 use crate::exchange::queue::{Popped, Queue, Shed};
 use crate::exchange::replay::RequestId;
+use crate::exchange::tier::{Claim, Tier};
 use muster_learning::{Activations, Tokens};
 use muster_ledger::crypto::PublicKey;
 use std::collections::VecDeque;
@@ -42,6 +43,8 @@ pub enum Work {
         bytes: usize,
         /// Seed of the sampling, 0 for the most likely byte.
         seed: u64,
+        /// Whether something was paid for it.
+        paid: bool,
         /// Where the pieces go.
         pieces: mpsc::Sender<Result<Piece, Refusal>>,
     },
@@ -77,6 +80,8 @@ pub struct Job {
     pub tag: Tag,
     /// What for.
     pub work: Work,
+    /// What the asker may claim here.
+    pub claim: Claim,
     /// How much the asker's gradients count here, in [0, 1].
     pub gradient_standing: f64,
     /// Where the answer goes.
@@ -85,8 +90,27 @@ pub struct Job {
     pub reservation: ReservationSlot,
 }
 
+impl Job {
+    /// Whether the asker has something at stake, or has paid.
+    #[must_use]
+    pub fn is_backed(&self) -> bool {
+        self.claim.tier == Tier::Staked || matches!(self.work, Work::Ask { paid: true, .. })
+    }
+}
+
+/// Which requests may come out of the inbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Jobs {
+    /// None.
+    None,
+    /// Those behind which there is stake or a payment.
+    Backed,
+    /// All.
+    All,
+}
+
 struct Inner {
-    queue: Queue<PublicKey, Job>,
+    queue: Queue<Job>,
     notices: VecDeque<Notice>,
     closed: bool,
 }
@@ -113,7 +137,7 @@ impl Inbox {
     /// An empty inbox.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
-        let queue = Queue::new(limits.queue_max, limits.sender_queue_max, limits.floor_every);
+        let queue = Queue::new(limits.shares(|tier| tier.queue), limits.floor_every);
         Self {
             inner: Mutex::new(Inner { queue, notices: VecDeque::new(), closed: false }),
             arrived: Condvar::new(),
@@ -128,12 +152,12 @@ impl Inbox {
     ///
     /// # Errors
     /// A [`Refusal`] if there is no room, or if the peer is stopping.
-    pub fn push(&self, job: Job, standing: f64, deadline: Instant) -> Result<(), Refusal> {
+    pub fn push(&self, job: Job, deadline: Instant) -> Result<(), Refusal> {
         let mut inner = self.lock();
         if inner.closed {
             return Err(Refusal::new(Reason::Unavailable, "this peer is stopping"));
         }
-        match inner.queue.push(job.tag.asker, standing, deadline, job) {
+        match inner.queue.push(job.claim, deadline, job) {
             Ok(displaced) => {
                 drop(inner);
                 self.arrived.notify_one();
@@ -159,8 +183,8 @@ impl Inbox {
         self.arrived.notify_all();
     }
 
-    /// Waits up to `timeout` for a notice or, if `jobs`, a request; notices come first.
-    pub fn receive(&self, timeout: Duration, jobs: bool) -> Received {
+    /// Waits up to `timeout` for a notice or one of the `jobs`; notices come first.
+    pub fn receive(&self, timeout: Duration, jobs: Jobs) -> Received {
         let until = Instant::now() + timeout;
         let mut inner = self.lock();
         loop {
@@ -171,7 +195,10 @@ impl Inbox {
                 return Received::Notice(notice);
             }
             let now = Instant::now();
-            while jobs && let Some(popped) = inner.queue.pop(now) {
+            let may = |job: &Job| jobs == Jobs::All || job.is_backed();
+            while jobs != Jobs::None
+                && let Some(popped) = inner.queue.pop(now, may)
+            {
                 match popped {
                     // Nobody waits for it any more.
                     Popped::Item(job) if job.reply.is_closed() => {}

@@ -1,26 +1,30 @@
 //! Accepting connections: TLS 1.3 with a proven hot key, in bounded numbers.
 
+use crate::exchange::address::Network;
 use crate::exchange::admission::Remote;
 use crate::exchange::identity::{IdentityError, key_of};
 use crate::exchange::limits::{CONNECTION_WINDOW, FRAME, STREAM_WINDOW};
+use crate::exchange::places::Ticket;
 use crate::exchange::server::service;
 use crate::exchange::shared::Exchange;
-use muster_ledger::crypto::PublicKey;
-use std::collections::HashMap;
+use futures::FutureExt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
+
+/// How often idle connections are looked for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why serving ended or could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +49,7 @@ pub async fn serve(
     let acceptor = TlsAcceptor::from(Arc::new(exchange.identity.server_config()?));
     let (sender, incoming) = mpsc::channel(16);
     let accepting = tokio::spawn(accept(listener, acceptor, exchange.clone(), sender));
+    let sweeping = tokio::spawn(sweep(exchange.clone()));
     let served = Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -58,6 +63,7 @@ pub async fn serve(
         .serve_with_incoming_shutdown(ReceiverStream::new(incoming), shutdown)
         .await;
     accepting.abort();
+    sweeping.abort();
     Ok(served?)
 }
 
@@ -67,11 +73,9 @@ async fn accept(
     exchange: Arc<Exchange>,
     sender: mpsc::Sender<io::Result<Connection>>,
 ) {
-    let places = Arc::new(Semaphore::new(exchange.limits.connections_max));
-    let open = Arc::new(Open { per_sender: Mutex::default() });
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, from) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of descriptors, usually: wait for some to be closed.
                 tracing::warn!(%error, "cannot accept a connection");
@@ -79,14 +83,11 @@ async fn accept(
                 continue;
             }
         };
-        let Ok(place) = places.clone().try_acquire_owned() else {
-            exchange.counters.count_handshake_failed();
-            continue;
-        };
+        let ticket = exchange.places.knock(Network::of(from.ip()), Instant::now());
         let (acceptor, exchange) = (acceptor.clone(), exchange.clone());
-        let (open, sender) = (open.clone(), sender.clone());
+        let sender = sender.clone();
         tokio::spawn(async move {
-            match handshake(stream, place, &acceptor, &exchange, &open).await {
+            match handshake(stream, ticket, &acceptor, &exchange).await {
                 Ok(connection) => drop(sender.send(Ok(connection)).await),
                 Err(error) => {
                     exchange.counters.count_handshake_failed();
@@ -97,71 +98,56 @@ async fn accept(
     }
 }
 
+/// Ends connections that are idle or not read, for ever.
+async fn sweep(exchange: Arc<Exchange>) {
+    loop {
+        tokio::time::sleep(SWEEP_INTERVAL).await;
+        exchange.places.sweep(Instant::now(), |key, network| exchange.claim(key, network));
+    }
+}
+
 async fn handshake(
     stream: TcpStream,
-    place: OwnedSemaphorePermit,
+    ticket: Ticket,
     acceptor: &TlsAcceptor,
     exchange: &Exchange,
-    open: &Arc<Open>,
 ) -> io::Result<Connection> {
     stream.set_nodelay(true)?;
     let timeout = exchange.limits.handshake_timeout;
-    let stream = tokio::time::timeout(timeout, acceptor.accept(stream)).await??;
+    let stream = tokio::select! {
+        stream = tokio::time::timeout(timeout, acceptor.accept(stream)) => stream??,
+        () = ticket.place.closed() => {
+            return Err(io::Error::other("others knock, and this handshake was the earliest"));
+        }
+    };
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     let certificate = certificate.ok_or_else(|| io::Error::other("no certificate was shown"))?;
     let key = key_of(certificate).map_err(io::Error::other)?;
-    let counted = open.count(key, exchange.limits.sender_connections_max)?;
-    Ok(Connection { stream, caller: Remote { key }, _place: place, _counted: counted })
-}
-
-/// Open connections of each key.
-struct Open {
-    per_sender: Mutex<HashMap<PublicKey, usize>>,
-}
-
-impl Open {
-    fn count(self: &Arc<Self>, key: PublicKey, max: usize) -> io::Result<Counted> {
-        let mut per_sender = self.per_sender.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = per_sender.entry(key).or_insert(0);
-        if *open >= max {
-            return Err(io::Error::other(format!("{key} has {max} connections open already")));
-        }
-        *open += 1;
-        Ok(Counted { open: self.clone(), key })
-    }
-}
-
-/// One counted connection of a key.
-struct Counted {
-    open: Arc<Open>,
-    key: PublicKey,
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        let mut per_sender = self.open.per_sender.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(open) = per_sender.get_mut(&self.key) {
-            *open -= 1;
-            if *open == 0 {
-                per_sender.remove(&self.key);
-            }
-        }
-    }
+    let place = ticket.place.clone();
+    ticket.prove(key, exchange.claim(&key, place.network())).map_err(io::Error::other)?;
+    let told = place.clone();
+    Ok(Connection {
+        stream,
+        caller: Remote { key, place },
+        told: Box::pin(async move { told.closed().await }.fuse()),
+        _ticket: ticket,
+    })
 }
 
 /// An authenticated connection.
 struct Connection {
     stream: TlsStream<TcpStream>,
     caller: Remote,
-    _place: OwnedSemaphorePermit,
-    _counted: Counted,
+    /// Ready when it is to end.
+    told: Pin<Box<dyn Future<Output = ()> + Send>>,
+    _ticket: Ticket,
 }
 
 impl Connected for Connection {
     type ConnectInfo = Remote;
 
     fn connect_info(&self) -> Remote {
-        self.caller
+        self.caller.clone()
     }
 }
 
@@ -171,7 +157,12 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(context, buffer)
+        let this = self.get_mut();
+        if this.told.as_mut().poll(context).is_ready() {
+            let error = io::Error::new(io::ErrorKind::ConnectionAborted, "others take the place");
+            return Poll::Ready(Err(error));
+        }
+        Pin::new(&mut this.stream).poll_read(context, buffer)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Answering other peers: each request of the gRPC service is authenticated, checked, and queued.
 
-use crate::exchange::admission::{Admission, ReservationSlot};
+use crate::exchange::admission::{Admission, Remote, ReservationSlot};
 use crate::exchange::counters::{Reason, Refusal};
 use crate::exchange::inbox::{Answer, Work};
 use crate::exchange::proto::peer_server::{Peer, PeerServer};
@@ -8,10 +8,9 @@ use crate::exchange::proto::{
     AskRequest, BackwardRequest, BackwardResponse, DescribeRequest, DescribeResponse,
     ForwardRequest, ForwardResponse,
 };
-use crate::exchange::shared::Exchange;
+use crate::exchange::shared::{Exchange, Opened};
 use crate::exchange::tensor::{from_activations, to_activations, to_tokens};
 use crate::sale::ask;
-use muster_ledger::crypto::PublicKey;
 use std::sync::Arc;
 use std::time::Duration;
 use tonic::{Request, Response, Status};
@@ -41,7 +40,7 @@ impl PeerService {
     }
 
     fn described(&self, request: &Request<DescribeRequest>) -> Result<DescribeResponse, Refusal> {
-        let tag = self.exchange.open(request, false)?;
+        let Opened { tag, .. } = self.exchange.open(request, false)?;
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let offer = &self.exchange.offer;
         let response = DescribeResponse {
@@ -53,7 +52,7 @@ impl PeerService {
             width: number(offer.width),
             vocabulary: number(muster_learning::VOCABULARY),
             batch_max: number(offer.batch_max),
-            message_bytes_max: self.exchange.limits.message_bytes_max as u64,
+            message_bytes_max: self.exchange.limits.staked.message_bytes_max as u64,
             price_per_byte: offer.price_per_byte,
             steps: self.exchange.steps(),
             ask_text_max: number(offer.ask_text_max),
@@ -63,8 +62,9 @@ impl PeerService {
     }
 
     async fn answered(&self, request: Request<ForwardRequest>) -> Result<ForwardResponse, Refusal> {
-        let tag = self.exchange.open(&request, true)?;
-        let (timeout, slot) = (self.timeout(&request), slot(&request));
+        let opened = self.exchange.open(&request, true)?;
+        let tag = opened.tag;
+        let (timeout, slot) = (self.timeout(&request), slot(&request)?);
         let ForwardRequest { input, keep, .. } = request.into_inner();
         let bad = |error: &dyn std::fmt::Display| Refusal::new(Reason::Tensor, error);
         let tokens = to_tokens(input).map_err(|error| bad(&error))?;
@@ -73,13 +73,17 @@ impl PeerService {
             .map_err(|error| bad(&error))?;
         let answer_bytes =
             tokens.ids.len().saturating_mul(self.exchange.offer.width).saturating_mul(4);
-        if answer_bytes.saturating_add(ENVELOPE_BYTES) > self.exchange.limits.message_bytes_max {
+        if answer_bytes.saturating_add(ENVELOPE_BYTES)
+            > self.exchange.limits.staked.message_bytes_max
+        {
             let message = format!(
                 "the answer would have {answer_bytes} bytes, more than one message holds: send fewer sequences"
             );
             return Err(Refusal::new(Reason::Size, message));
         }
-        match self.exchange.work(tag, Work::Forward { tokens, keep }, slot, timeout).await? {
+        // The answer is held until it was read, so it is reserved with the request.
+        slot.grow(answer_bytes)?;
+        match self.exchange.work(opened, Work::Forward { tokens, keep }, slot, timeout).await? {
             Answer::Output(output) => {
                 let output = Some(from_activations(output));
                 self.exchange.seal(ForwardResponse { envelope: None, output }, &tag)
@@ -92,8 +96,9 @@ impl PeerService {
         &self,
         request: Request<BackwardRequest>,
     ) -> Result<BackwardResponse, Refusal> {
-        let tag = self.exchange.open(&request, true)?;
-        let (timeout, slot) = (self.timeout(&request), slot(&request));
+        let opened = self.exchange.open(&request, true)?;
+        let tag = opened.tag;
+        let (timeout, slot) = (self.timeout(&request), slot(&request)?);
         let BackwardRequest { forward_id, gradient, .. } = request.into_inner();
         let forward_id = forward_id
             .as_ref()
@@ -103,7 +108,7 @@ impl PeerService {
             to_activations(gradient).map_err(|error| Refusal::new(Reason::Tensor, error))?;
         match self
             .exchange
-            .work(tag, Work::Backward { forward_id, gradient }, slot, timeout)
+            .work(opened, Work::Backward { forward_id, gradient }, slot, timeout)
             .await?
         {
             Answer::Applied(applied) => {
@@ -122,8 +127,9 @@ impl PeerService {
     }
 }
 
-fn slot<M>(request: &Request<M>) -> ReservationSlot {
-    request.extensions().get::<ReservationSlot>().cloned().unwrap_or_default()
+fn slot<M>(request: &Request<M>) -> Result<ReservationSlot, Refusal> {
+    let slot = request.extensions().get::<ReservationSlot>().cloned();
+    slot.ok_or_else(|| Refusal::new(Reason::Signature, "the connection carries no key"))
 }
 
 /// Reads a `grpc-timeout`: up to eight digits and a unit.
@@ -170,9 +176,9 @@ impl Peer for PeerService {
     }
 
     async fn ask(&self, request: Request<AskRequest>) -> Result<Response<Self::AskStream>, Status> {
-        let tag = self.exchange.open(&request, false).map_err(|refusal| self.refuse(refusal))?;
-        let slot = slot(&request);
-        let stream = ask::answer(self.exchange.clone(), tag, request.into_inner(), slot).await;
+        let opened = self.exchange.open(&request, false).and_then(|o| Ok((o, slot(&request)?)));
+        let (opened, slot) = opened.map_err(|refusal| self.refuse(refusal))?;
+        let stream = ask::answer(self.exchange.clone(), opened, request.into_inner(), slot).await;
         self.finish(stream)
     }
 }
@@ -181,16 +187,14 @@ impl Peer for PeerService {
 #[must_use]
 pub fn service(exchange: Arc<Exchange>) -> Admission<PeerServer<PeerService>> {
     let (in_flight, counters) = (exchange.in_flight.clone(), exchange.counters.clone());
-    let max = exchange.limits.message_bytes_max;
+    let limits = Arc::new(exchange.limits.clone());
+    let max = limits.staked.message_bytes_max;
     let view = exchange.clone();
-    let message_bytes_max = Arc::new(move |key: &PublicKey| {
-        let registered = view.directory().get(key).is_some();
-        if registered { max } else { view.limits.stranger_message_bytes_max }
-    });
+    let claim_of = Arc::new(move |remote: &Remote| view.claim(&remote.key, remote.place.network()));
     let server = PeerServer::new(PeerService { exchange })
         .max_decoding_message_size(max)
         .max_encoding_message_size(max);
-    Admission::new(server, in_flight, counters, message_bytes_max)
+    Admission::new(server, in_flight, counters, limits, claim_of)
 }
 
 #[cfg(test)]

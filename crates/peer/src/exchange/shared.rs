@@ -1,6 +1,7 @@
 //! What the parts of a peer share: its identity, its bounds, its view of the ledger, what it
 //! remembers, and the inbox in front of its model.
 
+use crate::exchange::address::Network;
 use crate::exchange::admission::{InFlight, Remote, ReservationSlot};
 use crate::exchange::client::Caller;
 use crate::exchange::counters::{Counters, Reason, Refusal};
@@ -10,10 +11,12 @@ use crate::exchange::identity::Identity;
 use crate::exchange::inbox::{Answer, Inbox, Job, Work};
 use crate::exchange::limits::Limits;
 use crate::exchange::message::Message;
+use crate::exchange::places::Places;
 use crate::exchange::replay::{ReplayError, ReplayWindow, RequestId};
+use crate::exchange::tier::{Claim, Tier};
 use crate::ledger::directory::Directory;
 use crate::sale::till::Till;
-use muster_ledger::crypto::Hash;
+use muster_ledger::crypto::{Hash, PublicKey};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -53,11 +56,31 @@ pub struct Exchange {
     pub inbox: Inbox,
     /// Takes payments for bought continuations.
     pub till: Till,
+    /// Connections of others.
+    pub places: Arc<Places>,
     pub(crate) in_flight: Arc<InFlight>,
     directory: RwLock<Arc<Directory>>,
     steps: AtomicU64,
     replay: Mutex<ReplayWindow>,
     evidence: Arc<Mutex<EvidenceRing>>,
+}
+
+/// A request that was authenticated.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opened {
+    /// What identifies it.
+    pub tag: Tag,
+    /// What its sender may claim here.
+    pub claim: Claim,
+}
+
+/// Whose connection a request came on, and what its claim is.
+fn caller<M>(request: &Request<M>) -> Result<(PublicKey, Claim), Refusal> {
+    let extensions = request.extensions();
+    let remote = extensions.get::<Remote>().zip(extensions.get::<Claim>());
+    let (remote, claim) =
+        remote.ok_or_else(|| Refusal::new(Reason::Signature, "the connection carries no key"))?;
+    Ok((remote.key, *claim))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -68,16 +91,13 @@ impl Exchange {
     /// A peer's shared state with an empty directory.
     #[must_use]
     pub fn new(identity: Identity, limits: Limits, offer: Offer, till: Till) -> Self {
-        let replay = ReplayWindow::new(
-            limits.clock_skew_max,
-            limits.replay_max,
-            limits.sender_replay_max,
-            Instant::now(),
-        );
+        let shares = limits.shares(|tier| tier.replay);
+        let replay = ReplayWindow::new(limits.clock_skew_max, shares, Instant::now());
         Self {
             counters: Arc::default(),
             inbox: Inbox::new(&limits),
-            in_flight: InFlight::new(limits.in_flight_bytes_max, limits.sender_in_flight_bytes_max),
+            places: Places::new(&limits),
+            in_flight: InFlight::new(&limits),
             directory: RwLock::default(),
             steps: 0.into(),
             replay: Mutex::new(replay),
@@ -98,6 +118,12 @@ impl Exchange {
     /// Replaces the snapshot of the ledger.
     pub fn set_directory(&self, directory: Directory) {
         *self.directory.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(directory);
+    }
+
+    /// What a key on a connection from this network may claim now.
+    #[must_use]
+    pub fn claim(&self, key: &PublicKey, network: Network) -> Claim {
+        self.directory().claim(&self.identity.public(), key, network)
     }
 
     /// Says how many steps were made, for `Describe`.
@@ -146,29 +172,26 @@ impl Exchange {
         &self,
         request: &Request<M>,
         registered: bool,
-    ) -> Result<Tag, Refusal> {
-        let caller = request
-            .extensions()
-            .get::<Remote>()
-            .copied()
-            .ok_or_else(|| Refusal::new(Reason::Signature, "the connection carries no key"))?;
+    ) -> Result<Opened, Refusal> {
+        let (key, claim) = caller(request)?;
         let chain = self.chain()?;
-        if registered && self.directory().get(&caller.key).is_none() {
-            let message = format!("{} is not registered on the ledger: register first", caller.key);
+        if registered && claim.tier == Tier::Stranger {
+            let message = format!("{key} is not registered on the ledger: register first");
             return Err(Refusal::new(Reason::Stranger, message));
         }
         let me = self.identity.public();
         let skew = self.limits.clock_skew_max;
-        let tag =
-            envelope::open_request(request.get_ref(), me, caller.key, &chain, now_ms(), skew)?;
-        lock(&self.replay).insert(caller.key, tag.id, Instant::now()).map_err(|error| {
+        let read = envelope::read_request(request.get_ref(), me, key, now_ms(), skew)?;
+        // The id is taken before the signature is looked at: so a flood of wrong ones costs no
+        // more than the ids of who sends it.
+        lock(&self.replay).insert(key, &claim, read.id(), Instant::now()).map_err(|error| {
             let reason = match error {
                 ReplayError::Seen => Reason::Replay,
                 ReplayError::Full { .. } => Reason::Load,
             };
             Refusal::new(reason, error)
         })?;
-        Ok(tag)
+        Ok(Opened { tag: read.verify(&chain)?, claim })
     }
 
     /// Signs the answer to `tag` and remembers it.
@@ -182,21 +205,18 @@ impl Exchange {
     /// Queues work and waits for its answer until the deadline.
     pub(crate) async fn work(
         &self,
-        tag: Tag,
+        opened: Opened,
         work: Work,
         reservation: ReservationSlot,
         timeout: Duration,
     ) -> Result<Answer, Refusal> {
-        let (me, directory) = (self.identity.public(), self.directory());
-        let standing = directory.standing(&me, &tag.asker);
-        let gradient_standing = directory.gradient_standing(&me, &tag.asker);
+        let Opened { tag, claim } = opened;
+        let me = self.identity.public();
+        let gradient_standing = self.directory().gradient_standing(&me, &tag.asker);
         let (reply, answer) = oneshot::channel();
         let deadline = Instant::now() + timeout;
-        self.inbox.push(
-            Job { tag, work, gradient_standing, reply, reservation },
-            standing,
-            deadline,
-        )?;
+        let job = Job { tag, claim, work, gradient_standing, reply, reservation };
+        self.inbox.push(job, deadline)?;
         match tokio::time::timeout_at(deadline.into(), answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(Refusal::new(Reason::Unavailable, "this peer is stopping")),

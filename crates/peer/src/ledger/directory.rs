@@ -5,6 +5,8 @@
 //! convention: the weight that the sender gives *us* times its stake, so that raising weights buys
 //! access.
 
+use crate::exchange::address::Network;
+use crate::exchange::tier::{Claim, Holder, Tier};
 use muster_ledger::crypto::{Hash, PublicKey};
 use muster_ledger::types::PeerId;
 use std::collections::HashMap;
@@ -71,6 +73,26 @@ impl Directory {
         };
         let weight = sender.weights.iter().find(|(id, _)| *id == me.id).map_or(0.0, |(_, w)| *w);
         weight * sender.stake as f64
+    }
+
+    /// What the sender may claim of us, calling from this network.
+    #[must_use]
+    pub fn claim(&self, me: &PublicKey, sender: &PublicKey, network: Network) -> Claim {
+        let Some(entry) = self.get(sender) else {
+            return Claim::of_stranger(network);
+        };
+        let holder = Holder::Peer(*sender);
+        if entry.stake == 0 {
+            return Claim { tier: Tier::Stakeless, holder, part: 0.0, standing: 0.0, stake: 0 };
+        }
+        let all: f64 = self.peers.values().map(|peer| peer.stake as f64).sum();
+        Claim {
+            tier: Tier::Staked,
+            holder,
+            part: entry.stake as f64 / all,
+            standing: self.standing(me, sender),
+            stake: entry.stake,
+        }
     }
 
     /// How much a gradient of the sender counts with us, in [0, 1]: its standing relative to the

@@ -2,6 +2,7 @@
 
 use crate::exchange::shared::Exchange;
 use crate::ledger::directory::{Directory, Entry};
+use crate::ledger::pin::{PinError, PinnedChain};
 use muster_api::{Client, ClientError, Peer, Status};
 use muster_ledger::types::{Modality, PeerId};
 use std::sync::Arc;
@@ -13,11 +14,11 @@ const INTERVAL_MAX: Duration = Duration::from_secs(3);
 /// How soon it is tried again while there is no ledger yet.
 const FIRST_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Takes the view anew, for ever.
-pub async fn keep_fresh(exchange: Arc<Exchange>, ledger: Client) {
+/// Takes the view anew, for ever. A view of another chain than the pinned one is not taken.
+pub async fn keep_fresh(exchange: Arc<Exchange>, ledger: Client, pin: PinnedChain) {
     let mut reachable = true;
     loop {
-        match view(&ledger).await {
+        match pinned_view(&ledger, &pin).await {
             Ok(directory) => {
                 if !reachable {
                     tracing::info!(height = directory.height, "the ledger answers again");
@@ -27,13 +28,19 @@ pub async fn keep_fresh(exchange: Arc<Exchange>, ledger: Client) {
             }
             Err(error) => {
                 if reachable {
-                    tracing::warn!(%error, "the ledger does not answer; going on with what is known");
+                    tracing::warn!(%error, "the ledger cannot be read; going on with what is known");
                 }
                 reachable = false;
             }
         }
         tokio::time::sleep(interval(&exchange.directory())).await;
     }
+}
+
+async fn pinned_view(ledger: &Client, pin: &PinnedChain) -> Result<Directory, PinError> {
+    let directory = view(ledger).await?;
+    directory.chain.map_or(Ok(()), |chain| pin.check(chain))?;
+    Ok(directory)
 }
 
 /// One view of the ledger.

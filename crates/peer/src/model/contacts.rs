@@ -10,7 +10,7 @@ use crate::exchange::tensor::{from_activations, from_tokens};
 use crate::model::seam::Question;
 use muster_learning::gate::PEERS_MAX;
 use muster_learning::{Activations, PeerIndex};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
@@ -26,6 +26,8 @@ const GRADIENTS_MAX: usize = 16;
 /// How long a peer that did not answer is left alone: at first, and at most.
 const BACKOFF_MIN: Duration = Duration::from_millis(500);
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// The most for one that never answered: what it wrote on the ledger may lead to somebody else.
+const BACKOFF_UNKNOWN_MAX: Duration = Duration::from_secs(600);
 
 /// A peer that did not answer.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +43,8 @@ pub(crate) struct Contacts {
     runtime: Handle,
     gradients: Arc<Semaphore>,
     backoff: BTreeMap<PeerIndex, Backoff>,
+    /// Peers that answered before.
+    answered: BTreeSet<PeerIndex>,
     /// Running mean of how long answers take.
     latency: Duration,
 }
@@ -52,6 +56,7 @@ impl Contacts {
             caller: Arc::new(exchange.caller()),
             gradients: Arc::new(Semaphore::new(GRADIENTS_MAX)),
             backoff: BTreeMap::new(),
+            answered: BTreeSet::new(),
             latency: ANSWER_TIMEOUT_MAX / 8,
             exchange,
             runtime,
@@ -117,6 +122,7 @@ impl Contacts {
             match answer {
                 Ok((_, answer)) => {
                     self.backoff.remove(&peer);
+                    self.answered.insert(peer);
                     answers.push(Some(answer));
                 }
                 Err(error) => {
@@ -132,8 +138,7 @@ impl Contacts {
     /// Leaves a peer alone for a while.
     pub fn fail(&mut self, peer: PeerIndex) {
         let failures = self.backoff.get(&peer).map_or(0, |backoff| backoff.failures);
-        let wait = BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(failures)).min(BACKOFF_MAX);
-        let until = Instant::now() + wait;
+        let until = Instant::now() + backoff(failures, self.answered.contains(&peer));
         self.backoff.insert(peer, Backoff { failures: failures.saturating_add(1), until });
     }
 
@@ -157,5 +162,25 @@ impl Contacts {
             }
             drop(permit);
         });
+    }
+}
+
+/// How long a peer is left alone after so many earlier failures.
+fn backoff(failures: u32, answered: bool) -> Duration {
+    let most = if answered { BACKOFF_MAX } else { BACKOFF_UNKNOWN_MAX };
+    BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(failures)).min(most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_never_answered_is_left_alone_for_longer() {
+        assert_eq!(backoff(0, true), BACKOFF_MIN);
+        assert_eq!(backoff(0, false), BACKOFF_MIN);
+        assert_eq!(backoff(100, true), BACKOFF_MAX);
+        assert_eq!(backoff(9, false), Duration::from_secs(256));
+        assert_eq!(backoff(100, false), BACKOFF_UNKNOWN_MAX);
     }
 }

@@ -3,8 +3,8 @@
 use crate::exchange::counters::{Reason, Refusal};
 use crate::model::seam::{Model, ModelError, Outcome, Pending, Question};
 use muster_learning::{
-    Activations, AskPlan, Corpus, Evaluation, EvaluationPlan, Learner, LearnerError, PeerIndex,
-    RequestKey, Sampling, StepPlan, Tokens, TrainingConfig, WeightRow,
+    Activations, AskPlan, Corpus, Evaluation, EvaluationPlan, Keep, Learner, LearnerError,
+    PeerIndex, RequestKey, Sampling, StepPlan, Tokens, TrainingConfig, WeightRow,
 };
 
 impl Model for Learner {
@@ -61,12 +61,8 @@ impl Model for Learner {
         self.weights(self_loop)
     }
 
-    fn forward(
-        &mut self,
-        key: Option<RequestKey>,
-        tokens: &Tokens,
-    ) -> Result<Activations, Refusal> {
-        self.forward(key, tokens).map_err(refusal)
+    fn forward(&mut self, keep: Option<Keep>, tokens: &Tokens) -> Result<Activations, Refusal> {
+        self.forward(keep, tokens).map_err(refusal)
     }
 
     fn backward(

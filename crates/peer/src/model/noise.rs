@@ -5,7 +5,7 @@ use crate::exchange::counters::Refusal;
 use crate::model::seam::{Model, ModelError, Outcome, Pending};
 use muster_learning::random::Stream;
 use muster_learning::{
-    Activations, Evaluation, PeerIndex, RequestKey, Sampling, Tokens, WeightRow,
+    Activations, Evaluation, Keep, PeerIndex, RequestKey, Sampling, Tokens, WeightRow,
 };
 
 /// Normal noise in the shape of `model`'s answers.
@@ -28,7 +28,7 @@ impl<M: Model> Model for Noise<M> {
     type Draft = M::Draft;
 
     /// Noise, with no trunk to ask and nothing to keep.
-    fn forward(&mut self, _: Option<RequestKey>, tokens: &Tokens) -> Result<Activations, Refusal> {
+    fn forward(&mut self, _: Option<Keep>, tokens: &Tokens) -> Result<Activations, Refusal> {
         let shape = tokens.answer_shape(self.model.answer_width());
         let mut stream = Stream::new(self.answers, "noise", 0);
         self.answers += 1;
@@ -134,9 +134,9 @@ mod tests {
         let before = noise.checkpoint();
         let key = RequestKey { sender: PeerIndex(3), request: 5 };
         let tokens = Tokens::new(2, 3, vec![b'b'; 6]).expect("counts agree");
-        let first = noise.forward(Some(key), &tokens).expect("it answers");
+        let first = noise.forward(Some(key.keep(1.0)), &tokens).expect("it answers");
         assert_eq!(first.check(tokens.answer_shape(4)), Ok(()));
-        let second = noise.forward(Some(key), &tokens).expect("it answers");
+        let second = noise.forward(Some(key.keep(1.0)), &tokens).expect("it answers");
         assert_ne!(first, second, "each answer is another noise");
         assert_eq!(noise.backward(key, &first, 1.0), Ok(false));
         assert_eq!(noise.model.retained_requests(), 0, "nothing is kept for a gradient");

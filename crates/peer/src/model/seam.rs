@@ -7,7 +7,7 @@
 
 use crate::exchange::counters::Refusal;
 use muster_learning::{
-    Activations, Evaluation, PeerIndex, RequestKey, Sampling, TensorError, Tokens, WeightRow,
+    Activations, Evaluation, Keep, PeerIndex, RequestKey, Sampling, TensorError, Tokens, WeightRow,
 };
 
 /// What other peers are asked: the same tokens go to each of them.
@@ -103,13 +103,12 @@ pub trait Model: Send {
     /// What the others are worth to this model, with `self_loop` kept for fees.
     fn weights(&self, self_loop: f64) -> WeightRow;
 
-    /// Hidden states `[batch, sequence, width]` of another peer's tokens; with a `key`, a gradient
-    /// may follow.
+    /// Hidden states `[batch, sequence, width]` of another peer's tokens; where something is to be
+    /// kept, a gradient may follow.
     ///
     /// # Errors
     /// A [`Refusal`] for the peer that asks.
-    fn forward(&mut self, key: Option<RequestKey>, tokens: &Tokens)
-    -> Result<Activations, Refusal>;
+    fn forward(&mut self, keep: Option<Keep>, tokens: &Tokens) -> Result<Activations, Refusal>;
 
     /// Trains on the gradient of the answer to `key`, as far as the sender's `standing` in [0, 1]
     /// goes; says whether it did.

@@ -6,7 +6,7 @@ use crate::exchange::replay::RequestId;
 use crate::model::contacts::Contacts;
 use crate::model::generate::{Generation, Generations};
 use crate::model::seam::Model;
-use muster_learning::{PeerIndex, RequestKey};
+use muster_learning::{Keep, PeerIndex, RequestKey};
 
 /// Does what the request asks for, or says why not. `sender` is who asks, where it is registered.
 pub(crate) fn serve<M: Model>(
@@ -16,20 +16,25 @@ pub(crate) fn serve<M: Model>(
     generations: &mut Generations<M>,
     contacts: &Contacts,
 ) {
-    let Job { tag, work, gradient_standing, reply, reservation } = job;
+    let Job { tag, work, gradient_standing, reply, reservation, .. } = job;
     let answer = match work {
         Work::Forward { tokens, keep } => {
-            let key = sender.filter(|_| keep).map(|sender| request_key(sender, &tag.id));
-            model.forward(key, &tokens).map(Answer::Output)
+            let kept = sender.filter(|_| keep && gradient_standing > 0.0).map(|sender| Keep {
+                key: request_key(sender, &tag.id),
+                standing: gradient_standing,
+            });
+            model.forward(kept, &tokens).map(Answer::Output)
         }
         Work::Backward { forward_id, gradient } => match sender {
+            // Nothing was kept of who has nothing at stake, and nothing is learned from it.
+            Some(_) if gradient_standing == 0.0 => Ok(Answer::Applied(false)),
             Some(sender) => {
                 let key = request_key(sender, &forward_id);
                 model.backward(key, &gradient, gradient_standing).map(Answer::Applied)
             }
             None => Err(Refusal::new(Reason::Stranger, "you are no longer registered")),
         },
-        Work::Ask { text, bytes, seed, pieces } => {
+        Work::Ask { text, bytes, seed, pieces, .. } => {
             if generations.is_full() {
                 let message = "several continuations are being written already: try later";
                 Err(Refusal::new(Reason::Load, message))

@@ -2,10 +2,11 @@
 //!
 //! The model lives here alone. While an own step waits for the answers of other peers, the thread
 //! serves; between own steps it serves for at most `SERVE_SHARE` times as long as an own step
-//! takes, so neither side starves the other. Answers arrive as notices.
+//! takes, so neither side starves the other. Who has nothing at stake and does not pay gets at most
+//! `UNBACKED_SHARE` times as long, at any time. Answers arrive as notices.
 
 use crate::behaviour::conduct::{Answering, Conduct};
-use crate::exchange::inbox::{Job, Received};
+use crate::exchange::inbox::{Job, Jobs, Received};
 use crate::exchange::notice::Notice;
 use crate::exchange::shared::Exchange;
 use crate::model::contacts::Contacts;
@@ -22,6 +23,8 @@ use tokio::runtime::Handle;
 
 /// Serving may take this many times as long as own steps while requests wait.
 const SERVE_SHARE: f64 = 4.0;
+/// The same for requests behind which there is neither stake nor a payment.
+const UNBACKED_SHARE: f64 = 0.25;
 /// Requests held by a peer that never answers.
 const HELD_MAX: usize = 64;
 
@@ -83,17 +86,28 @@ impl<M: Model> Worker<M> {
 
     fn run(mut self) -> Result<(), WorkerError> {
         let (mut served, mut own_took) = (Duration::ZERO, Duration::ZERO);
+        let mut served_unbacked = Duration::ZERO;
         loop {
             let (idle, learns) = (self.own.is_idle(), self.conduct.learns());
-            let may_serve = !idle || !learns || served <= own_took.mul_f64(SERVE_SHARE);
+            let jobs = if learns && idle && served > own_took.mul_f64(SERVE_SHARE) {
+                Jobs::None
+            } else if learns && served_unbacked > own_took.mul_f64(UNBACKED_SHARE) {
+                Jobs::Backed
+            } else {
+                Jobs::All
+            };
             // With own work to do, only what waits already is served first.
             let patience = if idle && learns { Duration::ZERO } else { Duration::from_millis(200) };
             let began = Instant::now();
-            match self.exchange.inbox.receive(patience, may_serve) {
+            match self.exchange.inbox.receive(patience, jobs) {
                 Received::Closed => break,
                 Received::Job(job) => {
+                    let backed = job.is_backed();
                     self.serve(*job);
                     served += began.elapsed();
+                    if !backed {
+                        served_unbacked += began.elapsed();
+                    }
                 }
                 Received::Notice(notice) => {
                     let began = Instant::now();
@@ -104,7 +118,7 @@ impl<M: Model> Worker<M> {
                     let began = Instant::now();
                     self.own.begin(&mut self.model, &self.contacts)?;
                     own_took = began.elapsed();
-                    served = Duration::ZERO;
+                    (served, served_unbacked) = (Duration::ZERO, Duration::ZERO);
                 }
                 Received::Nothing => {}
             }

@@ -5,7 +5,7 @@ use crate::exchange::counters::{Reason, Refusal};
 use crate::exchange::envelope::Tag;
 use crate::exchange::inbox::{Piece, Work};
 use crate::exchange::proto::{AskRequest, AskResponse};
-use crate::exchange::shared::Exchange;
+use crate::exchange::shared::{Exchange, Opened};
 use crate::sale::till::Paid;
 use bytes::Bytes;
 use futures::Stream;
@@ -20,7 +20,7 @@ use tonic::Status;
 
 /// Longest time that a continuation may take.
 pub(crate) const ASK_TIMEOUT: Duration = Duration::from_secs(120);
-/// Pieces that may wait for a slow reader.
+/// Pieces that may wait for a slow reader, or for the money: more than a continuation has.
 const PIECES_WAITING_MAX: usize = 64;
 
 /// The stream of an answer.
@@ -29,7 +29,7 @@ pub(crate) type Answers = Pin<Box<dyn Stream<Item = Result<AskResponse, Status>>
 /// Checks the request, takes the payment, and lets the model generate.
 pub(crate) async fn answer(
     exchange: Arc<Exchange>,
-    tag: Tag,
+    opened: Opened,
     request: AskRequest,
     reservation: ReservationSlot,
 ) -> Result<Answers, Refusal> {
@@ -54,12 +54,13 @@ pub(crate) async fn answer(
     let paid = exchange.till.take(&payment, length, me, chain, directory.height).await?;
     let (pieces, receive) = mpsc::channel(PIECES_WAITING_MAX);
     let (send, answers) = mpsc::channel(PIECES_WAITING_MAX);
-    let work = Work::Ask { text: text.to_vec(), bytes: length, seed, pieces };
+    let work =
+        Work::Ask { text: text.to_vec(), bytes: length, seed, paid: paid.amount > 0, pieces };
     tokio::spawn(async move {
-        let told = tell(&exchange, &tag, paid, receive, &send);
-        let worked = exchange.work(tag, work, reservation, ASK_TIMEOUT);
+        let told = tell(&exchange, &opened.tag, paid, receive, &send);
+        let worked = exchange.work(opened, work, reservation, ASK_TIMEOUT);
         let (worked, told) = tokio::join!(worked, told);
-        if let Err(refusal) = worked.and(told) {
+        if let Err(refusal) = told.and(worked.map(drop)) {
             exchange.counters.count_refused(refusal.reason);
             let _ = send.send(Err(refusal.into())).await;
         }
@@ -91,6 +92,10 @@ async fn tell(
         };
         index += 1;
         send.send(Ok(exchange.seal(response, tag)?)).await.map_err(gone)?;
+        if index == 1 {
+            // The rest waits, written or not, until the money has moved: usually for a block.
+            exchange.till.settle(&paid).await?;
+        }
     }
     if generated == 0 {
         // The model's thread says why in its own answer.
@@ -102,7 +107,10 @@ async fn tell(
         asked: asked.iter().map(|key| Bytes::copy_from_slice(&key.0)).collect(),
         requests,
         cost: paid.amount,
-        payment_hash: paid.hash.map(|hash| Bytes::copy_from_slice(&hash.0)).unwrap_or_default(),
+        payment_hash: paid
+            .transfer
+            .map(|transfer| Bytes::copy_from_slice(&transfer.hash.0))
+            .unwrap_or_default(),
         ..AskResponse::default()
     };
     send.send(Ok(exchange.seal(last, tag)?)).await.map_err(gone)

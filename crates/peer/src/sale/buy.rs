@@ -12,14 +12,18 @@ use crate::ledger::refresh::view;
 use muster_api::{Client, ClientError};
 use muster_ledger::crypto::{Hash, PublicKey, SecretKey};
 use muster_ledger::money::Grains;
-use muster_ledger::transaction::account;
+use muster_ledger::transaction::{SignedTransaction, account};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// How long a peer may take to describe itself.
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the next piece may take.
-const PIECE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the next piece may take: longer than a peer waits for its money.
+const PIECE_TIMEOUT: Duration = Duration::from_secs(45);
+/// How long a continuation may take as a whole.
+const TIMEOUT: Duration = Duration::from_secs(180);
+/// Most peers that an answer may say were asked.
+const ASKED_MAX: usize = 1024;
 /// Peers tried before giving up.
 const PEERS_TRIED_MAX: usize = 5;
 
@@ -64,6 +68,9 @@ pub enum AskError {
         /// Why.
         source: CallError,
     },
+    /// More came than was bought.
+    #[error("{0} sent more than was bought, and was left")]
+    TooMuch(PublicKey),
     /// The stream ended before its end.
     #[error("{0} broke off before the end")]
     BrokenOff(PublicKey),
@@ -88,6 +95,8 @@ pub struct Ask {
     pub peer: Option<PublicKey>,
     /// Most that may be paid.
     pub price_max: Grains,
+    /// Whether peers in private networks, this machine among them, are connected to.
+    pub private_addresses: bool,
 }
 
 /// What was bought.
@@ -127,6 +136,7 @@ pub struct Continuation {
 ///     seed: 0,
 ///     peer: None,
 ///     price_max: Grains(1_000_000),
+///     private_addresses: false,
 /// };
 /// let bought = muster_peer::ask(&ledger, &key, wanted, |_network, _student| ()).await?;
 /// println!("{}", String::from_utf8_lossy(&bought.network));
@@ -140,7 +150,7 @@ pub async fn ask(
     mut listen: impl FnMut(&[u8], &[u8]),
 ) -> Result<Continuation, AskError> {
     let directory = view(ledger).await?;
-    let caller = anonymous_caller()?;
+    let caller = anonymous_caller(wanted.private_addresses)?;
     let (callee, offer) = choose(&caller, &directory, wanted.peer).await?;
     let max = offer.ask_text_max as usize;
     if wanted.text.is_empty() || wanted.text.len() > max {
@@ -152,17 +162,17 @@ pub async fn ask(
         return Err(AskError::Price { bytes, price, max: wanted.price_max });
     }
     let payment = match price.0 {
-        0 => Vec::new(),
+        0 => None,
         _ => {
             let action = account::Action::Transfer { to: callee.key, amount: price }.into();
-            ledger.prepare(payer, action, Grains(0), EXPIRY_BLOCKS).await?.encode()
+            Some(ledger.prepare(payer, action, Grains(0), EXPIRY_BLOCKS).await?)
         }
     };
     let request = AskRequest {
         envelope: None,
         text: wanted.text.into(),
         bytes: bytes as u32,
-        payment: payment.into(),
+        payment: payment.as_ref().map(SignedTransaction::encode).unwrap_or_default().into(),
         seed: wanted.seed,
     };
     let mut bought = Continuation {
@@ -172,14 +182,16 @@ pub async fn ask(
         student: Vec::new(),
         asked: Vec::new(),
         requests: 0,
-        cost: Grains(0),
-        payment: None,
+        cost: price,
+        payment: payment.map(|payment| payment.hash()),
     };
-    hear(&caller, &callee, request, &mut bought, &mut listen).await?;
+    let heard = hear(&caller, &callee, request, &mut bought, &mut listen);
+    let late = |_| AskError::Peer { peer: callee.key, source: CallError::Timeout(TIMEOUT) };
+    tokio::time::timeout(TIMEOUT, heard).await.map_err(late)??;
     Ok(bought)
 }
 
-/// Reads the stream to its end, checking every response.
+/// Reads the stream to its end, checking every response. What was bought is all that is held.
 async fn hear(
     caller: &Caller,
     callee: &Callee,
@@ -187,6 +199,7 @@ async fn hear(
     bought: &mut Continuation,
     listen: &mut impl FnMut(&[u8], &[u8]),
 ) -> Result<(), AskError> {
+    let bytes = request.bytes as usize;
     let fault = |source: CallError| AskError::Peer { peer: callee.key, source };
     let (tag, mut stream) =
         caller.ask(callee, request, crate::sale::ask::ASK_TIMEOUT).await.map_err(fault)?;
@@ -201,14 +214,21 @@ async fn hear(
             return Err(AskError::BrokenOff(callee.key));
         }
         index += 1;
+        let fits = |heard: &[u8], more: &[u8]| heard.len() + more.len() <= bytes;
+        let empty = response.network.is_empty() && !response.done;
+        if empty
+            || !fits(&bought.network, &response.network)
+            || !fits(&bought.student, &response.student)
+            || response.asked.len() > ASKED_MAX
+        {
+            return Err(AskError::TooMuch(callee.key));
+        }
         bought.network.extend_from_slice(&response.network);
         bought.student.extend_from_slice(&response.student);
         if response.done {
             let keys = response.asked.iter().filter_map(|key| key.as_ref().try_into().ok());
             bought.asked = keys.map(PublicKey).collect();
             bought.requests = response.requests;
-            bought.cost = Grains(response.cost);
-            bought.payment = response.payment_hash.as_ref().try_into().ok().map(Hash);
             return Ok(());
         }
         listen(&response.network, &response.student);
@@ -254,19 +274,78 @@ fn candidates(directory: &Directory, named: Option<PublicKey>) -> Result<Vec<Cal
 }
 
 /// Calls with a key made for the occasion: who asks needs no place on the ledger.
-fn anonymous_caller() -> Result<Caller, AskError> {
+fn anonymous_caller(private_addresses: bool) -> Result<Caller, AskError> {
     let mut seed = zeroize::Zeroizing::new([0; 32]);
     getrandom::fill(seed.as_mut_slice()).map_err(AskError::Randomness)?;
     let identity = Arc::new(Identity::from_seed(*seed)?);
-    let evidence = Arc::new(Mutex::new(EvidenceRing::new(Limits::default().evidence_max)));
-    Ok(Caller::new(identity, Limits::default(), Arc::new(Counters::default()), evidence))
+    let limits = Limits { private_addresses, ..Limits::default() };
+    let evidence = Arc::new(Mutex::new(EvidenceRing::new(limits.evidence_max)));
+    Ok(Caller::new(identity, limits, Arc::new(Counters::default()), evidence))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::inbox::{Answer, Jobs, Piece, Received, Work};
+    use crate::exchange::listen::serve;
+    use crate::exchange::shared::{Exchange, Offer};
     use crate::ledger::directory::Entry;
+    use crate::sale::till::Till;
     use muster_ledger::types::PeerId;
+    use tokio::net::TcpListener;
+
+    /// A seller whose model writes far more than it is asked for.
+    async fn generous_seller() -> (Arc<Exchange>, Callee) {
+        let offer = Offer {
+            name: "generous".into(),
+            context: 16,
+            width: 4,
+            batch_max: 4,
+            price_per_byte: 0,
+            ask_text_max: 64,
+            ask_bytes_max: 64,
+        };
+        let identity = Identity::from_seed([1; 32]).expect("any seed");
+        let seller = Exchange::new(identity, Limits::default(), offer, Till::default());
+        let (seller, chain) = (Arc::new(seller), Hash([1; 32]));
+        seller.set_directory(Directory { chain: Some(chain), ..Directory::default() });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let endpoint = format!("https://{}", listener.local_addr().expect("it is bound"));
+        tokio::spawn(serve(listener, seller.clone(), std::future::pending()));
+        let callee = Callee { key: seller.identity.public(), endpoint, chain };
+        let model = seller.clone();
+        std::thread::spawn(move || {
+            while let Received::Job(job) = model.inbox.receive(Duration::from_secs(60), Jobs::All) {
+                if let Work::Ask { pieces, .. } = &job.work {
+                    let piece = Piece { network: vec![b'x'; 8], ..Piece::default() };
+                    while pieces.try_send(Ok(piece.clone())).is_ok() {}
+                }
+                let _ = job.reply.send(Ok(Answer::Told));
+            }
+        });
+        (seller, callee)
+    }
+
+    #[tokio::test]
+    async fn no_more_is_held_than_was_bought() {
+        let (seller, callee) = generous_seller().await;
+        let caller = anonymous_caller(true).expect("randomness");
+        let request = AskRequest { text: "To be".into(), bytes: 20, ..AskRequest::default() };
+        let mut bought = Continuation {
+            peer: callee.key,
+            name: String::new(),
+            network: Vec::new(),
+            student: Vec::new(),
+            asked: Vec::new(),
+            requests: 0,
+            cost: Grains(0),
+            payment: None,
+        };
+        let heard = hear(&caller, &callee, request, &mut bought, &mut |_, _| ()).await;
+        assert!(matches!(heard, Err(AskError::TooMuch(peer)) if peer == callee.key), "{heard:?}");
+        assert_eq!(bought.network.len(), 16, "the third piece of eight is too much");
+        seller.inbox.close();
+    }
 
     #[test]
     fn the_highest_incentive_with_an_endpoint_is_asked_first() {

@@ -2,4 +2,5 @@
 
 pub mod ask;
 pub mod buy;
+pub mod payments;
 pub mod till;

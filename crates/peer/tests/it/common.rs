@@ -6,14 +6,14 @@ use muster_ledger::types::PeerId;
 use muster_peer::exchange::client::{Callee, Caller};
 use muster_peer::exchange::counters::{Reason, Refusal};
 use muster_peer::exchange::identity::Identity;
-use muster_peer::exchange::inbox::{Answer, Received, Work};
+use muster_peer::exchange::inbox::{Answer, Jobs, Piece, Received, Work};
 use muster_peer::exchange::limits::Limits;
 use muster_peer::exchange::shared::{Exchange, Offer};
 use muster_peer::ledger::directory::{Directory, Entry};
 use muster_peer::sale::till::Till;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -60,6 +60,11 @@ impl Drop for Peer {
     }
 }
 
+/// The bounds of these tests: the defaults, and others on this machine are connected to.
+pub fn limits() -> Limits {
+    Limits { private_addresses: true, ..Limits::default() }
+}
+
 /// What the table answers.
 pub fn table(tokens: &Tokens) -> Activations {
     let values = tokens.ids.iter().flat_map(|&id| [f32::from(id), 0.5, -1.0, 2.0]).collect();
@@ -100,8 +105,28 @@ pub fn directory(seeds: &[u8]) -> Directory {
     }
 }
 
+/// Waits for something that must come, and fails with its name where it does not.
+pub async fn until(what: &str, mut there: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !there() {
+        assert!(began.elapsed() < Duration::from_secs(120), "still waiting for: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// Starts a peer that knows the peers of `registered`; with `model`, the table answers.
 pub async fn start(seed: u8, registered: &[u8], limits: Limits, model: bool) -> Peer {
+    start_selling(seed, registered, limits, model, Till::default()).await
+}
+
+/// Starts a peer with a till; with `model`, the table answers and a scribe writes.
+pub async fn start_selling(
+    seed: u8,
+    registered: &[u8],
+    limits: Limits,
+    model: bool,
+    till: Till,
+) -> Peer {
     let offer = Offer {
         name: format!("peer-{seed}"),
         context: 4096,
@@ -111,7 +136,7 @@ pub async fn start(seed: u8, registered: &[u8], limits: Limits, model: bool) -> 
         ask_text_max: 4096,
         ask_bytes_max: 256,
     };
-    let exchange = Arc::new(Exchange::new(identity(seed), limits, offer, Till::default()));
+    let exchange = Arc::new(Exchange::new(identity(seed), limits, offer, till));
     exchange.set_directory(directory(registered));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("some port is free");
     let endpoint = format!("https://{}", listener.local_addr().expect("it is bound"));
@@ -130,7 +155,7 @@ pub async fn start(seed: u8, registered: &[u8], limits: Limits, model: bool) -> 
 fn answer(exchange: &Exchange) {
     let mut kept = HashSet::new();
     loop {
-        let job = match exchange.inbox.receive(Duration::from_secs(1), true) {
+        let job = match exchange.inbox.receive(Duration::from_secs(1), Jobs::All) {
             Received::Job(job) => job,
             Received::Closed => return,
             _ => continue,
@@ -149,7 +174,14 @@ fn answer(exchange: &Exchange) {
                     Err(Refusal::new(Reason::UnknownRequest, "no such answer is kept"))
                 }
             }
-            Work::Ask { .. } => Err(Refusal::new(Reason::Unavailable, "a table cannot write")),
+            Work::Ask { bytes, pieces, .. } => {
+                for written in (0..*bytes).step_by(8) {
+                    let text = vec![b'x'; 8.min(bytes - written)];
+                    let piece = Piece { network: text.clone(), student: text, ..Piece::default() };
+                    let _ = pieces.try_send(Ok(piece));
+                }
+                Ok(Answer::Told)
+            }
         };
         let _ = job.reply.send(answer);
     }

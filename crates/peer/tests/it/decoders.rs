@@ -2,7 +2,7 @@
 
 use crate::common::{CHAIN, identity};
 use muster_learning::Tokens;
-use muster_peer::exchange::envelope::{now_ms, open_request, seal_request};
+use muster_peer::exchange::envelope::{now_ms, read_request, seal_request};
 use muster_peer::exchange::identity::key_of;
 use muster_peer::exchange::message::Message;
 use muster_peer::exchange::proto::{
@@ -19,11 +19,11 @@ fn swallow(bytes: &[u8]) {
     let sender = identity(1).public();
     let skew = Duration::from_secs(10);
     if let Ok(message) = ForwardRequest::decode(bytes) {
-        let _ = open_request(&message, me, sender, &CHAIN, now_ms(), skew);
+        let _ = read_request(&message, me, sender, now_ms(), skew).and_then(|r| r.verify(&CHAIN));
         let _ = to_tokens(message.input);
     }
     if let Ok(message) = BackwardRequest::decode(bytes) {
-        let _ = open_request(&message, me, sender, &CHAIN, now_ms(), skew);
+        let _ = read_request(&message, me, sender, now_ms(), skew).and_then(|r| r.verify(&CHAIN));
         let _ = to_activations(message.gradient);
     }
     if let Ok(message) = ForwardResponse::decode(bytes) {
@@ -69,7 +69,8 @@ proptest! {
         let (me, sender) = (identity(2).public(), identity(1).public());
         if let Ok(message) = ForwardRequest::decode(&bytes[..]) {
             let opened =
-                open_request(&message, me, sender, &CHAIN, now_ms(), Duration::from_secs(10));
+                read_request(&message, me, sender, now_ms(), Duration::from_secs(10))
+                    .and_then(|read| read.verify(&CHAIN));
             let original = ForwardRequest::decode(&original[..]).expect("our own encoding");
             // What is accepted says what was signed, however it was encoded.
             prop_assert!(opened.is_err() || message.body() == original.body());

@@ -1,12 +1,12 @@
 //! What honest peers do with each other.
 
-use crate::common::{CHAIN, PATIENCE, WIDTH, start, table};
+use crate::common::{CHAIN, PATIENCE, WIDTH, limits, start, table};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use muster_learning::{Activations, Tokens};
 use muster_peer::exchange::counters::Reason;
 use muster_peer::exchange::envelope::{now_ms, seal_request};
-use muster_peer::exchange::limits::Limits;
+use muster_peer::exchange::inbox::Jobs;
 use muster_peer::exchange::message::Message;
 use muster_peer::exchange::proto::{DescribeRequest, ForwardRequest};
 use muster_peer::exchange::tensor::{from_activations, from_tokens};
@@ -19,8 +19,8 @@ fn tokens() -> Tokens {
 
 #[tokio::test]
 async fn forward_and_backward_arrive_signed_and_are_remembered_by_both() {
-    let asked = start(1, &[1, 2], Limits::default(), true).await;
-    let asking = start(2, &[1, 2], Limits::default(), true).await;
+    let asked = start(1, &[1, 2], limits(), true).await;
+    let asking = start(2, &[1, 2], limits(), true).await;
     let caller = asking.caller();
     let described = caller.describe(&asked.callee(), PATIENCE).await.expect("described");
     assert_eq!((described.name.as_str(), described.width), ("peer-1", WIDTH as u32));
@@ -55,8 +55,8 @@ async fn forward_and_backward_arrive_signed_and_are_remembered_by_both() {
 
 #[tokio::test]
 async fn large_tensors_travel_whole_and_larger_ones_are_refused_in_words() {
-    let asked = start(1, &[1, 2], Limits::default(), true).await;
-    let asking = start(2, &[1, 2], Limits::default(), true).await;
+    let asked = start(1, &[1, 2], limits(), true).await;
+    let asking = start(2, &[1, 2], limits(), true).await;
     let (caller, callee) = (asking.caller(), asked.callee());
     let tokens = |batch: usize| {
         let ids = (0..batch * 4096).map(|i| (i * 7 % 251) as u8).collect();
@@ -78,8 +78,8 @@ async fn large_tensors_travel_whole_and_larger_ones_are_refused_in_words() {
 
 #[tokio::test]
 async fn calls_run_concurrently_over_one_connection() {
-    let asked = start(1, &[1, 2], Limits::default(), true).await;
-    let asking = start(2, &[1, 2], Limits::default(), true).await;
+    let asked = start(1, &[1, 2], limits(), true).await;
+    let asking = start(2, &[1, 2], limits(), true).await;
     let (caller, callee) = (asking.caller(), asked.callee());
     let calls = (0..24).map(|i| {
         let tokens = Tokens::new(1, 1, vec![i]).expect("counts agree");
@@ -97,9 +97,9 @@ async fn calls_run_concurrently_over_one_connection() {
 
 #[tokio::test]
 async fn a_peer_that_has_no_ledger_yet_says_so() {
-    let asked = start(1, &[1, 2], Limits::default(), true).await;
+    let asked = start(1, &[1, 2], limits(), true).await;
     asked.exchange.set_directory(Directory::default());
-    let asking = start(2, &[1, 2], Limits::default(), true).await;
+    let asking = start(2, &[1, 2], limits(), true).await;
     let error = asking.caller().describe(&asked.callee(), PATIENCE).await.expect_err("not yet");
     assert!(error.to_string().contains("has not reached its ledger"), "{error}");
     assert_eq!(asked.exchange.counters.refused(Reason::Unavailable), 1);
@@ -107,8 +107,8 @@ async fn a_peer_that_has_no_ledger_yet_says_so() {
 
 #[tokio::test]
 async fn a_peer_that_is_slow_costs_only_the_timeout_and_its_queue_forgets() {
-    let asked = start(1, &[1, 2], Limits::default(), false).await;
-    let asking = start(2, &[1, 2], Limits::default(), true).await;
+    let asked = start(1, &[1, 2], limits(), false).await;
+    let asking = start(2, &[1, 2], limits(), true).await;
     let (caller, input) = (asking.caller(), from_tokens(&tokens()));
     caller.describe(&asked.callee(), PATIENCE).await.expect("it is there");
     let patience = Duration::from_millis(200);
@@ -124,16 +124,17 @@ async fn a_peer_that_is_slow_costs_only_the_timeout_and_its_queue_forgets() {
     );
     assert_eq!(asking.exchange.counters.unanswered(), 1);
     // Whoever gave up waits no longer, so the model is not bothered with it.
-    let received = asked.exchange.inbox.receive(Duration::ZERO, true);
+    let received = asked.exchange.inbox.receive(Duration::ZERO, Jobs::All);
     assert!(matches!(received, muster_peer::exchange::inbox::Received::Nothing));
     assert_eq!(asked.exchange.inbox.waiting(), 0);
 }
 
 #[tokio::test]
 async fn the_full_queue_sheds_and_says_so() {
-    let limits = Limits { sender_queue_max: 3, ..Limits::default() };
-    let asked = start(1, &[1, 2], limits, false).await;
-    let asking = start(2, &[1, 2], Limits::default(), true).await;
+    let mut bounds = limits();
+    bounds.staked.queue.each = 3;
+    let asked = start(1, &[1, 2], bounds, false).await;
+    let asking = start(2, &[1, 2], limits(), true).await;
     let (caller, callee) = (asking.caller(), asked.callee());
     let mut calls: FuturesUnordered<_> =
         (0..5).map(|_| caller.forward(&callee, from_tokens(&tokens()), false, PATIENCE)).collect();

@@ -1,7 +1,7 @@
 //! What hostile peers do: each attempt gets a clear status and a counter, and honest callers are
 //! served as before.
 
-use crate::common::{CHAIN, PATIENCE, Peer, identity, start, table};
+use crate::common::{CHAIN, PATIENCE, Peer, identity, limits, start, table};
 use bytes::Bytes;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
@@ -11,7 +11,7 @@ use muster_peer::exchange::client::Callee;
 use muster_peer::exchange::counters::Reason;
 use muster_peer::exchange::envelope::{Tag, now_ms, seal_request, seal_response};
 use muster_peer::exchange::identity::Identity;
-use muster_peer::exchange::limits::Limits;
+use muster_peer::exchange::limits::{Limits, Share};
 use muster_peer::exchange::message::Message;
 use muster_peer::exchange::proto::peer_client::PeerClient;
 use muster_peer::exchange::proto::{
@@ -26,12 +26,13 @@ use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
-fn tokens() -> Tokens {
+/// A small request.
+pub fn tokens() -> Tokens {
     Tokens::new(1, 3, vec![1, 2, 3]).expect("counts agree")
 }
 
 /// A raw client that sends whatever it is told over an honest TLS connection.
-async fn connect(identity: &Identity, peer: &Peer) -> PeerClient<Channel> {
+pub async fn connect(identity: &Identity, peer: &Peer) -> PeerClient<Channel> {
     let config = identity.client_config(peer.key()).expect("a usable key");
     let connector = TlsConnector::from(Arc::new(config));
     let address = peer.endpoint.trim_start_matches("https://").to_string();
@@ -48,7 +49,8 @@ async fn connect(identity: &Identity, peer: &Peer) -> PeerClient<Channel> {
     PeerClient::new(channel).max_encoding_message_size(usize::MAX)
 }
 
-fn sealed<M: Message>(mut message: M, identity: &Identity, receiver: PublicKey) -> (M, Tag) {
+/// A message signed for a peer, under a fresh id.
+pub fn sealed<M: Message>(mut message: M, identity: &Identity, receiver: PublicKey) -> (M, Tag) {
     let mut id = [0; 16];
     getrandom::fill(&mut id).expect("randomness");
     let tag = seal_request(&mut message, identity, &CHAIN, receiver, id, now_ms());
@@ -60,7 +62,7 @@ fn forward(tensor: Tensor) -> ForwardRequest {
 }
 
 /// Asserts that an honest call is answered.
-async fn served(honest: &Peer, peer: &Peer) {
+pub async fn served(honest: &Peer, peer: &Peer) {
     let (caller, callee) = (honest.caller(), peer.callee());
     let answer = caller.forward(&callee, from_tokens(&tokens()), false, PATIENCE).await;
     assert_eq!(answer.expect("honest callers are served").1, table(&tokens()));
@@ -71,13 +73,13 @@ async fn refused(peer: &Peer, status: Status, code: Code, words: &str, reason: R
     assert_eq!(status.code(), code, "{status}");
     assert!(status.message().contains(words), "{status}");
     assert_eq!(peer.exchange.counters.refused(reason), count, "{reason:?}");
-    let honest = start(2, &[1, 2, 3], Limits::default(), false).await;
+    let honest = start(2, &[1, 2, 3], limits(), false).await;
     served(&honest, peer).await;
 }
 
 #[tokio::test]
 async fn unsigned_and_forged_messages_are_refused() {
-    let peer = start(1, &[1, 2, 3], Limits::default(), true).await;
+    let peer = start(1, &[1, 2, 3], limits(), true).await;
     let attacker = identity(3);
     let mut client = connect(&attacker, &peer).await;
     let good = || sealed(forward(from_tokens(&tokens())), &attacker, peer.key()).0;
@@ -116,7 +118,7 @@ async fn unsigned_and_forged_messages_are_refused() {
 
 #[tokio::test]
 async fn replays_and_wrong_clocks_are_refused() {
-    let peer = start(1, &[1, 2, 3], Limits::default(), true).await;
+    let peer = start(1, &[1, 2, 3], limits(), true).await;
     let attacker = identity(3);
     let mut client = connect(&attacker, &peer).await;
     let (message, _) = sealed(forward(from_tokens(&tokens())), &attacker, peer.key());
@@ -135,7 +137,7 @@ async fn replays_and_wrong_clocks_are_refused() {
 
 #[tokio::test]
 async fn keys_that_are_not_registered_may_only_describe_and_ask() {
-    let peer = start(1, &[1, 2], Limits::default(), true).await;
+    let peer = start(1, &[1, 2], limits(), true).await;
     let stranger = identity(9);
     let mut client = connect(&stranger, &peer).await;
     let (message, _) = sealed(DescribeRequest::default(), &stranger, peer.key());
@@ -152,7 +154,7 @@ async fn keys_that_are_not_registered_may_only_describe_and_ask() {
 
 #[tokio::test]
 async fn malformed_tensors_are_refused() {
-    let peer = start(1, &[1, 2, 3], Limits::default(), true).await;
+    let peer = start(1, &[1, 2, 3], limits(), true).await;
     let attacker = identity(3);
     let mut client = connect(&attacker, &peer).await;
     let tensor = |dtype: Dtype, shape: &[u32], bytes: usize| Tensor {
@@ -190,7 +192,7 @@ async fn malformed_tensors_are_refused() {
 
 #[tokio::test]
 async fn gradients_of_answers_that_were_never_given_are_refused() {
-    let peer = start(1, &[1, 2, 3], Limits::default(), true).await;
+    let peer = start(1, &[1, 2, 3], limits(), true).await;
     let attacker = identity(3);
     let mut client = connect(&attacker, &peer).await;
     let shape = Shape { batch: 1, sequence: 1, width: 4 };
@@ -208,26 +210,30 @@ async fn gradients_of_answers_that_were_never_given_are_refused() {
 
 #[tokio::test]
 async fn a_gigabyte_is_refused_by_its_announced_length() {
-    let peer = start(1, &[1, 2, 3], Limits::default(), true).await;
+    let peer = start(1, &[1, 2, 3], limits(), true).await;
     let attacker = identity(3);
-    let config = attacker.client_config(peer.key()).expect("a usable key");
-    let address = peer.endpoint.trim_start_matches("https://").to_string();
-    let stream = TcpStream::connect(address).await.expect("it listens");
-    let connector = TlsConnector::from(Arc::new(config));
-    let stream = connector
-        .connect("localhost".try_into().expect("a name"), stream)
-        .await
-        .expect("an honest handshake");
-    // HTTP/2 by hand, so that only the length of the message is ever sent.
-    let (mut send, connection) = h2_client(stream).await;
-    tokio::spawn(connection);
-    let status = send.announce(1 << 30).await;
+    let mut announcer = announcer(&attacker, &peer).await;
+    let status = announcer.announce(1 << 30).await;
     refused(&peer, status, Code::ResourceExhausted, "1073741824 bytes", Reason::Size, 1).await;
     assert!(peer.exchange.bytes_in_flight() == 0);
 }
 
+/// HTTP/2 by hand, so that only the length of a message is ever sent.
+pub async fn announcer(identity: &Identity, peer: &Peer) -> Announcer {
+    let config = identity.client_config(peer.key()).expect("a usable key");
+    let address = peer.endpoint.trim_start_matches("https://").to_string();
+    let stream = TcpStream::connect(address).await.expect("it listens");
+    let connector = TlsConnector::from(Arc::new(config));
+    let name = "localhost".try_into().expect("a name");
+    let stream = connector.connect(name, stream).await.expect("an honest handshake");
+    let (announcer, connection) = h2_client(stream).await;
+    tokio::spawn(connection);
+    announcer
+}
+
 /// Announces the length of a message that never comes, and reads the status.
-struct Announcer(hyper::client::conn::http2::SendRequest<AnnouncedBody>);
+#[derive(Clone)]
+pub struct Announcer(hyper::client::conn::http2::SendRequest<AnnouncedBody>);
 
 type Connection = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -258,7 +264,8 @@ impl http_body::Body for AnnouncedBody {
 }
 
 impl Announcer {
-    async fn announce(&mut self, length: u32) -> Status {
+    /// Announces so many bytes, and waits for the answer.
+    pub async fn announce(&mut self, length: u32) -> Status {
         let mut start = vec![0];
         start.extend(length.to_be_bytes());
         let request = tonic::codegen::http::Request::builder()
@@ -276,8 +283,8 @@ impl Announcer {
 
 #[tokio::test]
 async fn a_peer_with_another_key_than_the_ledger_says_is_not_talked_to() {
-    let peer = start(1, &[1, 2], Limits::default(), true).await;
-    let honest = start(2, &[1, 2], Limits::default(), false).await;
+    let peer = start(1, &[1, 2], limits(), true).await;
+    let honest = start(2, &[1, 2], limits(), false).await;
     let callee = Callee { key: identity(5).public(), ..peer.callee() };
     let error = honest
         .caller()
@@ -290,8 +297,8 @@ async fn a_peer_with_another_key_than_the_ledger_says_is_not_talked_to() {
 
 #[tokio::test]
 async fn connections_without_a_proven_key_and_rubbish_are_dropped() {
-    let limits = Limits { handshake_timeout: Duration::from_secs(2), ..Limits::default() };
-    let peer = start(1, &[1, 2, 3], limits, true).await;
+    let bounds = Limits { handshake_timeout: Duration::from_secs(2), ..limits() };
+    let peer = start(1, &[1, 2, 3], bounds, true).await;
     let address = peer.endpoint.trim_start_matches("https://").to_string();
     let mut rubbish = TcpStream::connect(&address).await.expect("it listens");
     rubbish.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("sent");
@@ -311,7 +318,7 @@ async fn connections_without_a_proven_key_and_rubbish_are_dropped() {
         assert!(read.expect("closed").is_err(), "the server aborts the handshake");
     }
     assert_eq!(peer.exchange.counters.handshakes_failed(), 3);
-    let honest = start(2, &[1, 2, 3], Limits::default(), false).await;
+    let honest = start(2, &[1, 2, 3], limits(), false).await;
     served(&honest, &peer).await;
 }
 
@@ -333,25 +340,27 @@ impl rustls::client::ResolvesClientCert for NoCertificate {
 }
 
 #[tokio::test]
-async fn too_many_connections_of_one_key_are_refused() {
-    let limits = Limits { sender_connections_max: 2, ..Limits::default() };
-    let peer = start(1, &[1, 2, 3], limits, true).await;
+async fn a_key_with_too_many_connections_gives_up_its_own() {
+    let mut bounds = limits();
+    bounds.staked.connections.each = 2;
+    let peer = start(1, &[1, 2, 3], bounds, true).await;
     let attacker = identity(3);
     let mut clients = Vec::new();
-    let mut failed = 0;
     for _ in 0..4 {
         let mut client = connect(&attacker, &peer).await;
         let (message, _) = sealed(DescribeRequest::default(), &attacker, peer.key());
-        failed += u32::from(client.describe(message).await.is_err());
+        client.describe(message).await.expect("an idle one of its own makes room");
         clients.push(client);
+        assert!(peer.exchange.places.open()[2] <= 2);
     }
-    assert_eq!(failed, 2);
+    let honest = start(2, &[1, 2, 3], limits(), false).await;
+    served(&honest, &peer).await;
 }
 
 #[tokio::test]
 async fn answers_that_are_unsigned_or_of_another_request_are_refused() {
     // The asker's check, without a server: what a hostile answerer could send.
-    let (asker, answerer) = (start(2, &[1, 2], Limits::default(), false).await, identity(1));
+    let (asker, answerer) = (start(2, &[1, 2], limits(), false).await, identity(1));
     let (_, tag) = sealed(forward(from_tokens(&tokens())), &identity(2), answerer.public());
     let caller = asker.caller();
     let answer =
@@ -394,12 +403,9 @@ async fn answers_that_are_unsigned_or_of_another_request_are_refused() {
 
 #[tokio::test]
 async fn one_sender_cannot_fill_the_bytes_in_flight_of_all() {
-    let limits = Limits {
-        sender_in_flight_bytes_max: 2 << 20,
-        in_flight_bytes_max: 4 << 20,
-        ..Limits::default()
-    };
-    let peer = start(1, &[1, 2, 3], limits, false).await;
+    let mut bounds = limits();
+    bounds.staked.bytes = Share { all: 128 << 20, each: 34 << 20 };
+    let peer = start(1, &[1, 2, 3], bounds, false).await;
     let attacker = identity(3);
     let client = connect(&attacker, &peer).await;
     let large = Tokens::new(240, 4096, vec![7; 240 * 4096]).expect("counts agree");
@@ -410,7 +416,7 @@ async fn one_sender_cannot_fill_the_bytes_in_flight_of_all() {
             async move { client.forward(Request::new(message)).await }
         })
         .collect();
-    // Two fit into two mebibytes with their envelopes and wait; two are told at once.
+    // Two fit with their answers of fifteen mebibytes, and wait; two are told at once.
     for _ in 0..2 {
         let status = calls.next().await.expect("one of four").expect_err("too many bytes");
         assert_eq!(status.code(), Code::ResourceExhausted, "{status}");

@@ -1,13 +1,12 @@
 //! Real learners that teach each other over real connections, without a ledger: the directory is
 //! handed to them.
 
-use crate::common::{CHAIN, PATIENCE, identity};
+use crate::common::{CHAIN, PATIENCE, identity, limits, until};
 use muster_learning::{Corpus, Learner, ModelConfig, TrainingConfig};
 use muster_ledger::types::PeerId;
 use muster_peer::behaviour::Behaviour;
 use muster_peer::exchange::client::Callee;
 use muster_peer::exchange::inbox::Piece;
-use muster_peer::exchange::limits::Limits;
 use muster_peer::exchange::notice::Notice;
 use muster_peer::exchange::shared::{Exchange, Offer};
 use muster_peer::ledger::directory::{Directory, Entry};
@@ -18,7 +17,7 @@ use muster_peer::sale::till::Till;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// A small model, so that the tests take seconds.
@@ -73,8 +72,7 @@ async fn start(seed: u8, behaviour: Behaviour) -> Running {
         ask_text_max: 1024,
         ask_bytes_max: 64,
     };
-    let exchange =
-        Arc::new(Exchange::new(identity(seed), Limits::default(), offer, Till::default()));
+    let exchange = Arc::new(Exchange::new(identity(seed), limits(), offer, Till::default()));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let endpoint = format!("https://{}", listener.local_addr().expect("it is bound"));
     let serving =
@@ -97,13 +95,18 @@ async fn start(seed: u8, behaviour: Behaviour) -> Running {
 
 /// Makes the peers known to each other, with equal stakes.
 fn introduce(peers: &[Running]) {
+    introduce_with(peers, &vec![100; peers.len()]);
+}
+
+/// Makes the peers known to each other, with these stakes.
+fn introduce_with(peers: &[Running], stakes: &[u64]) {
     let entry = |(id, peer): (usize, &Running)| {
         let key = peer.exchange.identity.public();
         let entry = Entry {
             id: PeerId(id as u32),
             cold: key,
             endpoint: peer.endpoint.clone(),
-            stake: 100,
+            stake: stakes[id],
             incentive: 0.1,
             trust: 0.5,
             weights: Vec::new(),
@@ -120,15 +123,6 @@ fn introduce(peers: &[Running]) {
             block_time_ms: 1000,
             peers: peers.iter().enumerate().map(entry).collect(),
         });
-    }
-}
-
-/// Waits for something that must come, and fails with its name where it does not.
-async fn until(what: &str, mut there: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !there() {
-        assert!(began.elapsed() < Duration::from_secs(120), "still waiting for: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -185,12 +179,8 @@ async fn a_continuation_is_written_with_the_help_of_the_others() {
     }
     introduce(&peers);
     until("some learning", || peers.iter().all(|peer| peer.steps() > 5)).await;
-    let asking = Exchange::new(
-        identity(99),
-        Limits::default(),
-        peers[0].exchange.offer.clone(),
-        Till::default(),
-    );
+    let asking =
+        Exchange::new(identity(99), limits(), peers[0].exchange.offer.clone(), Till::default());
     let caller = asking.caller();
     let callee = Callee {
         key: peers[0].exchange.identity.public(),
@@ -262,5 +252,44 @@ async fn a_flood_of_requests_does_not_stop_own_steps() {
     let before = peers[0].steps();
     until("own steps under the flood", || peers[0].steps() > before + 5).await;
     flood.iter().for_each(tokio::task::JoinHandle::abort);
+    peers.into_iter().for_each(|peer| drop(peer.stop()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_nothing_at_stake_pushes_out_no_answer_that_is_kept() {
+    let mut peers = Vec::new();
+    for seed in 1..=4 {
+        peers.push(start(seed, Behaviour::Cabal).await);
+    }
+    let victim = start(5, Behaviour::Honest).await;
+    peers.push(victim);
+    introduce_with(&peers, &[100, 0, 1, 1, 100]);
+    let callee = Callee {
+        key: peers[4].exchange.identity.public(),
+        endpoint: peers[4].endpoint.clone(),
+        chain: CHAIN,
+    };
+    let tokens = muster_learning::Tokens::new(1, 4, b"the ".to_vec()).expect("counts agree");
+    let input = muster_peer::exchange::tensor::from_tokens(&tokens);
+    let callers: Vec<_> = peers[..4].iter().map(|peer| peer.exchange.caller()).collect();
+    let (id, output) =
+        callers[0].forward(&callee, input.clone(), true, PATIENCE).await.expect("answered");
+    let most = training().retained_requests;
+    let mut last = None;
+    for caller in &callers[1..] {
+        for _ in 0..=most {
+            let answer = caller.forward(&callee, input.clone(), true, PATIENCE).await;
+            last = Some(answer.expect("answered").0);
+        }
+    }
+    let gradient = || muster_peer::exchange::tensor::from_activations(output.clone());
+    // Nothing is learned from who has nothing at stake, and it is told so.
+    let (stakeless, _) =
+        callers[1].forward(&callee, input.clone(), true, PATIENCE).await.expect("answered");
+    let applied = callers[1].backward(&callee, stakeless, gradient(), PATIENCE).await;
+    assert!(!applied.expect("looked at"), "nothing is learned from a stakeless peer");
+    callers[0].backward(&callee, id, gradient(), PATIENCE).await.expect("it is still kept");
+    let last = last.expect("asked often");
+    callers[3].backward(&callee, last, gradient(), PATIENCE).await.expect("its own latest is kept");
     peers.into_iter().for_each(|peer| drop(peer.stop()));
 }
