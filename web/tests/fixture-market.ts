@@ -296,6 +296,7 @@ export class FixtureMarket {
       balance: "123456789012",
       nonce: 4,
       nonce_pending: 5,
+      deposit: "10000000",
       delegations: [{ peer: 0, amount: "5000000000" }],
       unbondings: [{ due: this.height + 20, peer: 0, amount: "1000000000" }],
       owns: [0],

@@ -114,7 +114,7 @@ pub struct Transaction {
     pub rejection: Option<String>,
     /// Who signed it.
     pub signer: Address,
-    /// The signer's counter.
+    /// Its place among the signer's transactions.
     pub nonce: u64,
     /// Last height at which it may be decided.
     pub expires: u64,

@@ -304,6 +304,11 @@ pub enum Action {
         /// Its new hot key.
         hot: Address,
     },
+    /// Ends a peer.
+    Leave {
+        /// The peer.
+        peer: u32,
+    },
 }
 
 impl From<&transaction::market::Action> for Action {
@@ -334,6 +339,7 @@ impl From<&transaction::market::Action> for Action {
             transaction::market::Action::ReplaceHotKey { replacement } => {
                 Self::ReplaceHotKey { peer: replacement.peer.0, hot: replacement.hot.into() }
             }
+            transaction::market::Action::Leave { peer } => Self::Leave { peer: peer.0 },
         }
     }
 }
@@ -360,6 +366,8 @@ pub enum Event {
     EpochClosed { epoch: u64, accrued: Amount, minting: bool },
     /// A peer's owner gave it another hot key.
     HotKeyReplaced { peer: u32, from: Address, to: Address },
+    /// A peer's owner ended it.
+    Left { peer: u32 },
 }
 
 impl Event {
@@ -373,6 +381,7 @@ impl Event {
             Self::Emitted { .. } => "emitted",
             Self::EpochClosed { .. } => "epoch_closed",
             Self::HotKeyReplaced { .. } => "hot_key_replaced",
+            Self::Left { .. } => "left",
         }
     }
 }
@@ -400,6 +409,7 @@ impl From<&outcome::market::Event> for Event {
             E::HotKeyReplaced { peer, from, to } => {
                 Self::HotKeyReplaced { peer: peer.0, from: (*from).into(), to: (*to).into() }
             }
+            E::Left { peer } => Self::Left { peer: peer.0 },
         }
     }
 }

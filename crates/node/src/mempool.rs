@@ -195,6 +195,10 @@ impl Mempool {
     /// what expired.
     pub fn settle(&self, state: &State, included: &[SignedTransaction]) {
         let mut pool = self.lock();
+        for SignedTransaction { transaction, .. } in included {
+            // Work without an account is counted by no nonce.
+            pool.remove(&transaction.signer, transaction.nonce);
+        }
         let mut signers: Vec<PublicKey> =
             included.iter().map(|transaction| transaction.transaction.signer).collect();
         signers.sort_unstable();

@@ -98,6 +98,7 @@ export const block = object({ ...summary, items: array(transaction) });
 export const account = object({
   address: text,
   balance: amount,
+  deposit: amount,
   nonce: count,
   nonce_pending: count,
   delegations: array(object({ peer: count, amount })),

@@ -59,6 +59,7 @@ fn actions() -> Vec<(transaction::Action, serde_json::Value)> {
             account::Action::Transfer { to, amount }.into(),
             json!({ "kind": "transfer", "to": to.to_string(), "amount": "5" }),
         ),
+        (account::Action::Close { to }.into(), json!({ "kind": "close", "to": to.to_string() })),
         (
             stake::Action::Stake { peer: PeerId(3), amount }.into(),
             json!({ "kind": "stake", "peer": 3, "amount": "5" }),
@@ -91,6 +92,7 @@ fn actions() -> Vec<(transaction::Action, serde_json::Value)> {
             json!({ "kind": "set_weights", "weights": [[3, 0.25]] }),
         ),
         (market::Action::Emit.into(), json!({ "kind": "emit" })),
+        (market::Action::Leave { peer: PeerId(3) }.into(), json!({ "kind": "leave", "peer": 3 })),
         (
             governance::Action::Propose { change }.into(),
             json!({ "kind": "propose", "change": "fee_flat = 7" }),

@@ -38,6 +38,21 @@ enum Verb {
     Init(Init),
     /// Give a peer another hot key, when the old one is lost or stolen; its owner signs
     ReplaceKey(ReplaceKey),
+    /// End a peer: its place is free, and all stake with it starts its way back; its owner signs
+    Leave(Leave),
+}
+
+#[derive(Args)]
+struct Leave {
+    /// The peer's number
+    peer: u32,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    signer: Signer,
+    #[command(flatten)]
+    network: Network,
 }
 
 #[derive(Args)]
@@ -86,6 +101,7 @@ pub fn run(options: Options) -> Result<()> {
     match &options.command {
         Some(Verb::Init(init)) => return initialise(init),
         Some(Verb::ReplaceKey(replace)) => return block_on_all_cores(replace_key(replace)),
+        Some(Verb::Leave(leave)) => return block_on_all_cores(end(leave)),
         None => {}
     }
     follow_supervisor(options.supervised)?;
@@ -112,6 +128,25 @@ async fn replace_key(replace: &ReplaceKey) -> Result<()> {
         hot.public(),
         hot_key.display()
     );
+    perform(network, signer, action.into(), &done).await
+}
+
+async fn end(leave: &Leave) -> Result<()> {
+    let Leave { peer, yes, signer, network } = leave;
+    if !yes {
+        output::say(&format!(
+            "peer {peer} loses its place, its scores and what it has not paid out, for good; write \
+             its number to end it:"
+        ));
+        let mut line = String::new();
+        std::io::stdin()
+            .read_line(&mut line)
+            .context("nothing can be read from stdin: give --yes")?;
+        let same = line.trim().parse() == Ok(*peer);
+        ensure!(same, "peer {peer} was not ended: its number was not written");
+    }
+    let action = market::Action::Leave { peer: PeerId(*peer) };
+    let done = format!("peer {peer} is ended, the stake with it is on its way back");
     perform(network, signer, action.into(), &done).await
 }
 

@@ -75,6 +75,7 @@ async fn list(network: &Network, key: &muster_ledger::crypto::PublicKey) -> Resu
     }
     let mut table = Table::new(&[("what", Align::Left), ("MST", Align::Right)]);
     table.row(vec!["balance".into(), mst(account.balance.grains())]);
+    table.row(vec!["deposit of the account".into(), mst(account.deposit.grains())]);
     for stake in &account.delegations {
         table.row(vec![format!("behind peer {}", stake.peer), mst(stake.amount.grains())]);
     }

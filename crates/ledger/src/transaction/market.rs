@@ -192,6 +192,12 @@ pub enum Action {
         /// The replacement; boxed, because it is longer than any other action but one.
         replacement: Box<HotKeyReplacement>,
     },
+    /// Ends a peer: its place is free, and all stake with it starts its way back; signed by its
+    /// cold key. From protocol version 2 on.
+    Leave {
+        /// The peer.
+        peer: PeerId,
+    },
 }
 
 impl Form for Action {
@@ -210,7 +216,7 @@ impl Form for Action {
                 Ok(())
             }
             Self::ReplaceHotKey { replacement } => check_key(&replacement.hot),
-            Self::CommitWeights { .. } | Self::Emit => Ok(()),
+            Self::CommitWeights { .. } | Self::Emit | Self::Leave { .. } => Ok(()),
         }
     }
 
@@ -222,7 +228,8 @@ impl Form for Action {
             | Self::CommitWeights { .. }
             | Self::RevealWeights { .. }
             | Self::SetWeights { .. }
-            | Self::Emit => None,
+            | Self::Emit
+            | Self::Leave { .. } => None,
         }
     }
 
@@ -239,7 +246,7 @@ impl Form for Action {
             Self::SetEndpoint { .. } | Self::CommitWeights { .. } | Self::Emit => {
                 Terms::new(Payer::Peer, 60)
             }
-            Self::ReplaceHotKey { .. } => {
+            Self::ReplaceHotKey { .. } | Self::Leave { .. } => {
                 Terms { since: Version(2), ..Terms::new(Payer::Account, 200) }
             }
         }

@@ -155,7 +155,11 @@ fn an_audit_finds_what_opening_does_not() {
     let found = audit(config.clone()).expect("whole");
     assert_eq!((found.height.0, found.money.0), (0, 4_000_000_000_000));
     let owner = user_key(0).public();
-    let entry = account::Account { balance: Grains(1_000_000_000_000), nonce: 1 };
+    let entry = account::Account {
+        balance: Grains(1_000_000_000_000),
+        nonce: 1,
+        ..account::Account::default()
+    };
     let key: Key = account::Key::Account(owner).into();
     let value = Value::Account(account::Value::Account(entry));
     let database = redb::Database::open(config.database()).expect("it is there");
