@@ -31,6 +31,8 @@ pub struct Cost {
     pub fee: Grains,
     /// Paid to the proposer.
     pub tip: Grains,
+    /// The most that its action takes from the signer's account beside them; nothing if it fails.
+    pub spends: Grains,
     /// The most work that it can cause, in cost units.
     pub units: u64,
     /// Its encoding, in bytes.
@@ -259,6 +261,12 @@ pub fn check_after(
     Ok(cost)
 }
 
+/// What of its fee and tip would not come from the signer's account: the share of its own emission
+/// that a peer gives to itself, for the first transaction that acts for it.
+pub fn paid_by_peer(state: &State, transaction: &SignedTransaction) -> Grains {
+    payout::self_share(state, &transaction.transaction)
+}
+
 /// Expiry and nonce.
 fn check_admission(
     state: &impl Read,
@@ -302,7 +310,8 @@ fn cost(state: &impl Read, transaction: &SignedTransaction) -> Result<Cost, Reje
     if units > cost_max {
         return Err(Rejection::TooCostly { cost: units, cost_max });
     }
-    Ok(Cost { fee, tip: transaction.transaction.tip, units, bytes })
+    let (tip, spends) = (transaction.transaction.tip, action.spends(parameters));
+    Ok(Cost { fee, tip, spends, units, bytes })
 }
 
 /// Worst-case work of a transaction: its action's, and that of paying out the row of the peer that

@@ -6,6 +6,7 @@ use super::form::{Form, Limits, Payer, Terms, check_amount, check_key};
 use crate::crypto::{Claim, Hash, PublicKey};
 use crate::money::Grains;
 use crate::outcome::Rejection;
+use crate::parameters::Parameters;
 
 /// What one can do with an account.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -35,6 +36,12 @@ impl Form for Action {
     fn terms(&self) -> Terms {
         match self {
             Self::Transfer { .. } => Terms::new(Payer::Account, 40),
+        }
+    }
+
+    fn spends(&self, _: &Parameters) -> Grains {
+        match self {
+            Self::Transfer { amount, .. } => *amount,
         }
     }
 }

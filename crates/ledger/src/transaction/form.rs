@@ -52,6 +52,9 @@ pub(super) trait Form {
 
     /// On what terms it is taken.
     fn terms(&self) -> Terms;
+
+    /// The most that it takes from the signer's account, beside fee and tip.
+    fn spends(&self, parameters: &Parameters) -> Grains;
 }
 
 /// What a transaction may not exceed whatever the state; taken from the parameters.

@@ -5,7 +5,9 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use super::form::{Form, Limits, Payer, Terms};
 use crate::change::Change;
 use crate::crypto::{Claim, Hash, PublicKey};
+use crate::money::Grains;
 use crate::outcome::{Rejection, governance};
+use crate::parameters::Parameters;
 
 /// Most delegations of an owner whose stake counts in a vote; of more, those with the peers of
 /// lowest number.
@@ -56,6 +58,13 @@ impl Form for Action {
         match self {
             Self::Propose { .. } => Terms::new(Payer::Account, 140 + DELEGATIONS_MAX as u64),
             Self::Vote { .. } => Terms::new(Payer::Account, 60 + DELEGATIONS_MAX as u64),
+        }
+    }
+
+    fn spends(&self, parameters: &Parameters) -> Grains {
+        match self {
+            Self::Propose { .. } => parameters.proposal_deposit,
+            Self::Vote { .. } => Grains::ZERO,
         }
     }
 }

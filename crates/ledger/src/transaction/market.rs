@@ -7,6 +7,7 @@ use crate::crypto::{Claim, Hash, PublicKey, SecretKey, Signature, hash};
 use crate::encoding::encode;
 use crate::money::Grains;
 use crate::outcome::{Rejection, market};
+use crate::parameters::Parameters;
 use crate::protocol::Version;
 use crate::sealed::seal;
 use crate::types::{Endpoint, PeerId, Row};
@@ -242,6 +243,21 @@ impl Form for Action {
             Self::ReplaceHotKey { .. } => {
                 Terms { since: Version(2), ..Terms::new(Payer::Account, 200) }
             }
+        }
+    }
+
+    fn spends(&self, _: &Parameters) -> Grains {
+        match self {
+            Self::Register { registration } => match registration.payment {
+                Payment::Work { .. } => Grains::ZERO,
+                Payment::Burn { price_max } => price_max,
+            },
+            Self::SetEndpoint { .. }
+            | Self::CommitWeights { .. }
+            | Self::RevealWeights { .. }
+            | Self::SetWeights { .. }
+            | Self::Emit
+            | Self::ReplaceHotKey { .. } => Grains::ZERO,
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::crypto::{Claim, Hash, PublicKey, SecretKey, Signature, hash};
 use crate::encoding::{DecodeError, decode, encode};
 use crate::money::Grains;
 use crate::outcome::Rejection;
+use crate::parameters::Parameters;
 use crate::types::Height;
 
 pub mod account;
@@ -47,6 +48,11 @@ impl Action {
     /// On what terms it is taken.
     pub fn terms(&self) -> Terms {
         self.form().terms()
+    }
+
+    /// The most that it takes from the signer's account, beside fee and tip; nothing when it fails.
+    pub fn spends(&self, parameters: &Parameters) -> Grains {
+        self.form().spends(parameters)
     }
 }
 

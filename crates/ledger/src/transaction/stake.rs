@@ -6,6 +6,7 @@ use super::form::{Form, Limits, Payer, Terms, check_amount};
 use crate::crypto::{Claim, Hash, PublicKey};
 use crate::money::Grains;
 use crate::outcome::Rejection;
+use crate::parameters::Parameters;
 use crate::types::PeerId;
 
 /// What one can do with stake.
@@ -45,6 +46,13 @@ impl Form for Action {
             Self::Stake { .. } => Terms::new(Payer::Account, 60),
             // Each open proposal that the signer may have voted on takes about a microsecond.
             Self::Unstake { .. } => Terms::new(Payer::Account, 100),
+        }
+    }
+
+    fn spends(&self, _: &Parameters) -> Grains {
+        match self {
+            Self::Stake { amount, .. } => *amount,
+            Self::Unstake { .. } => Grains::ZERO,
         }
     }
 }

@@ -180,10 +180,31 @@ impl Chain {
         assert_eq!(root, block.header.state_root);
         self.tree.write(&batch);
         executed.state.audit().unwrap();
+        self.check_spending(&block, &executed);
         self.state = executed.state.clone();
         self.header = block.header;
         self.last = block.transactions;
         executed
+    }
+
+    /// No signer's account lost more than its transactions said at most.
+    fn check_spending(&self, block: &Block, executed: &Execution) {
+        let mut bounds: BTreeMap<PublicKey, u128> = BTreeMap::new();
+        for (signed, receipt) in block.transactions.iter().zip(&executed.receipts) {
+            let spends = if receipt.result.is_ok() {
+                signed.transaction.action.spends(self.state.parameters())
+            } else {
+                Grains::ZERO
+            };
+            let parts = [receipt.fee, receipt.tip, spends];
+            *bounds.entry(signed.transaction.signer).or_default() +=
+                parts.iter().map(|part| u128::from(part.0)).sum::<u128>();
+        }
+        for (signer, bound) in bounds {
+            let before = u128::from(self.state.account(&signer).balance.0);
+            let after = u128::from(executed.state.account(&signer).balance.0);
+            assert!(before <= after + bound, "{signer} lost more than {bound}");
+        }
     }
 
     /// A block of all these, each of which must be included; their receipts.
