@@ -85,9 +85,9 @@ fn node(genesis: &Genesis, validator: PublicKey) -> Node {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("ledger.redb");
     let (store, opened) = Store::open(&path, 16 << 20, genesis, &validator).expect("opens");
-    let mempool = Arc::new(Mempool::new(MempoolLimits::default()));
     let metrics = Arc::new(Metrics::default());
     let (header, state) = (opened.header, opened.state);
+    let mempool = Arc::new(Mempool::new(MempoolLimits::default(), state.clone()));
     let chain = Chain::new(
         Arc::new(store),
         mempool.clone(),
@@ -186,12 +186,11 @@ fn run(name: &str, known: bool, senders: usize, count: usize, act: Act) {
     let mut bytes = 0;
     for block in 0..BLOCKS {
         let transactions = sign(genesis.chain_id(), &keys[..senders], block, count, act);
-        let state = proposer.chain.tip().state.clone();
-        for result in proposer.mempool.submit(&state, transactions.clone()) {
+        for result in proposer.mempool.submit(transactions.clone()) {
             result.expect("taken");
         }
         if known {
-            checker.mempool.submit(&state, transactions);
+            checker.mempool.submit(transactions);
         }
         if block == WARM_UP {
             [build, check, apply_own, apply_others] = [(); 4].map(|()| Phase::default());

@@ -15,6 +15,7 @@ use muster_ledger::execute::{Execution, execute_verified, propose};
 use muster_ledger::protocol::Version;
 use muster_ledger::state::State;
 use muster_ledger::state::chain::protocol;
+use muster_ledger::transaction::SignedTransaction;
 use muster_ledger::tree;
 use tokio::sync::watch;
 
@@ -208,10 +209,12 @@ impl Chain {
         let start = Instant::now();
         let tip = self.tip();
         let time_ms = now_ms.max(tip.header.time_ms + 1);
-        let candidates = self.mempool.candidates(&tip.state);
+        let candidates = self.mempool.candidates();
+        let offered: Vec<(PublicKey, u64)> = candidates.iter().map(place).collect();
         let (transactions, execution) =
             propose(&tip.state, &tip.header, time_ms, self.validator, candidates.into_iter())
                 .map_err(|error| Invalid::Rule(error.to_string()))?;
+        self.mempool.review(&execution.state, &left_out(offered, &transactions));
         let (root, batch) = self.root(&tip, &execution)?;
         let block = execution.block(&tip.header, self.validator, transactions, root);
         let body = Bytes::from(block.encode());
@@ -359,7 +362,7 @@ impl Chain {
         self.metrics.decided(decided, before.header.time_ms);
         let tip = Arc::new(tip);
         self.tip.send_replace(tip.clone());
-        self.mempool.settle(&tip.state, &candidate.block.transactions);
+        self.mempool.settle(&tip.state, &candidate.execution.changes);
     }
 
     /// Remembers signatures that came in after a decision.
@@ -374,6 +377,20 @@ impl Chain {
         });
         self.finalized = Some(certificate);
     }
+}
+
+/// Whose transaction it is, and which.
+fn place(transaction: &SignedTransaction) -> (PublicKey, u64) {
+    (transaction.transaction.signer, transaction.transaction.nonce)
+}
+
+/// Those offered that a block did not take, which took the others in the order of the offer.
+fn left_out(
+    offered: Vec<(PublicKey, u64)>,
+    included: &[SignedTransaction],
+) -> Vec<(PublicKey, u64)> {
+    let mut included = included.iter().map(place).peekable();
+    offered.into_iter().filter(|place| included.next_if_eq(place).is_none()).collect()
 }
 
 /// Whether this node can execute the block after the tip.

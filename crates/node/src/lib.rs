@@ -78,7 +78,7 @@ async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), Node
     let cache = (config.cache_mib as usize) << 20;
     let (store, opened) = Store::open(&config.database(), cache, &genesis, &key.public())?;
     let store = Arc::new(store);
-    let mempool = Arc::new(Mempool::new(MempoolLimits::default()));
+    let mempool = Arc::new(Mempool::new(MempoolLimits::default(), opened.state.clone()));
     let metrics = Arc::new(Metrics::default());
     let equivocations: Equivocations = Arc::new(Mutex::new(Vec::new()));
     let settings = engine_settings(&config, &genesis, opened.state.parameters());

@@ -56,6 +56,17 @@ impl RateLimiter {
         bucket.tokens -= 1.0;
         true
     }
+
+    /// Takes tokens for what a request that was admitted turned out to take beside itself. As many
+    /// can be owed as can be had at once; until they are paid, the address may not ask.
+    pub fn charge(&self, address: IpAddr, tokens: f64) {
+        let rate = if address.is_loopback() { LOOPBACK } else { REMOTE };
+        let mut buckets = self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // An address that is not remembered any more has not asked for a while.
+        if let Some(bucket) = buckets.get_mut(&address) {
+            bucket.tokens = (bucket.tokens - tokens).max(-rate.burst);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -75,6 +86,17 @@ mod tests {
         let passed = (0..1_000).filter(|_| limiter.admit(address, later)).count();
         assert_eq!(passed, 50);
         assert!(limiter.admit("192.0.2.2".parse().expect("an address"), later));
+    }
+
+    #[test]
+    fn what_takes_more_is_paid_for_later() {
+        let limiter = RateLimiter::default();
+        let address: IpAddr = "192.0.2.1".parse().expect("an address");
+        let start = Instant::now();
+        assert!(limiter.admit(address, start));
+        limiter.charge(address, 1e9);
+        assert!(!limiter.admit(address, start + Duration::from_secs(4)));
+        assert!(limiter.admit(address, start + Duration::from_secs(5)));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The endpoints that take transactions.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use muster_api::{Accepted, BatchAccepted, Problem};
 use muster_ledger::transaction::{SignedTransaction, TRANSACTION_BYTES_MAX};
 use utoipa_axum::router::OpenApiRouter;
@@ -15,12 +16,19 @@ use utoipa_axum::routes;
 use super::Api;
 use super::problems::HttpProblem;
 use crate::gossip::HOPS_HEADER;
-use crate::mempool::Refusal;
+use crate::mempool::{Refusal, is_forged};
 
 /// Most transactions of one batch.
 const BATCH_MAX: usize = 10_000;
 /// Longest batch of transactions, bytes.
 const BATCH_BYTES_MAX: usize = 4 << 20;
+
+/// What a transaction takes of its sender's rate, in requests: some 50 microseconds, of which a
+/// request gets four thousand.
+const TRANSACTION_TOKENS: f64 = 1.0 / 80.0;
+/// What a signature takes that does not match: an address that hands in many is soon refused for
+/// some seconds.
+const FORGED_TOKENS: f64 = 5.0;
 
 /// The routes of this file; each takes a body as long as what it is for.
 pub fn routes() -> OpenApiRouter<Arc<Api>> {
@@ -41,21 +49,29 @@ fn require_octets(headers: &HeaderMap) -> Result<(), HttpProblem> {
 }
 
 impl Api {
-    /// Checks transactions where the processors may be busy with it, two batches at a time.
+    /// Checks transactions where the processors may be busy with it, two batches at a time; whoever
+    /// asks pays for each of them out of its rate.
     async fn check(
         self: &Arc<Self>,
+        asker: &Extensions,
         transactions: Vec<SignedTransaction>,
     ) -> Result<Vec<Result<muster_ledger::crypto::Hash, Refusal>>, HttpProblem> {
+        let charge = |tokens: f64| {
+            if let Some(ConnectInfo(address)) = asker.get::<ConnectInfo<SocketAddr>>() {
+                self.limiter.charge(address.ip(), tokens);
+            }
+        };
+        charge(transactions.len() as f64 * TRANSACTION_TOKENS);
         let permit = self.checks.clone().acquire_owned().await;
         let permit = permit.map_err(|_| HttpProblem::busy("the node is shutting down"))?;
         let api = self.clone();
         let results = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            let state = api.tip.borrow().state.clone();
-            api.mempool.submit(&state, transactions)
+            api.mempool.submit(transactions)
         })
         .await
         .map_err(|_| HttpProblem::internal("a check failed, the node's log says how"))?;
+        charge(results.iter().filter(|result| is_forged(result)).count() as f64 * FORGED_TOKENS);
         let accepted = results.iter().filter(|result| result.is_ok()).count() as u64;
         let known = results.iter().filter(|r| matches!(r, Err(Refusal::Known))).count() as u64;
         let refused = results.len() as u64 - accepted - known;
@@ -73,6 +89,7 @@ impl Api {
                          (status = 422, body = Problem)))]
 pub async fn transactions(
     State(api): State<Arc<Api>>,
+    asker: Extensions,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<(StatusCode, Json<Accepted>), HttpProblem> {
@@ -80,9 +97,9 @@ pub async fn transactions(
     let transaction = SignedTransaction::decode(&body)
         .map_err(|error| HttpProblem::bad_request(error.to_string()))?;
     let hash = transaction.hash();
-    let results = api.check(vec![transaction.clone()]).await?;
+    let results = api.check(&asker, vec![transaction.clone()]).await?;
     match results.into_iter().next() {
-        Some(Ok(_)) => api.gossip.originate(vec![transaction]),
+        Some(Ok(_)) => api.gossip.originate(&[transaction]),
         // Handing in twice is handing in once.
         Some(Err(Refusal::Known)) => {}
         Some(Err(refusal @ Refusal::Full)) => return Err(HttpProblem::busy(refusal.to_string())),
@@ -101,6 +118,7 @@ pub async fn transactions(
                responses((status = 202, body = BatchAccepted), (status = 400, body = Problem)))]
 pub async fn mempool(
     State(api): State<Arc<Api>>,
+    asker: Extensions,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<(StatusCode, Json<BatchAccepted>), HttpProblem> {
@@ -117,7 +135,7 @@ pub async fn mempool(
         ),
     };
     let transactions = decode_batch(&body)?;
-    let results = api.check(transactions.clone()).await?;
+    let results = api.check(&asker, transactions.clone()).await?;
     let mut answer = BatchAccepted { accepted: 0, known: 0, refused: 0, reason: None };
     let mut fresh = Vec::new();
     for (transaction, result) in transactions.into_iter().zip(results) {
@@ -134,8 +152,8 @@ pub async fn mempool(
         }
     }
     match hops {
-        Some(hops) => api.gossip.relay(fresh, hops),
-        None => api.gossip.originate(fresh),
+        Some(hops) => api.gossip.relay(&fresh, hops),
+        None => api.gossip.originate(&fresh),
     }
     Ok((StatusCode::ACCEPTED, Json(answer)))
 }

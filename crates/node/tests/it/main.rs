@@ -1,6 +1,7 @@
 //! Integration tests of the node: networks of real processes, crashes, bad input.
 
 mod child;
+mod flood;
 mod network;
 mod openapi;
 mod ports;
