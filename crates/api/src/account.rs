@@ -9,6 +9,9 @@ use utoipa::ToSchema;
 use crate::scalar::{Address, Amount};
 use crate::stake::{Delegation, Unbonding};
 
+/// Most unbondings in an answer: an owner may have any number, at a fee for each.
+const UNBONDINGS_MAX: usize = 1_000;
+
 /// `GET /v1/accounts/{address}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Account {
@@ -22,7 +25,7 @@ pub struct Account {
     pub nonce_pending: u64,
     /// Stake in peers.
     pub delegations: Vec<Delegation>,
-    /// Stake on its way out.
+    /// Stake on its way out, the first 1,000 in the order in which it was taken.
     pub unbondings: Vec<Unbonding>,
     /// Peers whose cold key this is.
     pub owns: Vec<u32>,
@@ -39,7 +42,7 @@ impl Account {
         let delegations = state
             .delegations_of(key)
             .map(|(peer, amount)| Delegation { peer: peer.0, amount: amount.into() });
-        let unbondings = state.unbondings_of(key).map(|unbonding| Unbonding {
+        let unbondings = state.unbondings_of(key).take(UNBONDINGS_MAX).map(|unbonding| Unbonding {
             due: unbonding.due.0,
             peer: unbonding.peer.0,
             amount: unbonding.amount.into(),

@@ -20,6 +20,7 @@ mod client;
 mod event;
 pub mod governance;
 pub mod market;
+mod pages;
 mod parameters;
 mod problem;
 mod scalar;

@@ -12,9 +12,9 @@ use muster_ledger::types::PeerId;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::api::{Answer, Api, parse};
 use super::chain::certificate;
 use super::problems::HttpProblem;
-use super::{Answer, Api, parse};
 
 /// How often a proof is tried again when a block is decided meanwhile.
 const PROOF_TRIES: usize = 3;

@@ -7,4 +7,5 @@ mod openapi;
 mod ports;
 mod processes;
 mod refusals;
+mod strangers;
 mod upgrade;
