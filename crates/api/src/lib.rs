@@ -19,6 +19,7 @@ pub mod chain;
 mod client;
 mod event;
 pub mod governance;
+pub mod light;
 pub mod market;
 mod parameters;
 mod problem;
@@ -37,6 +38,7 @@ pub use chain::{
 pub use client::{Client, ClientError};
 pub use event::{Event, EventBody};
 pub use governance::{Agreed, Proposal, Proposals};
+pub use light::{CommitteeChange, CommitteeChanges, FollowError, Member};
 pub use market::{
     Earned, Endpoint, History, HistoryEpoch, HistoryPeer, Market, Payment, Peer, Peers, Weights,
 };

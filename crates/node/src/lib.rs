@@ -103,18 +103,16 @@ async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), Node
         Application::new(engine, chain, metrics.clone(), equivocations.clone());
     let application = spawn_application(application);
 
-    let names = genesis.validators.iter().map(|v| (v.key, v.name.clone())).collect();
     let gossip = gossip::Gossip::start(&config.api_peers, config.forward_hops);
     let parts = ApiParts {
         name: config.name.clone(),
-        network: genesis.name.clone(),
+        genesis,
         tip,
         store,
         mempool,
         metrics,
         gossip,
         equivocations,
-        names,
     };
     let (stop_http, stopped) = watch::channel(false);
     let server = tokio::spawn(serve(listener, Api::new(parts), stopped));

@@ -26,7 +26,9 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use bytes::Bytes;
 use muster_ledger::crypto::PublicKey;
+use muster_ledger::genesis::Genesis;
 use tokio::sync::{Semaphore, watch};
 use tower::limit::ConcurrencyLimitLayer;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -53,6 +55,8 @@ const CONCURRENCY: usize = 256;
 const STREAMS: usize = 128;
 /// Batches whose signatures are checked at once.
 const CHECKS: usize = 2;
+/// Longest genesis that is given, bytes.
+const GENESIS_BYTES_MAX: usize = 1 << 20;
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -67,6 +71,8 @@ pub struct Api {
     pub name: String,
     /// The network's name.
     pub network: String,
+    /// The genesis as JSON, unless it is too long to be given.
+    genesis: Option<Bytes>,
     /// The newest block and state.
     pub tip: watch::Receiver<Arc<Tip>>,
     /// The database.
@@ -92,8 +98,8 @@ pub struct Api {
 pub struct ApiParts {
     /// The node's name.
     pub name: String,
-    /// The network's name.
-    pub network: String,
+    /// How the network began.
+    pub genesis: Genesis,
     /// The newest block and state.
     pub tip: watch::Receiver<Arc<Tip>>,
     /// The database.
@@ -106,17 +112,18 @@ pub struct ApiParts {
     pub gossip: Gossip,
     /// Equivocations seen.
     pub equivocations: Equivocations,
-    /// Names of validators by key.
-    pub names: Vec<(PublicKey, String)>,
 }
 
 impl Api {
     /// The shared part of the handlers.
     #[must_use]
     pub fn new(parts: ApiParts) -> Arc<Self> {
+        let names = parts.genesis.validators.iter().map(|one| (one.key, one.name.clone()));
         Arc::new(Self {
             name: parts.name,
-            network: parts.network,
+            genesis: document(&parts.genesis),
+            names: names.collect(),
+            network: parts.genesis.name,
             tip: parts.tip,
             store: parts.store,
             mempool: parts.mempool,
@@ -124,7 +131,6 @@ impl Api {
             reports: Reports::default(),
             gossip: parts.gossip,
             equivocations: parts.equivocations,
-            names: parts.names.into_iter().collect(),
             limiter: RateLimiter::default(),
             streams: Arc::new(Semaphore::new(STREAMS)),
             checks: Arc::new(Semaphore::new(CHECKS)),
@@ -152,6 +158,12 @@ fn parse<T: std::str::FromStr<Err = muster_api::ScalarError>>(
 ) -> Result<T, HttpProblem> {
     text.parse()
         .map_err(|error: muster_api::ScalarError| HttpProblem::bad_request(error.to_string()))
+}
+
+/// A genesis as it is given; `None` where it is too long.
+fn document(genesis: &Genesis) -> Option<Bytes> {
+    let document = serde_json::to_vec(genesis).expect("a genesis serialises");
+    (document.len() <= GENESIS_BYTES_MAX).then(|| document.into())
 }
 
 /// The description of the API.
