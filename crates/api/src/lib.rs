@@ -49,4 +49,4 @@ pub use stake::{Delegation, Unbonding};
 pub use status::{
     Committee, Equivocation, MempoolStatus, Protocol, Status, Supply, Upgrade, ValidatorStatus,
 };
-pub use telemetry::{NAME_BYTES_MAX, Telemetry, TelemetryError, TelemetryReport};
+pub use telemetry::{NAME_BYTES_MAX, Telemetry, TelemetryError, TelemetryReport, check_name};

@@ -207,6 +207,13 @@ fn telemetry_out_of_range_is_refused() {
     };
     check(&|t| t.name = "x".repeat(65), TelemetryError::NameTooLong(65));
     check(&|t| t.name = "<script>".to_string(), TelemetryError::NameCharacters);
+    // What could be taken for the number or the address of another.
+    let address = SecretKey::from_seed([9; 32]).public().to_string();
+    for name in
+        ["", "1", " 12 ", "-3", "1.5", "\u{ff11}", "\u{661}", &address, &format!(" {address}")]
+    {
+        check(&|t| t.name = name.to_string(), TelemetryError::NameOfAnother);
+    }
     check(&|t| t.step_ms = Some(f64::NAN), TelemetryError::NotFinite("step_ms"));
     check(&|t| t.loss_student = Some(f64::INFINITY), TelemetryError::NotFinite("loss_student"));
 }
