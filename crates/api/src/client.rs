@@ -85,6 +85,9 @@ pub enum ClientError {
         /// What was pinned.
         pinned: Hash,
     },
+    /// No chain is pinned, so that a node would choose what is signed.
+    #[error("nothing is signed before it is known for which chain: pin one")]
+    Unpinned,
     /// A transaction was not decided in time.
     #[error("transaction {hash} was not decided within {seconds} s")]
     Undecided {
@@ -318,8 +321,8 @@ impl Client {
     /// that wait; it may be decided within the next `expiry_blocks` blocks.
     ///
     /// # Errors
-    /// See [`ClientError`]; [`ClientError::Chain`] where the node is on another chain than the
-    /// pinned one.
+    /// See [`ClientError`]; [`ClientError::Unpinned`] before [`Self::pin`], and
+    /// [`ClientError::Chain`] where the node is on another chain than the pinned one.
     pub async fn prepare(
         &self,
         key: &SecretKey,
@@ -329,13 +332,12 @@ impl Client {
     ) -> Result<SignedTransaction, ClientError> {
         let signer = key.public();
         let (status, account) = futures::try_join!(self.status(), self.account(&signer))?;
-        if let Some(pinned) = self.pinned()
-            && pinned != status.chain.0
-        {
+        let pinned = self.pinned().ok_or(ClientError::Unpinned)?;
+        if pinned != status.chain.0 {
             return Err(ClientError::Chain { named: status.chain.0, pinned });
         }
         let transaction = ledger::Transaction {
-            chain: status.chain.0,
+            chain: pinned,
             signer,
             nonce: account.nonce_pending,
             expires: Height(status.height.saturating_add(expiry_blocks)),

@@ -13,6 +13,7 @@ use super::node::new_key;
 use super::{asked_to_end, block_on_all_cores, follow_supervisor, start_log, yield_to_validators};
 use crate::documents;
 use crate::keyring::{Keyring, Signer};
+use crate::meant::meant;
 use crate::network::Network;
 use crate::output;
 use crate::perform::perform;
@@ -104,7 +105,7 @@ async fn replace_key(replace: &ReplaceKey) -> Result<()> {
         new_key(hot_key)?;
     }
     let hot = muster_keys::read_key(hot_key)?;
-    let chain = network.client()?.status().await?.chain.0;
+    let chain = meant(network, &network.client()?, signer.key(network)?.1).await?.chain;
     let replacement = Box::new(HotKeyReplacement::agree(&chain, PeerId(*peer), &hot));
     let action = market::Action::ReplaceHotKey { replacement };
     let done = format!(

@@ -61,7 +61,7 @@ pub async fn run(options: Options) -> Result<()> {
         Verb::List { address, signer } => {
             let key = match address {
                 Some(address) => signer.keyring.account(&address, Some(network))?,
-                None => signer.key(network)?.public(),
+                None => signer.key(network)?.0.public(),
             };
             list(network, &key).await
         }
