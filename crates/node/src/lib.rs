@@ -31,7 +31,8 @@ use muster_ledger::genesis::Genesis;
 use tokio::sync::{oneshot, watch};
 
 use chain::Chain;
-use consensus::{Application, EngineSettings, Equivocations};
+use consensus::signing::{ChainVerifier, ValidatorSigner};
+use consensus::{Application, EngineSettings, Equivocations, Host};
 use http::{Api, ApiParts};
 use mempool::{Mempool, MempoolLimits};
 use metrics::Metrics;
@@ -98,9 +99,11 @@ async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), Node
         opened.header,
         opened.state,
     )?;
-    let engine = consensus::start(&settings, key).await?;
-    let (application, mut stopper) =
-        Application::new(engine, chain, metrics.clone(), equivocations.clone());
+    let signer = ValidatorSigner::new(settings.chain, key.clone());
+    let verifier = ChainVerifier { chain: settings.chain };
+    let host = Host::new(chain, signer, verifier, metrics.clone(), equivocations.clone());
+    let engine = consensus::start(&settings, key, Some(host.inlet())).await?;
+    let (application, mut stopper) = Application::new(engine, host, metrics.clone());
     let application = spawn_application(application);
 
     let names = genesis.validators.iter().map(|v| (v.key, v.name.clone())).collect();

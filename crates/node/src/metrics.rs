@@ -72,8 +72,8 @@ pub struct Metrics {
     pub rounds: AtomicU64,
     /// Proposals refused as invalid.
     pub proposals_invalid: AtomicU64,
-    /// Streams of proposal parts refused.
-    pub streams_refused: AtomicU64,
+    /// Parts of proposals refused.
+    pub parts_refused: AtomicU64,
     /// Blocks fetched from others.
     pub blocks_synced: AtomicU64,
     /// Conflicting messages seen.
@@ -111,7 +111,7 @@ impl Metrics {
             ("muster_late_blocks_total", "Blocks decided after round 0.", &self.late_blocks),
             ("muster_rounds_total", "Consensus rounds begun.", &self.rounds),
             ("muster_proposals_invalid_total", "Invalid proposals.", &self.proposals_invalid),
-            ("muster_streams_refused_total", "Proposal streams refused.", &self.streams_refused),
+            ("muster_parts_refused_total", "Parts of proposals refused.", &self.parts_refused),
             ("muster_blocks_synced_total", "Blocks fetched from others.", &self.blocks_synced),
             ("muster_equivocations_total", "Conflicting messages seen.", &self.equivocations),
             ("muster_mempool_accepted_total", "Transactions accepted.", &self.mempool_accepted),

@@ -400,6 +400,12 @@ impl Store {
             .transpose()
     }
 
+    /// That the tree could not be read, for the reason given.
+    #[must_use]
+    pub fn unreadable(&self, reason: impl ToString) -> StoreError {
+        StoreError::Other { path: self.path.clone(), reason: reason.to_string() }
+    }
+
     /// The tree as it is now, for updates; `value` answers the one question for a value that a
     /// proof asks.
     ///

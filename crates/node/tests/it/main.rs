@@ -2,6 +2,9 @@
 
 mod child;
 mod flood;
+mod host;
+mod hostile;
+mod inlet;
 mod network;
 mod openapi;
 mod ports;

@@ -71,7 +71,7 @@ pub fn genesis(validators: usize, block_time_ms: u64) -> Genesis {
 }
 
 pub struct Network {
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
     pub genesis: Genesis,
     pub configs: Vec<PathBuf>,
     pub urls: Vec<String>,
@@ -120,7 +120,19 @@ impl Network {
             })
             .collect();
         let children = (0..validators).map(|_| None).collect();
-        Self { _directory: directory, genesis, configs, urls, children }
+        Self { directory, genesis, configs, urls, children }
+    }
+
+    /// Where the homes are.
+    pub fn home(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Where a node listens for the others.
+    pub fn consensus_address(&self, index: usize) -> String {
+        let text = fs::read_to_string(&self.configs[index]).expect("written before");
+        let config: NodeConfig = toml::from_str(&text).expect("written before");
+        config.listen.to_string()
     }
 
     pub fn chain(&self) -> Hash {
