@@ -245,10 +245,13 @@ export class FixtureMarket {
     };
   }
 
-  peers() {
+  peers(after = -1, limit = Number.POSITIVE_INFINITY) {
+    const rest = Array.from({ length: this.size }, (_, id) => id).filter((id) => id > after);
+    const page = rest.slice(0, limit);
     return {
       height: this.height,
-      peers: Array.from({ length: this.size }, (_, id) => this.peer(id)),
+      peers: page.map((id) => this.peer(id)),
+      ...(page.length < rest.length && { next: page.at(-1) }),
     };
   }
 
@@ -269,9 +272,10 @@ export class FixtureMarket {
     };
   }
 
-  history(after: number) {
+  history(after: number, limit = Number.POSITIVE_INFINITY) {
     const epochs = [];
-    for (let epoch = after + 1; epoch <= this.epoch(); epoch += 1) {
+    const last = Math.min(this.epoch(), after + limit);
+    for (let epoch = after + 1; epoch <= last; epoch += 1) {
       epochs.push({
         epoch,
         height: epoch * EPOCH_BLOCKS,
@@ -287,7 +291,7 @@ export class FixtureMarket {
         })),
       });
     }
-    return { epochs };
+    return { epochs, ...(last < this.epoch() && { next: last }) };
   }
 
   account(of: string) {
@@ -296,6 +300,7 @@ export class FixtureMarket {
       balance: "123456789012",
       nonce: 4,
       nonce_pending: 5,
+      deposit: "10000000",
       delegations: [{ peer: 0, amount: "5000000000" }],
       unbondings: [{ due: this.height + 20, peer: 0, amount: "1000000000" }],
       owns: [0],

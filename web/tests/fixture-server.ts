@@ -15,6 +15,10 @@ const TYPES: Record<string, string> = {
   ".svg": "image/svg+xml",
 };
 
+/** Items of a page: so few that whoever reads has to go on. */
+const PEERS_PAGE = 5;
+const EPOCHS_PAGE = 100;
+
 export interface Fixture {
   url: string;
   market: FixtureMarket;
@@ -22,6 +26,8 @@ export interface Fixture {
   step(): void;
   /** Cuts all streams of events, as a node that restarts does. */
   cutStreams(): void;
+  /** From now on, streams go back no further than this height. */
+  forgetBefore(height: number): void;
   /** The `last-event-id` of every stream that was opened. */
   resumed: (string | undefined)[];
   close(): Promise<void>;
@@ -62,12 +68,12 @@ function ask(market: FixtureMarket, url: URL): unknown {
     case "accounts":
       return market.account(id);
     case "peers":
-      if (id === "") return market.peers();
+      if (id === "") return market.peers(query("after", -1), PEERS_PAGE);
       return height < market.size ? market.peer(height) : undefined;
     case "market":
       return market.market();
     case "history":
-      return market.history(query("after", 0));
+      return market.history(query("after", 0), EPOCHS_PAGE);
     default:
       return undefined;
   }
@@ -76,12 +82,18 @@ function ask(market: FixtureMarket, url: URL): unknown {
 class Streams {
   readonly open = new Set<ServerResponse>();
   readonly resumed: (string | undefined)[] = [];
+  /** Streams go back no further than this. */
+  earliest = 0;
 
   constructor(private readonly market: FixtureMarket) {}
 
   take(request: IncomingMessage, response: ServerResponse): void {
     const last = request.headers["last-event-id"] as string | undefined;
     this.resumed.push(last);
+    if (last !== undefined && Number.parseInt(last, 10) < this.earliest) {
+      answer(response, 410, { title: "Too far back", status: 410, detail: "begin later" });
+      return;
+    }
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.write(": hello\n\n");
     const [height, index] = (last ?? `${this.market.height}.999`).split(".").map(Number);
@@ -138,6 +150,9 @@ export async function startFixture(
       streams.send(market.height);
     },
     cutStreams,
+    forgetBefore(height) {
+      streams.earliest = height;
+    },
     resumed: streams.resumed,
     close() {
       cutStreams();

@@ -9,6 +9,9 @@ use utoipa::ToSchema;
 use crate::scalar::{Address, Amount};
 use crate::stake::{Delegation, Unbonding};
 
+/// Most unbondings in an answer: an owner may have any number, at a fee for each.
+const UNBONDINGS_MAX: usize = 1_000;
+
 /// `GET /v1/accounts/{address}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Account {
@@ -16,13 +19,15 @@ pub struct Account {
     pub address: Address,
     /// Spendable grains.
     pub balance: Amount,
-    /// The nonce that its next decided transaction must carry.
+    /// Grains held while the account is there; they come back when it is closed.
+    pub deposit: Amount,
+    /// The nonce that its next decided transaction must carry; 0 where there is no account.
     pub nonce: u64,
     /// The nonce after the transactions of this account that wait in this node's mempool.
     pub nonce_pending: u64,
     /// Stake in peers.
     pub delegations: Vec<Delegation>,
-    /// Stake on its way out.
+    /// Stake on its way out, the first 1,000 in the order in which it was taken.
     pub unbondings: Vec<Unbonding>,
     /// Peers whose cold key this is.
     pub owns: Vec<u32>,
@@ -39,7 +44,7 @@ impl Account {
         let delegations = state
             .delegations_of(key)
             .map(|(peer, amount)| Delegation { peer: peer.0, amount: amount.into() });
-        let unbondings = state.unbondings_of(key).map(|unbonding| Unbonding {
+        let unbondings = state.unbondings_of(key).take(UNBONDINGS_MAX).map(|unbonding| Unbonding {
             due: unbonding.due.0,
             peer: unbonding.peer.0,
             amount: unbonding.amount.into(),
@@ -48,6 +53,7 @@ impl Account {
         Self {
             address: (*key).into(),
             balance: account.balance.into(),
+            deposit: account.deposit.into(),
             nonce: account.nonce,
             nonce_pending: nonce_pending.max(account.nonce),
             delegations: delegations.collect(),
@@ -70,6 +76,11 @@ pub enum Action {
         /// Grains.
         amount: Amount,
     },
+    /// Ends the signer's account.
+    Close {
+        /// Who receives everything that it had.
+        to: Address,
+    },
 }
 
 impl From<&transaction::account::Action> for Action {
@@ -78,6 +89,7 @@ impl From<&transaction::account::Action> for Action {
             transaction::account::Action::Transfer { to, amount } => {
                 Self::Transfer { to: (*to).into(), amount: (*amount).into() }
             }
+            transaction::account::Action::Close { to } => Self::Close { to: (*to).into() },
         }
     }
 }
@@ -90,12 +102,15 @@ impl From<&transaction::account::Action> for Action {
 pub enum Event {
     /// Money moved between accounts.
     Transferred { from: Address, to: Address, amount: Amount },
+    /// An account was closed; everything that it had went to another.
+    Closed { account: Address, to: Address, amount: Amount },
 }
 
 impl Event {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Transferred { .. } => "transferred",
+            Self::Closed { .. } => "closed",
         }
     }
 }
@@ -105,6 +120,11 @@ impl From<&outcome::account::Event> for Event {
         match event {
             outcome::account::Event::Transferred { from, to, amount } => Self::Transferred {
                 from: (*from).into(),
+                to: (*to).into(),
+                amount: (*amount).into(),
+            },
+            outcome::account::Event::Closed { account, to, amount } => Self::Closed {
+                account: (*account).into(),
                 to: (*to).into(),
                 amount: (*amount).into(),
             },

@@ -58,8 +58,11 @@ pub struct Block {
     pub summary: BlockSummary,
     /// The certificate: signatures of more than two thirds of the committee.
     pub certificate: Certificate,
-    /// The transactions with what came of them, in order.
+    /// A page of the transactions with what came of them, in order.
     pub items: Vec<Transaction>,
+    /// Where the next page begins: ask with `after` set to it. Absent on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
 }
 
 /// Precommits of more than two thirds of a committee for one block.
@@ -114,7 +117,7 @@ pub struct Transaction {
     pub rejection: Option<String>,
     /// Who signed it.
     pub signer: Address,
-    /// The signer's counter.
+    /// Its place among the signer's transactions.
     pub nonce: u64,
     /// Last height at which it may be decided.
     pub expires: u64,

@@ -14,11 +14,11 @@ use serde::de::DeserializeOwned;
 
 use crate::account::Account;
 use crate::chain::{
-    Accepted, BatchAccepted, Block, Blocks, Proof, Receipt, Transaction, TransactionState,
+    Accepted, BatchAccepted, Blocks, Proof, Receipt, Transaction, TransactionState,
 };
 use crate::event::Event;
 use crate::governance::Proposals;
-use crate::market::{History, Market, Peer, Peers, Weights};
+use crate::market::{Market, Peer};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::scalar::Digest;
@@ -27,7 +27,7 @@ use crate::status::{Committee, Status, Supply};
 use crate::telemetry::TelemetryReport;
 
 /// Largest answer that the client reads.
-const ANSWER_BYTES_MAX: usize = 64 << 20;
+pub(crate) const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// How long one request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often [`Client::wait`] asks.
@@ -85,6 +85,9 @@ pub enum ClientError {
         /// What was pinned.
         pinned: Hash,
     },
+    /// No chain is pinned, so that a node would choose what is signed.
+    #[error("nothing is signed before it is known for which chain: pin one")]
+    Unpinned,
     /// A transaction was not decided in time.
     #[error("transaction {hash} was not decided within {seconds} s")]
     Undecided {
@@ -118,11 +121,11 @@ pub struct Client {
 }
 
 /// One request, ready to be sent to any of the nodes.
-struct Request<'a> {
-    method: Method,
-    path: &'a str,
-    query: &'a [(&'a str, String)],
-    body: Option<(&'static str, Vec<u8>)>,
+pub(crate) struct Request<'a> {
+    pub(crate) method: Method,
+    pub(crate) path: &'a str,
+    pub(crate) query: &'a [(&'a str, String)],
+    pub(crate) body: Option<(&'static str, Vec<u8>)>,
 }
 
 impl Client {
@@ -191,14 +194,6 @@ impl Client {
         self.get("v1/blocks", &query).await
     }
 
-    /// `GET /v1/blocks/{height}`.
-    ///
-    /// # Errors
-    /// See [`ClientError`].
-    pub async fn block(&self, height: u64) -> Result<Block, ClientError> {
-        self.get(&format!("v1/blocks/{height}"), &[]).await
-    }
-
     /// `GET /v1/transactions/{hash}`.
     ///
     /// # Errors
@@ -215,14 +210,6 @@ impl Client {
         self.get(&format!("v1/accounts/{address}"), &[]).await
     }
 
-    /// `GET /v1/peers`.
-    ///
-    /// # Errors
-    /// See [`ClientError`].
-    pub async fn peers(&self) -> Result<Peers, ClientError> {
-        self.get("v1/peers", &[]).await
-    }
-
     /// `GET /v1/peers/{id}`.
     ///
     /// # Errors
@@ -231,28 +218,12 @@ impl Client {
         self.get(&format!("v1/peers/{id}"), &[]).await
     }
 
-    /// `GET /v1/weights`.
-    ///
-    /// # Errors
-    /// See [`ClientError`].
-    pub async fn weights(&self) -> Result<Weights, ClientError> {
-        self.get("v1/weights", &[]).await
-    }
-
     /// `GET /v1/market`.
     ///
     /// # Errors
     /// See [`ClientError`].
     pub async fn market(&self) -> Result<Market, ClientError> {
         self.get("v1/market", &[]).await
-    }
-
-    /// `GET /v1/history`: the epochs after `after`, oldest first.
-    ///
-    /// # Errors
-    /// See [`ClientError`].
-    pub async fn history(&self, after: u64) -> Result<History, ClientError> {
-        self.get("v1/history", &[("after", after.to_string())]).await
     }
 
     /// `GET /v1/parameters`.
@@ -318,8 +289,8 @@ impl Client {
     /// that wait; it may be decided within the next `expiry_blocks` blocks.
     ///
     /// # Errors
-    /// See [`ClientError`]; [`ClientError::Chain`] where the node is on another chain than the
-    /// pinned one.
+    /// See [`ClientError`]; [`ClientError::Unpinned`] before [`Self::pin`], and
+    /// [`ClientError::Chain`] where the node is on another chain than the pinned one.
     pub async fn prepare(
         &self,
         key: &SecretKey,
@@ -329,13 +300,12 @@ impl Client {
     ) -> Result<SignedTransaction, ClientError> {
         let signer = key.public();
         let (status, account) = futures::try_join!(self.status(), self.account(&signer))?;
-        if let Some(pinned) = self.pinned()
-            && pinned != status.chain.0
-        {
+        let pinned = self.pinned().ok_or(ClientError::Unpinned)?;
+        if pinned != status.chain.0 {
             return Err(ClientError::Chain { named: status.chain.0, pinned });
         }
         let transaction = ledger::Transaction {
-            chain: status.chain.0,
+            chain: pinned,
             signer,
             nonce: account.nonce_pending,
             expires: Height(status.height.saturating_add(expiry_blocks)),
@@ -449,7 +419,7 @@ impl Client {
         }))
     }
 
-    async fn get<T: DeserializeOwned>(
+    pub(crate) async fn get<T: DeserializeOwned>(
         &self,
         path: &str,
         query: &[(&str, String)],
@@ -473,7 +443,10 @@ impl Client {
 
     /// Asks the nodes in turn, the one that answered last first. Only failures of the node itself
     /// (no connection, 5xx, 429) move on to the next; a refusal is an answer.
-    async fn ask(&self, request: &Request<'_>) -> Result<(String, Vec<u8>), ClientError> {
+    pub(crate) async fn ask(
+        &self,
+        request: &Request<'_>,
+    ) -> Result<(String, Vec<u8>), ClientError> {
         let mut last = ClientError::NoUrl;
         for url in self.order() {
             match self.send(url, request).await {
@@ -574,7 +547,7 @@ async fn read(url: &Url, response: reqwest::Response) -> Result<Vec<u8>, ClientE
     Ok(bytes)
 }
 
-fn decode<T: DeserializeOwned>(url: &str, bytes: &[u8]) -> Result<T, ClientError> {
+pub(crate) fn decode<T: DeserializeOwned>(url: &str, bytes: &[u8]) -> Result<T, ClientError> {
     serde_json::from_slice(bytes)
         .map_err(|error| ClientError::Answer { url: url.to_string(), why: error.to_string() })
 }

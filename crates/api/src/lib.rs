@@ -19,7 +19,9 @@ pub mod chain;
 mod client;
 mod event;
 pub mod governance;
+pub mod light;
 pub mod market;
+mod pages;
 mod parameters;
 mod problem;
 mod scalar;
@@ -37,6 +39,7 @@ pub use chain::{
 pub use client::{Client, ClientError};
 pub use event::{Event, EventBody};
 pub use governance::{Agreed, Proposal, Proposals};
+pub use light::{CommitteeChange, CommitteeChanges, FollowError, Member};
 pub use market::{
     Earned, Endpoint, History, HistoryEpoch, HistoryPeer, Market, Payment, Peer, Peers, Weights,
 };
@@ -47,4 +50,4 @@ pub use stake::{Delegation, Unbonding};
 pub use status::{
     Committee, Equivocation, MempoolStatus, Protocol, Status, Supply, Upgrade, ValidatorStatus,
 };
-pub use telemetry::{NAME_BYTES_MAX, Telemetry, TelemetryError, TelemetryReport};
+pub use telemetry::{NAME_BYTES_MAX, Telemetry, TelemetryError, TelemetryReport, check_name};

@@ -1,6 +1,5 @@
 //! Peers, what they think of each other, and what the market made of it.
 
-use muster_ledger::block::Header;
 use muster_ledger::parameters::MarketRule;
 use muster_ledger::state::State;
 use muster_ledger::types::{self, Modality, PeerId, Share};
@@ -100,33 +99,34 @@ impl From<&types::Endpoint> for Endpoint {
     }
 }
 
-/// `GET /v1/peers`.
+/// `GET /v1/peers`: a page of the peers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Peers {
     /// Height of the state.
     pub height: u64,
-    /// All peers by id.
+    /// Peers by id.
     pub peers: Vec<Peer>,
+    /// Where the next page begins: ask with `after` set to it. Absent on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
 }
 
-/// `GET /v1/weights`: the whole weight matrix, sparse.
+/// `GET /v1/weights`: a page of the weight matrix, sparse.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Weights {
     /// Height of the state.
     pub height: u64,
-    /// (from, to, share of 1), by from, then to.
+    /// (from, to, share of 1), by from, then to; rows are whole.
     pub edges: Vec<(u32, u32, f64)>,
+    /// Where the next page begins: ask with `after` set to it. Absent on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
 }
 
-impl Weights {
-    /// All weights of a state.
-    #[must_use]
-    pub fn of(state: &State) -> Self {
-        let edges = state.peers().flat_map(|(from, _)| {
-            state.weights(from).iter().map(move |(to, share)| (from.0, to.0, share.to_f64()))
-        });
-        Self { height: state.height().0, edges: edges.collect() }
-    }
+/// The weights that a peer gives, as (from, to, share of 1).
+#[must_use]
+pub fn edges_of(state: &State, from: PeerId) -> Vec<(u32, u32, f64)> {
+    state.weights(from).iter().map(|(to, share)| (from.0, to.0, share.to_f64())).collect()
 }
 
 /// `GET /v1/market`: the last closed epoch.
@@ -182,11 +182,14 @@ impl Market {
     }
 }
 
-/// `GET /v1/history`: one point per closed epoch, oldest first.
+/// `GET /v1/history`: a page of points, one per closed epoch, oldest first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct History {
     /// The points, oldest first.
     pub epochs: Vec<HistoryEpoch>,
+    /// Where the next page begins: ask with `after` set to it. Absent on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
 }
 
 /// The market at the close of one epoch.
@@ -204,28 +207,6 @@ pub struct HistoryEpoch {
     pub minted: Amount,
     /// Per peer.
     pub peers: Vec<HistoryPeer>,
-}
-
-impl HistoryEpoch {
-    /// The point of an epoch, from the state after the block that closed it.
-    #[must_use]
-    pub fn of(state: &State, header: &Header) -> Self {
-        let peers = state.peers().map(|(id, peer)| HistoryPeer {
-            id: id.0,
-            stake: peer.pool.grains.into(),
-            trust: peer.trust.to_f64(),
-            incentive: peer.incentive.to_f64(),
-            rank: peer.rank.to_f64(),
-        });
-        Self {
-            epoch: state.clock().epoch.0,
-            height: header.height.0,
-            time_ms: header.time_ms,
-            loss: state.market().loss.to_f64(),
-            minted: state.supply().minted.into(),
-            peers: peers.collect(),
-        }
-    }
 }
 
 /// One peer at the close of one epoch.
@@ -304,6 +285,11 @@ pub enum Action {
         /// Its new hot key.
         hot: Address,
     },
+    /// Ends a peer.
+    Leave {
+        /// The peer.
+        peer: u32,
+    },
 }
 
 impl From<&transaction::market::Action> for Action {
@@ -334,6 +320,7 @@ impl From<&transaction::market::Action> for Action {
             transaction::market::Action::ReplaceHotKey { replacement } => {
                 Self::ReplaceHotKey { peer: replacement.peer.0, hot: replacement.hot.into() }
             }
+            transaction::market::Action::Leave { peer } => Self::Leave { peer: peer.0 },
         }
     }
 }
@@ -360,6 +347,8 @@ pub enum Event {
     EpochClosed { epoch: u64, accrued: Amount, minting: bool },
     /// A peer's owner gave it another hot key.
     HotKeyReplaced { peer: u32, from: Address, to: Address },
+    /// A peer's owner ended it.
+    Left { peer: u32 },
 }
 
 impl Event {
@@ -373,6 +362,7 @@ impl Event {
             Self::Emitted { .. } => "emitted",
             Self::EpochClosed { .. } => "epoch_closed",
             Self::HotKeyReplaced { .. } => "hot_key_replaced",
+            Self::Left { .. } => "left",
         }
     }
 }
@@ -400,6 +390,7 @@ impl From<&outcome::market::Event> for Event {
             E::HotKeyReplaced { peer, from, to } => {
                 Self::HotKeyReplaced { peer: peer.0, from: (*from).into(), to: (*to).into() }
             }
+            E::Left { peer } => Self::Left { peer: peer.0 },
         }
     }
 }

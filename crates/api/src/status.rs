@@ -5,7 +5,7 @@ use muster_ledger::state::{State, chain};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::scalar::{Address, Amount, Digest};
+use crate::scalar::{Address, Amount, Digest, HexBytes};
 
 /// `GET /v1/status`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -144,8 +144,11 @@ pub struct Equivocation {
     pub address: Address,
     /// The height at which it did.
     pub height: u64,
-    /// "vote" or "proposal".
+    /// "vote", "proposal" or "announcement" (of two blocks for one round).
     pub kind: String,
+    /// The two signed messages, encoded; none where the engine keeps them to itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<HexBytes>,
 }
 
 /// `GET /v1/committee`.

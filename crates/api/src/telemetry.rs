@@ -17,7 +17,7 @@ pub const NAME_BYTES_MAX: usize = 64;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Telemetry {
-    /// The name it gives itself, at most 64 bytes.
+    /// The name it gives itself: at most 64 bytes, with a letter in it, and no address.
     pub name: String,
     /// Learning steps so far.
     pub steps: u64,
@@ -71,6 +71,11 @@ pub enum TelemetryError {
     /// The name holds something that is no letter, digit, space or `-_.`.
     #[error("the name may hold letters, digits, spaces and -_. only")]
     NameCharacters,
+    /// The name could be taken for what only the ledger gives.
+    #[error(
+        "the name must hold a letter and be no address: numbers and addresses are the ledger's"
+    )]
+    NameOfAnother,
     /// A number is not finite.
     #[error("{0} is not a finite number")]
     NotFinite(&'static str),
@@ -79,18 +84,32 @@ pub enum TelemetryError {
     Signature,
 }
 
+/// Whether a peer may call itself so. Nobody must take a name for what only the ledger gives: the
+/// number of a peer, or an address.
+///
+/// # Errors
+/// Says what is wrong.
+pub fn check_name(name: &str) -> Result<(), TelemetryError> {
+    if name.len() > NAME_BYTES_MAX {
+        return Err(TelemetryError::NameTooLong(name.len()));
+    }
+    if !name.chars().all(|c| c.is_alphanumeric() || " -_.".contains(c)) {
+        return Err(TelemetryError::NameCharacters);
+    }
+    let lettered = name.chars().any(char::is_alphabetic);
+    if !lettered || name.trim().parse::<PublicKey>().is_ok() {
+        return Err(TelemetryError::NameOfAnother);
+    }
+    Ok(())
+}
+
 impl Telemetry {
     /// Sizes and ranges.
     ///
     /// # Errors
     /// Names the first field that is out of range.
     pub fn validate(&self) -> Result<(), TelemetryError> {
-        if self.name.len() > NAME_BYTES_MAX {
-            return Err(TelemetryError::NameTooLong(self.name.len()));
-        }
-        if !self.name.chars().all(|c| c.is_alphanumeric() || " -_.".contains(c)) {
-            return Err(TelemetryError::NameCharacters);
-        }
+        check_name(&self.name)?;
         let numbers = [
             ("loss_alone", self.loss_alone),
             ("loss_with_network", self.loss_with_network),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use muster_ledger::crypto::{PublicKey, SecretKey};
+use muster_ledger::crypto::{Hash, PublicKey, SecretKey};
 use muster_ledger::money::Grains;
 
 use crate::network::{Network, latest_home};
@@ -25,9 +25,10 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// The key of this name.
-    pub fn key(&self, name: &str, network: Option<&Network>) -> Result<SecretKey> {
-        self.wallet(network)?.key(name)
+    /// The key of this name, and the only chain on which it is used, if there is one.
+    pub fn key(&self, name: &str, network: Option<&Network>) -> Result<(SecretKey, Option<Hash>)> {
+        let wallet = self.wallet(network)?;
+        Ok((wallet.key(name)?, wallet.chain()))
     }
 
     /// An account: an address, or the name of a key in the wallet.
@@ -79,17 +80,17 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// The key that signs.
-    pub fn key(&self, network: &Network) -> Result<SecretKey> {
+    /// The key that signs, and the only chain on which it does, if there is one.
+    pub fn key(&self, network: &Network) -> Result<(SecretKey, Option<Hash>)> {
         match &self.key_file {
-            Some(path) => Ok(muster_keys::read_key(path)?),
+            Some(path) => Ok((muster_keys::read_key(path)?, None)),
             None => self.keyring.key(&self.key, Some(network)),
         }
     }
 }
 
 /// Opens the wallet that a person means: the named one; else that of the named market; else the
-/// user's own; else that of the market started last.
+/// user's own; else that of the market started last, whose keys sign on its own chain only.
 pub fn open_wallet(file: &WalletFile, network: &Network) -> Result<Wallet> {
     let mut file = file.clone();
     if file.wallet.is_none() {
@@ -117,7 +118,7 @@ mod tests {
     /// A folder with a wallet and its passphrase, as a market has it.
     fn folder() -> (tempfile::TempDir, Wallet) {
         let folder = tempfile::tempdir().expect("a folder");
-        let wallet = Wallet::from_seed(7);
+        let wallet = Wallet::trial().expect("randomness");
         std::fs::write(folder.path().join("passphrase"), "secret\n").expect("written");
         wallet.save(&folder.path().join("wallet.age"), "secret").expect("saved");
         (folder, wallet)
@@ -130,7 +131,8 @@ mod tests {
         for name in ["user", "cold/peer-0"] {
             let address = wallet.address(name).expect("a name");
             assert_eq!(keyring.account(name, None).expect("found"), address);
-            assert_eq!(keyring.key(name, None).expect("found").public(), address);
+            let (key, chain) = keyring.key(name, None).expect("found");
+            assert_eq!((key.public(), chain), (address, None));
             std::fs::remove_file(folder.path().join("wallet.age")).ok();
         }
         assert!(keyring.account("", None).is_err());
@@ -139,7 +141,7 @@ mod tests {
     #[test]
     fn an_address_needs_no_wallet() {
         let folder = tempfile::tempdir().expect("a folder");
-        let address = Wallet::from_seed(1).address("user").expect("a name");
+        let address = Wallet::trial().expect("randomness").address("user").expect("a name");
         let found = keyring(folder.path()).account(&address.to_string(), None);
         assert_eq!(found.expect("an address"), address);
         let error = keyring(folder.path()).account("user", None).expect_err("no wallet");

@@ -7,6 +7,7 @@ mod calculator;
 mod commands;
 mod documents;
 mod keyring;
+mod meant;
 mod network;
 mod output;
 mod panic;

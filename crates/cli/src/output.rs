@@ -3,12 +3,14 @@
 use std::io::{IsTerminal, Write};
 
 use anyhow::{Context, Result};
+pub use muster_lab::words::{is_seen, visible};
 use serde::Serialize;
 
-/// Prints one JSON document.
+/// Prints one JSON document. What is not seen as itself stands in it as JSON's escapes, which are
+/// the same text to a program.
 pub fn print_json(document: &(impl Serialize + ?Sized)) -> Result<()> {
     let text = serde_json::to_string_pretty(document).context("the result cannot be JSON")?;
-    print(&text)
+    write_out(&escaped(&text))
 }
 
 /// A value as JSON writes it, on one line.
@@ -16,8 +18,38 @@ pub fn as_json(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).context("the result cannot be JSON")
 }
 
-/// Prints a text and a line end. A reader that went away is no failure of ours.
+/// JSON in which every character is seen; outside of strings it has none that is not.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character == '\n' || is_seen(character) {
+            text.push(character);
+        } else {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    text
+}
+
+/// Prints a text and a line end. Whatever it holds, it commands no terminal: of what is not seen
+/// as itself, line ends alone stay.
 pub fn print(text: &str) -> Result<()> {
+    write_out(&lines(text))
+}
+
+/// Prints a heading, bold where that is wanted, and what stands under it.
+pub fn print_under(heading: &str, text: &str) -> Result<()> {
+    let heading = visible(heading);
+    let heading = if colours() { format!("\u{1b}[1m{heading}\u{1b}[0m") } else { heading };
+    let end = if text.is_empty() { "" } else { "\n" };
+    write_out(&format!("{heading}{end}{}", lines(text)))
+}
+
+/// The one way to stdout. A reader that went away is no failure of ours.
+fn write_out(text: &str) -> Result<()> {
     match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("cannot write to stdout"),
@@ -27,7 +59,21 @@ pub fn print(text: &str) -> Result<()> {
 /// Says something that is not the result.
 pub fn say(text: &str) {
     // stderr may be closed; then nobody wants to know.
-    writeln!(std::io::stderr(), "{text}").ok();
+    writeln!(std::io::stderr(), "{}", lines(text)).ok();
+}
+
+/// Shows how far something is on a line of its own, on a terminal; nothing clears the line.
+pub fn progress(text: &str) {
+    let mut stderr = std::io::stderr();
+    if stderr.is_terminal() {
+        let text = visible(text);
+        write!(stderr, "\r\u{1b}[K{text}").and_then(|()| stderr.flush()).ok();
+    }
+}
+
+/// Text whose line ends are ours.
+fn lines(text: &str) -> String {
+    text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
 }
 
 /// Whether colours may be used on stdout.
@@ -44,11 +90,6 @@ pub fn colours_wanted() -> bool {
 /// One line without line ends, for errors.
 pub fn one_line(text: &str) -> String {
     visible(&text.split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-/// Text from outside, which must not command the terminal.
-pub fn visible(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// How a column stands.
@@ -72,13 +113,13 @@ impl Table {
         Self { header: header.to_vec(), rows: Vec::new() }
     }
 
-    /// Adds a row; missing cells stay empty.
+    /// Adds a row; missing cells stay empty. A cell is one line, whoever wrote it.
     pub fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        self.rows.push(cells.iter().map(|cell| visible(cell)).collect());
     }
 
-    /// The table as text; the header is bold where `colour` says so.
-    pub fn render(&self, colour: bool) -> String {
+    /// The lines of the table, the header's first.
+    fn lines(&self) -> Vec<String> {
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
             let widest = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
@@ -99,16 +140,18 @@ impl Table {
             text.trim_end().to_owned()
         };
         let head = line(&|column| self.header[column].0.to_owned());
-        let mut lines = vec![if colour { format!("\u{1b}[1m{head}\u{1b}[0m") } else { head }];
+        let mut lines = vec![head];
         for row in &self.rows {
             lines.push(line(&|column| row.get(column).cloned().unwrap_or_default()));
         }
-        lines.join("\n")
+        lines
     }
 
     /// Prints the table on stdout.
     pub fn print(&self) -> Result<()> {
-        print(&self.render(colours()))
+        let mut rows = self.lines();
+        let head = rows.remove(0);
+        print_under(&head, &rows.join("\n"))
     }
 }
 
@@ -152,12 +195,30 @@ mod tests {
         let mut table = Table::new(&[("name", Align::Left), ("stake", Align::Right)]);
         table.row(vec!["peer-0".into(), "1.500".into()]);
         table.row(vec!["ä".into(), "12.000".into()]);
-        assert_eq!(table.render(false), "name     stake\npeer-0   1.500\nä       12.000");
+        assert_eq!(table.lines(), ["name     stake", "peer-0   1.500", "ä       12.000"]);
     }
 
     #[test]
     fn text_from_outside_does_not_command_the_terminal() {
         assert_eq!(one_line("row 1:\n \u{1b}[2Jä\u{7}"), "row 1: \u{fffd}[2Jä\u{fffd}");
+        assert_eq!(
+            lines("a\nb\r\u{9b}2J\u{202e}c\u{200b}"),
+            format!("a\nb{0}{0}2J{0}c{0}", '\u{fffd}')
+        );
+        let mut table = Table::new(&[("name", Align::Left), ("stake", Align::Right)]);
+        table.row(vec!["x\n9  9\u{1b}]0;t\u{7}".into(), "1".into()]);
+        assert_eq!(table.lines().len(), 2, "a cell is one line");
+        assert!(table.lines().iter().flat_map(|line| line.chars()).all(is_seen));
+    }
+
+    #[test]
+    fn json_with_text_from_outside_is_the_same_to_a_program() {
+        let hostile = "a\u{1b}[2J\u{9b}\u{202e}\u{200b}\u{e0041}ä\"\n";
+        let text = serde_json::to_string_pretty(&[hostile]).expect("JSON");
+        let written = escaped(&text);
+        assert!(written.chars().all(|sign| sign == '\n' || is_seen(sign)), "{written:?}");
+        let read: Vec<String> = serde_json::from_str(&written).expect("JSON");
+        assert_eq!(read, [hostile]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use muster_ledger::money::Grains;
 use muster_ledger::transaction::Action;
 
 use crate::keyring::Signer;
+use crate::meant::meant;
 use crate::network::Network;
 use crate::output;
 
@@ -31,7 +32,8 @@ struct Done<'a> {
 /// Signs an action, hands it in, waits until it is decided, and says what came of it.
 pub async fn perform(network: &Network, signer: &Signer, action: Action, done: &str) -> Result<()> {
     let client = network.client()?;
-    let key = signer.key(network)?;
+    let (key, only) = signer.key(network)?;
+    meant(network, &client, only).await?;
     let transaction = client.prepare(&key, action, signer.tip, EXPIRY_BLOCKS).await?;
     let hash = client.submit(&transaction).await?;
     let address = key.public().to_string();

@@ -8,13 +8,20 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use muster_files::Readers;
 use muster_keys::{Mnemonic, WORK_FACTOR, decrypt, derive, encrypt, read_passphrase};
-use muster_ledger::crypto::{PublicKey, SecretKey, hash};
+use muster_ledger::crypto::{Hash, PublicKey, SecretKey};
 use zeroize::Zeroizing;
 
 /// The variable that holds the passphrase where nobody can be asked.
 pub const PASSPHRASE_VARIABLE: &str = "MUSTER_PASSPHRASE";
+/// Longest line that a person types unseen, bytes.
+const LINE_BYTES_MAX: usize = 4 << 10;
 /// The file of a wallet; anything longer is none.
 const FILE_BYTES_MAX: u64 = 64 << 10;
+
+/// What stands before the chain to which a wallet is bound, in the line after its words.
+const CHAIN_LINE: &str = "chain ";
+/// Longest text in a wallet, bytes: 24 words of at most 8 letters, and a chain.
+const TEXT_BYTES_MAX: usize = 512;
 
 /// Work factor of a trial market's wallet: its passphrase lies beside it.
 const TRIAL_WORK_FACTOR: u8 = 10;
@@ -24,6 +31,8 @@ pub struct Wallet {
     mnemonic: Mnemonic,
     seed: Zeroizing<[u8; 64]>,
     work_factor: u8,
+    /// The only chain on which its keys are used; any where there is none.
+    chain: Option<Hash>,
 }
 
 impl Wallet {
@@ -32,10 +41,19 @@ impl Wallet {
         Ok(Self::new(Mnemonic::generate()?, WORK_FACTOR))
     }
 
-    /// The wallet of a trial market: whoever knows the seed knows its keys.
-    pub fn from_seed(seed: u64) -> Self {
-        let entropy = hash("muster up", &[&seed.to_le_bytes()]);
-        Self::new(Mnemonic::from_entropy(&entropy.0), TRIAL_WORK_FACTOR)
+    /// The wallet of a trial market. Its passphrase lies beside it.
+    pub fn trial() -> Result<Self> {
+        Ok(Self::new(Mnemonic::generate()?, TRIAL_WORK_FACTOR))
+    }
+
+    /// Keeps its keys from being used on any other chain, also when the file goes elsewhere.
+    pub fn bind(&mut self, chain: Hash) {
+        self.chain = Some(chain);
+    }
+
+    /// The only chain on which its keys are used, if there is one.
+    pub fn chain(&self) -> Option<Hash> {
+        self.chain
     }
 
     /// The wallet of these words.
@@ -45,7 +63,7 @@ impl Wallet {
 
     fn new(mnemonic: Mnemonic, work_factor: u8) -> Self {
         let seed = mnemonic.seed("");
-        Self { mnemonic, seed, work_factor }
+        Self { mnemonic, seed, work_factor, chain: None }
     }
 
     /// The words, for writing down.
@@ -65,7 +83,12 @@ impl Wallet {
 
     /// Writes the wallet, encrypted; never over another.
     pub fn save(&self, path: &Path, passphrase: &str) -> Result<()> {
-        let sealed = encrypt(passphrase, self.words().as_bytes(), self.work_factor)
+        let mut text = Zeroizing::new(String::with_capacity(TEXT_BYTES_MAX));
+        text.push_str(&self.words());
+        if let Some(chain) = self.chain {
+            text.push_str(&format!("\n{CHAIN_LINE}{chain}"));
+        }
+        let sealed = encrypt(passphrase, text.as_bytes(), self.work_factor)
             .context("the wallet cannot be encrypted")?;
         muster_files::create(path, &sealed, Readers::Owner).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => taken(path),
@@ -81,11 +104,16 @@ impl Wallet {
             .len();
         ensure!(length <= FILE_BYTES_MAX, "{shown} is no wallet: it has {length} bytes");
         let sealed = fs::read(path).with_context(|| format!("cannot read {shown}"))?;
-        let words = decrypt(passphrase, &sealed)
+        let text = decrypt(passphrase, &sealed)
             .with_context(|| format!("cannot open the wallet {shown}"))?;
-        let words = std::str::from_utf8(&words)
+        let text = std::str::from_utf8(&text)
             .with_context(|| format!("{shown} does not hold the words of a wallet"))?;
-        Self::from_words(words)
+        let (words, chain) = match text.split_once('\n') {
+            Some((words, rest)) => (words, rest.strip_prefix(CHAIN_LINE).map(str::parse)),
+            None => (text, None),
+        };
+        let chain = chain.transpose().with_context(|| format!("{shown} names no chain"))?;
+        Ok(Self { chain, ..Self::from_words(words)? })
     }
 }
 
@@ -146,12 +174,13 @@ pub fn passphrase(wallet: &Path, new: bool) -> Result<Zeroizing<String>> {
 }
 
 /// Reads a line without showing it.
-fn ask_hidden(prompt: &str) -> Result<Zeroizing<String>> {
+pub fn ask_hidden(prompt: &str) -> Result<Zeroizing<String>> {
     use crossterm::event::{Event, KeyCode, KeyEventKind, KeyModifiers, read};
     let mut stderr = std::io::stderr();
     write!(stderr, "{prompt}").and_then(|()| stderr.flush()).context("cannot ask")?;
     crossterm::terminal::enable_raw_mode().context("cannot hide what is typed")?;
-    let mut line = Zeroizing::new(String::new());
+    // Of one size, so that no copy of it is left behind where it grew.
+    let mut line = Zeroizing::new(String::with_capacity(LINE_BYTES_MAX));
     let outcome = loop {
         let key = match read() {
             Ok(Event::Key(key)) if key.kind == KeyEventKind::Press => key,
@@ -162,6 +191,9 @@ fn ask_hidden(prompt: &str) -> Result<Zeroizing<String>> {
             KeyCode::Enter => break Ok(()),
             KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
                 break Err(anyhow::anyhow!("interrupted; nothing was done"));
+            }
+            KeyCode::Char(_) if line.len() + 4 > LINE_BYTES_MAX => {
+                break Err(anyhow!("the answer is longer than {LINE_BYTES_MAX} bytes"));
             }
             KeyCode::Char(character) => line.push(character),
             KeyCode::Backspace => {

@@ -5,11 +5,15 @@
 //! new one, and whoever reads meanwhile sees one of the two. After a crash a file whose name ends
 //! in `.part` may lie beside; it holds nothing that anybody reads.
 
+mod open;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use open::raise_open_files_max;
 
 /// Who may read a file that is written here. Only its owner may ever write to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,8 @@
 //! - [`run`]: computes cells on all cores, goes on where it stopped, unites shards.
 //! - [`output`]: tables, reports, and the page that shows them.
 //! - [`market`], [`presence`], [`reputation`], [`verification`]: the experiments.
-//! - [`statistics`]: summaries of samples; [`words`]: numbers as people read them.
+//! - [`statistics`]: summaries of samples; [`words`]: numbers as people read them, text from
+//!   outside.
 
 pub mod draw;
 pub mod experiment;

@@ -1,4 +1,54 @@
-//! Numbers as people read them; files have all digits.
+//! Numbers as people read them, where files have all digits; and text from outside, made harmless.
+
+/// First and last of the characters that are not seen where they stand, or change how what stands
+/// around them is seen: Unicode's format characters (general category Cf) and separators of lines
+/// (Zl, Zp), and letters and marks that are blank by definition (Default_Ignorable_Code_Point,
+/// Unicode 16, `DerivedCoreProperties.txt`). Control characters (Cc) come beside them.
+const UNSEEN: [(char, char); 25] = [
+    ('\u{ad}', '\u{ad}'),
+    ('\u{34f}', '\u{34f}'),
+    ('\u{600}', '\u{605}'),
+    ('\u{61c}', '\u{61c}'),
+    ('\u{6dd}', '\u{6dd}'),
+    ('\u{70f}', '\u{70f}'),
+    ('\u{890}', '\u{891}'),
+    ('\u{8e2}', '\u{8e2}'),
+    ('\u{115f}', '\u{1160}'),
+    ('\u{17b4}', '\u{17b5}'),
+    ('\u{180b}', '\u{180f}'),
+    ('\u{200b}', '\u{200f}'),
+    ('\u{2028}', '\u{202e}'),
+    ('\u{2060}', '\u{206f}'),
+    ('\u{3164}', '\u{3164}'),
+    ('\u{fe00}', '\u{fe0f}'),
+    ('\u{feff}', '\u{feff}'),
+    ('\u{ffa0}', '\u{ffa0}'),
+    ('\u{fff0}', '\u{fffb}'),
+    ('\u{110bd}', '\u{110bd}'),
+    ('\u{110cd}', '\u{110cd}'),
+    ('\u{13430}', '\u{1343f}'),
+    ('\u{1bca0}', '\u{1bca3}'),
+    ('\u{1d173}', '\u{1d17a}'),
+    ('\u{e0000}', '\u{e0fff}'),
+];
+
+/// Whether a character is seen as itself, and changes nothing else on a terminal or a page.
+#[must_use]
+pub fn is_seen(character: char) -> bool {
+    let hidden = |&(first, last): &(char, char)| (first..=last).contains(&character);
+    !character.is_control() && !UNSEEN.iter().any(hidden)
+}
+
+/// Text from outside on one line: what is not seen as itself, line ends too, is shown as U+FFFD.
+///
+/// ```
+/// use muster_lab::words::visible;
+/// assert_eq!(visible("a\u{1b}[2Jb\u{202e}c\n"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}");
+/// ```
+#[must_use]
+pub fn visible(text: &str) -> String {
+    text.replace(|character| !is_seen(character), "\u{fffd}")
+}
 
 /// So many significant digits, zeros at the end included; with a power of ten below 1e-4 and from a
 /// million on.

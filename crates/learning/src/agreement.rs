@@ -107,6 +107,12 @@ impl Agreements {
     pub fn forget(&mut self, sender: PeerIndex) {
         self.directions.remove(&sender);
     }
+
+    /// Forgets a sender altogether.
+    pub fn forget_all(&mut self, sender: PeerIndex) {
+        self.directions.remove(&sender);
+        self.moments.remove(&sender);
+    }
 }
 
 /// Each value is added, with its own sign, to one of [`SKETCH`] sums; which, follows from `seed`.

@@ -21,7 +21,7 @@ use crate::learner::Learner;
 use crate::pruning::PeerMoments;
 use crate::served::SenderEntry;
 
-const FORMAT: &str = "3";
+const FORMAT: &str = "4";
 
 impl Learner {
     /// Everything that training depends on, as the bytes of a safetensors file. Equal states give
@@ -56,10 +56,17 @@ impl Learner {
             writer.trainable("control_trunk", "control.", &control.trunk);
             writer.trainable("control_head", "control.", &control.head);
         }
-        let peers = self.gate.frequency.len();
+        let peers = self.gate.met.len();
         writer.single("gate_keys.weight", &[peers, self.gate.key_width], &self.gate.keys);
         writer.optimiser("gate", &self.gate.optimiser);
         writer.double("gate_frequency", &[peers], &self.gate.frequency);
+        let mut slots: Vec<(usize, PeerIndex)> =
+            self.gate.slots.iter().map(|(peer, slot)| (*slot, *peer)).collect();
+        slots.sort_unstable();
+        let met =
+            |(slot, peer): (usize, PeerIndex)| [f64::from(peer.0), self.gate.met[slot] as f64];
+        let met: Vec<f64> = slots.into_iter().flat_map(met).collect();
+        writer.double("gate_peers", &[peers, 2], &met);
         writer.single("features", &[self.features.len()], &self.features);
         let scores: Vec<f64> = self.scores.peers.iter().flat_map(score_row).collect();
         writer.double("scores", &[self.scores.peers.len(), SCORE_COLUMNS], &scores);
@@ -123,6 +130,15 @@ impl Learner {
         self.gate.keys = reader.single("gate_keys.weight", &[peers, self.gate.key_width])?;
         self.gate.optimiser = reader.optimiser("gate", peers * self.gate.key_width)?;
         self.gate.frequency = reader.double("gate_frequency", &[peers])?;
+        let rows = reader.rows("gate_peers", 2)?;
+        for (slot, row) in rows.iter().enumerate() {
+            self.gate.slots.insert(peer_from("gate_peers", row[0])?, slot);
+            self.gate.met.push(row[1] as u64);
+        }
+        if self.gate.met.len() != peers || self.gate.slots.len() != peers {
+            let value = format!("{} of {peers} peers", self.gate.slots.len());
+            return Err(CheckpointError::Value { name: "gate_peers".to_owned(), value });
+        }
         self.features = reader.single("features", &[self.parts.model.width])?;
         self.scores.peers = read_scores(&reader)?;
         books.senders.entries = read_senders(&reader)?;
@@ -204,7 +220,7 @@ fn read_agreements(reader: &Reader<'_>) -> Result<Agreements, CheckpointError> {
 }
 
 fn peer_from(name: &str, value: f64) -> Result<PeerIndex, CheckpointError> {
-    if value >= 0.0 && value < f64::from(PEERS_MAX) && value.fract() == 0.0 {
+    if value >= 0.0 && value <= f64::from(u32::MAX) && value.fract() == 0.0 {
         Ok(PeerIndex(value as u32))
     } else {
         Err(CheckpointError::Value { name: name.to_owned(), value: value.to_string() })

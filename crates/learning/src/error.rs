@@ -64,11 +64,11 @@ pub enum LearnerError {
         /// Sender's index.
         sender: u32,
     },
-    /// The index is beyond what a learner keeps keys for.
-    #[error("peer index {index} is too large: a learner knows at most {PEERS_MAX} peers")]
-    PeerIndex {
-        /// The index.
-        index: u32,
+    /// More peers at once than a learner keeps keys for.
+    #[error("{count} peers are available: a learner knows at most {PEERS_MAX} at once")]
+    Peers {
+        /// How many.
+        count: usize,
     },
     /// A temperature outside [0, 100].
     #[error("the temperature is {temperature}: it must be a number between 0 and 100")]

@@ -122,9 +122,9 @@ fn load_balance(
 ) -> Tensor<1> {
     let pooled = queries.clone().mean_dim(0);
     let probability = softmax(pooled.matmul(keys.clone().transpose()), 1);
-    let chosen: f64 = available.iter().map(|peer| gate.frequency[peer.0 as usize]).sum();
+    let chosen: f64 = available.iter().map(|peer| gate.frequency_of(*peer)).sum();
     let share =
-        |peer: &PeerIndex| (gate.frequency[peer.0 as usize] / chosen.max(f64::MIN_POSITIVE)) as f32;
+        |peer: &PeerIndex| (gate.frequency_of(*peer) / chosen.max(f64::MIN_POSITIVE)) as f32;
     let frequency: Vec<f32> = available.iter().map(share).collect();
     let frequency = matrix_from(frequency, 1, available.len(), device);
     (probability * frequency).sum().mul_scalar(available.len() as f64)

@@ -137,7 +137,11 @@ impl Learner {
     ) -> Result<Received, LearnerError> {
         let probe = || self.corpus.probe_batch(self.seed, self.step, PROBE_BATCH);
         let gradient = Upstream { key, values: upstream, standing };
-        self.served.train(&mut self.parts, &self.training, self.seed, &probe, gradient)
+        let received =
+            self.served.train(&mut self.parts, &self.training, self.seed, &probe, gradient)?;
+        // What is kept of a sender is kept for as long as it has a slot.
+        self.meet(&[key.sender]);
+        Ok(received)
     }
 
     /// Makes room for the peers and sorts out doubles.
@@ -145,12 +149,18 @@ impl Learner {
         let mut known = peers.to_vec();
         known.sort_unstable();
         known.dedup();
-        if let Some(peer) = known.last() {
-            if peer.0 >= PEERS_MAX {
-                return Err(LearnerError::PeerIndex { index: peer.0 });
-            }
-            self.gate.know(*peer);
+        if known.len() > PEERS_MAX as usize {
+            return Err(LearnerError::Peers { count: known.len() });
         }
+        self.meet(&known);
         Ok(known)
+    }
+
+    /// Makes room for the peers; what was known of those that leave for it is forgotten.
+    fn meet(&mut self, peers: &[PeerIndex]) {
+        for peer in self.gate.meet(peers) {
+            self.scores.peers.remove(&peer);
+            self.served.books.senders.forget(peer);
+        }
     }
 }

@@ -161,6 +161,12 @@ pub(crate) struct SenderEntry {
 }
 
 impl SenderLedger {
+    /// Forgets a sender altogether.
+    pub fn forget(&mut self, sender: PeerIndex) {
+        self.entries.remove(&sender);
+        self.agreements.forget_all(sender);
+    }
+
     pub fn is_dropped(&self, sender: PeerIndex) -> bool {
         self.entries.get(&sender).is_some_and(|entry| entry.dropped)
     }

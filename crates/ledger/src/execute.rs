@@ -15,9 +15,10 @@ use crate::crypto::{Hash, PublicKey};
 use crate::deeds;
 use crate::deeds::market::payout;
 use crate::money::Grains;
-use crate::outcome::{Event, Receipt, Rejection};
+use crate::outcome::{self, Event, Receipt, Rejection};
 use crate::protocol::Version;
 use crate::schedule;
+use crate::state::account::account;
 use crate::state::chain::{self, Clock, Supply};
 use crate::state::{Key, Read, State, Value};
 use crate::transaction::{Payer, SignedTransaction, Transaction};
@@ -267,13 +268,20 @@ pub fn paid_by_peer(state: &State, transaction: &SignedTransaction) -> Grains {
     payout::self_share(state, &transaction.transaction)
 }
 
-/// Expiry and nonce.
+/// Account, expiry and nonce. Whoever registers by work needs no account; nobody else signs without
+/// one, so that there is none without a deposit.
 fn check_admission(
     state: &impl Read,
     transaction: &Transaction,
     height: Height,
     expected: u64,
 ) -> Result<(), Rejection> {
+    let key = transaction.signer;
+    let by_work = transaction.action.terms().payer == Payer::Work;
+    if !by_work && state.entry(account(key)).is_none() {
+        let deposit = state.parameters().account_deposit;
+        return Err(outcome::account::Rejection::NoAccount { key, deposit }.into());
+    }
     let expires = transaction.expires;
     if expires < height {
         return Err(Rejection::Expired { expires, height });
@@ -441,13 +449,15 @@ impl Executor {
             return Err(Rejection::CannotPay { needed, available });
         }
         payout::emit(transition, transaction, needed)?;
-        let mut account = transition.account(&transaction.signer);
-        account.balance = account
-            .balance
-            .checked_sub(needed)
-            .ok_or(Rejection::CannotPay { needed, available: account.balance })?;
-        account.nonce = account.nonce.checked_add(1).ok_or(Rejection::Overflow)?;
-        transition.put_account(&transaction.signer, account);
+        // Work counts once whatever its nonce, so that it opens no account to count it in.
+        if let Some(mut payer) = transition.entry(account(transaction.signer)).copied() {
+            payer.balance = payer
+                .balance
+                .checked_sub(needed)
+                .ok_or(Rejection::CannotPay { needed, available: payer.balance })?;
+            payer.nonce = payer.nonce.checked_add(1).ok_or(Rejection::Overflow)?;
+            transition.put_account(&transaction.signer, payer);
+        }
         transition.credit(&self.proposer, cost.tip)
     }
 

@@ -45,7 +45,7 @@
 //! let (included, execution) =
 //!     propose(&state, &parent, 1_000, validator.public(), [transfer].into_iter())?;
 //! assert_eq!(included.len(), 1);
-//! assert_eq!(execution.state.account(&bob.public()).balance.to_string(), "0.25 MST");
+//! assert_eq!(execution.state.account(&bob.public()).total().to_string(), "0.25 MST");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -2,6 +2,8 @@
 //! that decides, entries of the state by proofs against a header, and committees followed from
 //! the genesis, each named by the hash in a header that the one before certified.
 
+use borsh::{BorshDeserialize, BorshSerialize};
+
 use crate::block::Header;
 use crate::committee::{Validator, committee_hash};
 use crate::crypto::{Hash, PublicKey};
@@ -100,7 +102,9 @@ pub fn verify_committee(header: &Header, members: &[Validator]) -> Result<(), Li
 /// trusted still certifies it. What this takes: more than two thirds of every committee on the
 /// way stay honest, also after they have left it, for as long as somebody follows from it. Where
 /// the committee changed, the header that names the next one has to be shown first.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Its encoding is where it stands, so that whoever keeps it goes on from there.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Follower {
     chain: Hash,
     height: Height,
@@ -118,6 +122,11 @@ impl Follower {
         Ok(Self { chain, height: Height(0), committee })
     }
 
+    /// The chain that is followed.
+    pub fn chain(&self) -> Hash {
+        self.chain
+    }
+
     /// The latest height that is trusted.
     pub fn height(&self) -> Height {
         self.height
@@ -128,17 +137,11 @@ impl Follower {
         &self.committee
     }
 
-    /// Trusts a later header that the trusted committee certifies, and the committee `next` that
-    /// it names. On error nothing changes.
+    /// Checks that the trusted committee certifies a later header.
     ///
     /// # Errors
-    /// Another chain, nothing new, a certificate that does not hold, other members than named.
-    pub fn follow(
-        &mut self,
-        header: &Header,
-        certificate: &Certificate,
-        next: &[Validator],
-    ) -> Result<(), LightError> {
+    /// Another chain, nothing new, a certificate that does not hold.
+    pub fn check(&self, header: &Header, certificate: &Certificate) -> Result<(), LightError> {
         let (expected, found) = (self.chain, header.chain);
         if expected != found {
             return Err(LightError::Chain { expected, found });
@@ -147,7 +150,21 @@ impl Follower {
         if found <= known {
             return Err(LightError::Height { known, found });
         }
-        verify(header, certificate, &self.committee)?;
+        verify(header, certificate, &self.committee)
+    }
+
+    /// Trusts a later header that the trusted committee certifies, and the committee `next` that
+    /// it names. On error nothing changes.
+    ///
+    /// # Errors
+    /// As [`Self::check`], and other members than named.
+    pub fn follow(
+        &mut self,
+        header: &Header,
+        certificate: &Certificate,
+        next: &[Validator],
+    ) -> Result<(), LightError> {
+        self.check(header, certificate)?;
         verify_committee(header, next)?;
         self.height = header.height;
         self.committee = next.to_vec();

@@ -202,6 +202,10 @@ parameters! {
     fee_per_byte: Grains = Grains(1_000), 0, 10_000_000, since 1;
     /// Fee per weight of a row, in grains.
     fee_per_weight: Grains = Grains(1_000), 0, 10_000_000, since 1;
+    // Not so little that it deters nobody, nor so much that it keeps newcomers out.
+    /// What opens an account and is held until it is closed, in grains: a hundredth MST, so that a
+    /// million accounts lock ten thousand, and a newcomer hardly notices.
+    account_deposit: Grains = Grains(10_000_000), 1_000_000, 1_000_000_000, since 1;
     // What the market may cost together is bounded by `epoch_units`.
     /// How the market turns weights into incentive: 0 paper, 1 median, 2 connected-median, 3
     /// credible-median.
@@ -238,8 +242,9 @@ parameters! {
     /// Part of what a peer earns that goes to its cold key before the delegators share, ppb.
     commission_ppb: u64 = 100_000_000, 0, BILLION, since 1;
     // Nobody is kept from staking, and so from voting, by a bound beyond what a vote is worth.
-    /// Least amount to stake at once, and least stake to vote, in grains.
-    stake_min: Grains = Grains(1_000_000), 1_000, 10_000_000_000, since 1;
+    /// Least stake of an owner with a peer, least amount to stake or take back at once, and least
+    /// stake to vote, in grains: what a delegation and a return hold while the ledger keeps them.
+    stake_min: Grains = Grains(10_000_000), 1_000, 10_000_000_000, since 1;
     // Twice as long lies between a decision and its effect, so that whoever disagrees can leave;
     // stake that is locked for longer than some weeks is not one's own any more.
     /// Blocks between unstaking and the arrival of the money.
@@ -255,9 +260,10 @@ parameters! {
     weights_interval_blocks: u64 = 5, 0, 100_000, since 1;
     /// Whether weights must be committed, then revealed.
     weights_commit_required: bool = false, 0, 1, since 1;
-    /// Registrations of an epoch that price and difficulty are steered to, each.
+    /// Registrations of an epoch at which price and difficulty stay, each: one registration raises
+    /// its own by a part of so many, and the epoch's end takes so many raises back.
     registrations_target: u64 = 4, 1, 65_536, since 1;
-    /// Most registrations of an epoch.
+    /// Most registrations of an epoch, by work and by burning each.
     registrations_max: u64 = 64, 1, 65_536, since 1;
     /// Price of a registration at the start, in grains.
     registration_price: Grains = Grains(1_000_000_000), 1, 1_000_000_000_000_000, since 1;

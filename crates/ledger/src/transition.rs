@@ -138,13 +138,19 @@ impl Transition {
         self.set(chain::supply(), supply);
     }
 
-    /// Adds to an account. Fails only where a sum exceeds `u64`, which the supply forbids.
+    /// Adds to an account, or opens one. Fails only where a sum exceeds `u64`, which the supply
+    /// forbids: whether an amount is enough to open an account is the caller's to ask.
     pub(crate) fn credit(&mut self, key: &PublicKey, amount: Grains) -> Result<(), Rejection> {
         if amount.is_zero() {
             return Ok(());
         }
-        let mut account = self.account(key);
-        account.balance = account.balance.checked_add(amount).ok_or(Rejection::Overflow)?;
+        let account = match self.entry(account(*key)).copied() {
+            Some(mut account) => {
+                account.balance = account.balance.checked_add(amount).ok_or(Rejection::Overflow)?;
+                account
+            }
+            None => Account::open(self.clock().height, amount, self.parameters().account_deposit),
+        };
         self.put_account(key, account);
         Ok(())
     }

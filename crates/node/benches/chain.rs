@@ -18,7 +18,7 @@ use muster_ledger::parameters::Parameters;
 use muster_ledger::protocol::Version;
 use muster_ledger::transaction::{Action, SignedTransaction, Transaction, account, market};
 use muster_ledger::types::{Endpoint, Height, Modality, PeerId, Row, Share};
-use muster_node::chain::{Candidate, Chain, now_ms};
+use muster_node::chain::{Ballot, Candidate, Chain, now_ms};
 use muster_node::consensus::StoredCertificate;
 use muster_node::mempool::{Mempool, MempoolLimits};
 use muster_node::metrics::Metrics;
@@ -199,8 +199,9 @@ fn run(name: &str, known: bool, senders: usize, count: usize, act: Act) {
         assert_eq!(built.block.transactions.len(), count);
         bytes = built.body.len();
         let body = built.body.clone();
+        let ballot = Ballot { builder: validator, now_ms: now_ms() };
         let checked =
-            check.time(|| checker.chain.check(&built.hash, body, Some(now_ms()))).expect("good");
+            check.time(|| checker.chain.check(&built.hash, body, Some(&ballot))).expect("good");
         apply_own.time(|| proposer.chain.apply(certificate(&built))).expect("applied");
         apply_others.time(|| checker.chain.apply(certificate(&checked))).expect("applied");
         let roots: [&Header; 2] =

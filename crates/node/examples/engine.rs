@@ -4,13 +4,6 @@
 //! `cargo run --release -p muster-node --example engine -- --bytes 1048576 --block-ms 500`
 
 #![allow(clippy::print_stdout, reason = "the report is the result")]
-#![allow(
-    dead_code,
-    missing_docs,
-    unused_imports,
-    reason = "a part of the library's modules is used"
-)]
-
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::Write;
@@ -27,27 +20,17 @@ use malachitebft_app_channel::app::types::{LocallyProposedValue, ProposedValue};
 use malachitebft_app_channel::{AppMsg, NetworkMsg};
 use malachitebft_core_types::{LinearTimeouts, Round, Validity};
 use muster_ledger::crypto::{Hash, SecretKey, hash};
-// The modules included below expect these at the root.
-use muster_node::{config, error};
-
-#[path = "../src/consensus"]
-mod consensus {
-    pub mod codec;
-    pub mod context;
-    pub mod engine;
-    pub mod signing;
-    pub mod streams;
-}
+use muster_node::Gossip;
+use muster_node::consensus::context::{
+    Address, Announcement, BlockId, Height, MusterContext, ValidatorSet,
+};
+use muster_node::consensus::parts::{Assembler, Outcome, Pieces, Present};
+use muster_node::consensus::signing::ValidatorSigner;
+use muster_node::consensus::{Engine, EngineSettings, StoredCertificate, meet, start};
 
 #[path = "../tests/it/ports.rs"]
 mod ports;
 
-use config::Gossip;
-use consensus::codec::StoredCertificate;
-use consensus::context::{Address, Announcement, BlockId, Height, MusterContext, ValidatorSet};
-use consensus::engine::{EngineSettings, meet, start};
-use consensus::signing::ValidatorSigner;
-use consensus::streams::{Assembler, Outcome, StreamKey, StreamLimits, cut};
 use ports::free_ports;
 
 const CHILD: &str = "MUSTER_ENGINE_CHILD";
@@ -87,28 +70,28 @@ async fn child(index: usize, directory: &Path, ports: &[u16]) {
         block_bytes_max: 16 << 20,
         block_time: Duration::from_secs(1),
     };
-    let engine = start(&settings, Arc::new(key(index))).await.expect("starts");
+    let engine = start(&settings, Arc::new(key(index)), None).await.expect("starts");
     let directory = directory.join(format!("bodies-{index}"));
     fs::create_dir_all(&directory).expect("made");
     tokio::task::spawn_blocking(move || application(engine, &directory)).await.expect("ends");
 }
 
-fn application(engine: consensus::engine::Engine, directory: &Path) {
+fn application(engine: Engine, directory: &Path) {
     let (mut channels, signer, verifier, _stopper) = engine.split();
     let (bytes, block_ms) = (argument("--bytes", 1_024usize), argument("--block-ms", 0u64));
     let warm_up = argument("--warm-up", 10u64);
-    let mut assembler = Assembler::new(StreamLimits {
-        block_bytes_max: 16 << 20,
-        streams_per_publisher_max: 4,
-        streams_max: 64,
-        bytes_max: 64 << 20,
-    });
+    let committee = ValidatorSet::new((0..NODES).map(|index| key(index).public()));
+    let present = |height: u64, round: u32| {
+        let committee = committee.clone();
+        Present { height, round, committee, block_bytes_max: 16 << 20 }
+    };
+    let mut assembler = Assembler::new(verifier, present(1, 0));
     let mut bodies: HashMap<Hash, Bytes> = HashMap::new();
     // For a node that missed something: `broadcast` sends nothing twice.
     let mut history: BTreeMap<u64, RawDecidedValue<MusterContext>> = BTreeMap::new();
     let mut values: Vec<ProposedValue<MusterContext>> = Vec::new();
     let (mut began, mut first) = (Instant::now(), None::<(u64, Instant)>);
-    let (mut height, mut seed, mut deciding) = (1u64, signer.public().0[0] as u64, Duration::ZERO);
+    let (mut seed, mut deciding) = (signer.public().0[0] as u64, Duration::ZERO);
     let persist = |hash: &Hash, body: &[u8]| {
         let mut file = File::create(directory.join(format!("{hash}"))).expect("made");
         file.write_all(body).expect("written");
@@ -122,11 +105,14 @@ fn application(engine: consensus::engine::Engine, directory: &Path) {
                 let _ = reply.send((Height(1), params(block_ms)));
             }
             AppMsg::StartedRound { height: started, round, reply_value, .. } => {
-                height = started.0;
                 if round == Round::ZERO {
                     began = Instant::now();
                 }
+                assembler.move_on(present(started.0, round.as_u32().unwrap_or(0)));
                 values.retain(|value| value.height == started);
+                while let Some((announcement, body)) = assembler.take() {
+                    values.extend(checked(&announcement, body, &mut bodies, &persist));
+                }
                 let _ = reply_value.send(values.clone());
             }
             AppMsg::GetValue { height, round, reply, .. } => {
@@ -141,52 +127,38 @@ fn application(engine: consensus::engine::Engine, directory: &Path) {
                     .collect();
                 let block = hash("body", &[&body]);
                 persist(&block, &body);
+                let body = Bytes::from(body);
+                let pieces = Pieces::of(body.clone());
                 let mut announcement = Announcement {
                     height,
                     round,
                     valid_round: Round::Nil,
                     proposer: Address(signer.public()),
                     block,
-                    bytes: body.len() as u32,
+                    bytes: pieces.bytes(),
+                    pieces: pieces.hash(),
+                    origin: None,
                     signature: ValidatorSigner::unsigned(),
                 };
                 signer.sign_announcement(&mut announcement);
                 let name = [height.0.to_be_bytes(), round.as_i64().to_be_bytes()].concat();
                 let name = StreamId::new(name.into());
-                let body = Bytes::from(body);
-                let contents = cut(announcement, &body).map(StreamContent::Data);
-                for (sequence, content) in (0u64..).zip(contents.chain([StreamContent::Fin])) {
+                for (sequence, part) in (0u64..).zip(pieces.parts(&announcement)) {
+                    let content = StreamContent::Data(part);
                     let part = StreamMessage::new(name.clone(), sequence, content);
                     let _ = channels.network.blocking_send(NetworkMsg::PublishProposalPart(part));
                 }
                 bodies.insert(block, body);
                 let _ = reply.send(LocallyProposedValue::new(height, round, BlockId(block)));
             }
-            AppMsg::ReceivedProposalPart { from, published_by, part, reply } => {
-                let key = StreamKey {
-                    publisher: published_by.unwrap_or(from).to_bytes(),
-                    stream: part.stream_id.to_bytes(),
-                };
+            AppMsg::ReceivedProposalPart { part, reply, .. } => {
                 let mut answer = None;
-                if let StreamContent::Data(content) = part.content
-                    && let Outcome::Complete(announcement, body) =
-                        assembler.insert(key, part.sequence, content, height, |a| {
-                            verifier.announcement(a)
-                        })
-                    && hash("body", &[&body]) == announcement.block
+                if let StreamContent::Data(part) = part.content
+                    && assembler.insert(part) == Outcome::Complete
+                    && let Some((announcement, body)) = assembler.take()
                 {
-                    persist(&announcement.block, &body);
-                    bodies.insert(announcement.block, body.into());
-                    let value = ProposedValue {
-                        height: announcement.height,
-                        round: announcement.round,
-                        valid_round: announcement.valid_round,
-                        proposer: announcement.proposer,
-                        value: BlockId(announcement.block),
-                        validity: Validity::Valid,
-                    };
-                    values.push(value.clone());
-                    answer = (announcement.height.0 == height).then_some(value);
+                    answer = checked(&announcement, body, &mut bodies, &persist);
+                    values.extend(answer.clone());
                 }
                 let _ = reply.send(answer);
             }
@@ -194,7 +166,7 @@ fn application(engine: consensus::engine::Engine, directory: &Path) {
                 let decided = certificate.height.0;
                 // What stands for applying: one small durable record.
                 persist(&Hash([0; 32]), &decided.to_le_bytes());
-                assembler.forget_before(decided);
+                assembler.move_on(present(decided + 1, 0));
                 if let Some(body) = bodies.remove(&certificate.value_id.0) {
                     let signatures = &certificate.commit_signatures;
                     let stored = StoredCertificate::new(
@@ -258,6 +230,28 @@ fn application(engine: consensus::engine::Engine, directory: &Path) {
             AppMsg::RestreamProposal { .. } => {}
         }
     }
+}
+
+/// A complete body, durable and for the vote if it is the one announced.
+fn checked(
+    announcement: &Announcement,
+    body: Vec<u8>,
+    bodies: &mut HashMap<Hash, Bytes>,
+    persist: &impl Fn(&Hash, &[u8]),
+) -> Option<ProposedValue<MusterContext>> {
+    if hash("body", &[&body]) != announcement.block {
+        return None;
+    }
+    persist(&announcement.block, &body);
+    bodies.insert(announcement.block, body.into());
+    Some(ProposedValue {
+        height: announcement.height,
+        round: announcement.round,
+        valid_round: announcement.valid_round,
+        proposer: announcement.proposer,
+        value: BlockId(announcement.block),
+        validity: Validity::Valid,
+    })
 }
 
 fn main() {

@@ -107,10 +107,12 @@ impl Network {
                 peers: others().map(|other| format!("127.0.0.1:{}", consensus[other])).collect(),
                 api_peers: others().map(|other| urls[other].clone()).collect(),
                 public_api: false,
+                api_proxies: Vec::new(),
                 gossip: settings.gossip,
                 forward_hops: 1,
                 cache_mib: argument("--cache-mib", 16),
                 protocol_version_max: Version::NEWEST,
+                tls: None,
             };
             let path = home.join("node.toml");
             fs::write(&path, toml::to_string(&config).expect("serialises")).expect("written");

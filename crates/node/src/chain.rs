@@ -111,6 +111,15 @@ pub struct Candidate {
     batch: TreeUpdateBatch,
 }
 
+/// What a block that is still to be voted on is held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Ballot {
+    /// Who must have built it: whose turn it was in the round for which it was new.
+    pub builder: PublicKey,
+    /// This node's clock, milliseconds since 1970.
+    pub now_ms: u64,
+}
+
 /// Why a proposed body is no block to vote for.
 #[derive(Debug, thiserror::Error)]
 pub enum Invalid {
@@ -225,8 +234,9 @@ impl Chain {
 
     fn root(&self, tip: &Tip, execution: &Execution) -> Result<(Hash, TreeUpdateBatch), Invalid> {
         let snapshot = self.store.tree(None)?;
+        // Nothing in a block makes this fail: what fails is reading the tree.
         tree::update(&snapshot, tip.header.height.next(), &execution.changes)
-            .map_err(|error| Invalid::Rule(error.to_string()))
+            .map_err(|error| self.store.unreadable(error).into())
     }
 
     fn keep(&mut self, candidate: Candidate) -> Arc<Candidate> {
@@ -240,8 +250,7 @@ impl Chain {
 
     /// Checks a body that should be the block of this hash: decodes it within the limits, checks
     /// signatures that the mempool has not checked, executes it, compares the state root.
-    /// `proposed_ms` is the time by this node's clock when it is still to be voted on, which its own
-    /// time must fit; none for a block that is decided.
+    /// `ballot` says who must have built it and what time it is; none for a block that is decided.
     ///
     /// # Errors
     /// See [`Invalid`].
@@ -249,20 +258,20 @@ impl Chain {
         &mut self,
         hash: &Hash,
         body: Bytes,
-        proposed_ms: Option<u64>,
+        ballot: Option<&Ballot>,
     ) -> Result<Arc<Candidate>, Invalid> {
         if let Some(known) = self.candidates.get(hash) {
+            if let Some(ballot) = ballot {
+                check_builder(&known.block, ballot)?;
+            }
             return Ok(known.clone());
         }
         let start = Instant::now();
         let tip = self.tip();
         let block = decode(hash, &body, &tip.state)?;
-        if let Some(now_ms) = proposed_ms {
-            check_clock(&block, now_ms)?;
-            let proposer = block.header.proposer;
-            if !tip.state.committee().iter().any(|member| member.key == proposer) {
-                return Err(Invalid::Rule(format!("{proposer} is no member of the committee")));
-            }
+        if let Some(ballot) = ballot {
+            check_builder(&block, ballot)?;
+            check_clock(&block, ballot.now_ms)?;
         }
         self.check_signatures(&block)?;
         let execution = execute_verified(&tip.state, &tip.header, &block)
@@ -401,6 +410,16 @@ fn check_version(tip: &Tip, newest: Version) -> Result<(), NodeError> {
         return Ok(());
     }
     Err(NodeError::Upgrade { height: height.0, version, newest: newest.min(Version::NEWEST) })
+}
+
+/// Whether a block names who built it: tips go there. A false name is the announcement's fault as
+/// much as the block's, which another may have announced truly: nothing is said of the block.
+fn check_builder(block: &Block, ballot: &Ballot) -> Result<(), Invalid> {
+    let (named, builder) = (block.header.proposer, ballot.builder);
+    if named == builder {
+        return Ok(());
+    }
+    Err(Invalid::NotTheBlock(format!("it names {named} as its proposer, {builder} had the turn")))
 }
 
 fn check_clock(block: &Block, now_ms: u64) -> Result<(), Invalid> {

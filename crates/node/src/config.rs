@@ -1,7 +1,7 @@
 //! What a node is told: `node.toml`, the key, the genesis.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use muster_ledger::crypto::SecretKey;
@@ -10,6 +10,7 @@ use muster_ledger::protocol::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::error::NodeError;
+use crate::http::tls::TlsFiles;
 
 /// Longest genesis file that is read, bytes.
 const GENESIS_BYTES_MAX: u64 = 256 << 20;
@@ -48,9 +49,14 @@ pub struct NodeConfig {
     /// URLs of other nodes' APIs: transactions are forwarded to them.
     #[serde(default)]
     pub api_peers: Vec<String>,
-    /// Whether the API may listen on an address that is not loopback.
+    /// Whether the API may listen on an address that is not loopback. A public API belongs on a
+    /// node that does not validate.
     #[serde(default)]
     pub public_api: bool,
+    /// Addresses of reverse proxies in front of the API: what they write into `X-Forwarded-For`
+    /// says who asks.
+    #[serde(default)]
+    pub api_proxies: Vec<IpAddr>,
     /// How consensus messages travel.
     #[serde(default)]
     pub gossip: Gossip,
@@ -65,6 +71,9 @@ pub struct NodeConfig {
     /// later one, it stops. Unless said, the newest that the program knows.
     #[serde(default = "newest")]
     pub protocol_version_max: Version,
+    /// Serves the API over TLS, with this certificate and key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsFiles>,
 }
 
 fn one() -> u8 {
@@ -95,7 +104,8 @@ impl NodeConfig {
 
     /// Makes relative paths relative to `base`.
     pub fn resolve(&mut self, base: &Path) {
-        for path in [&mut self.home, &mut self.genesis, &mut self.key] {
+        let tls = self.tls.iter_mut().flat_map(|tls| [&mut tls.certificate, &mut tls.key]);
+        for path in [&mut self.home, &mut self.genesis, &mut self.key].into_iter().chain(tls) {
             if path.is_relative() {
                 *path = base.join(&*path);
             }

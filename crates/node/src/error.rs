@@ -7,6 +7,7 @@ use muster_ledger::crypto::Hash;
 use muster_ledger::genesis::GenesisError;
 use muster_ledger::protocol::Version;
 
+use crate::http::tls::TlsError;
 use crate::store::StoreError;
 
 /// Why a node cannot start or go on.
@@ -49,6 +50,9 @@ pub enum NodeError {
     /// The key file cannot be used.
     #[error(transparent)]
     Key(#[from] KeyFileError),
+    /// The API cannot be served over TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The home cannot be written.
     #[error("the home {path} cannot be used: {reason}")]
     Home {
@@ -72,6 +76,9 @@ pub enum NodeError {
         /// What the system says.
         reason: std::io::Error,
     },
+    /// The system gives no threads for the API.
+    #[error("the API cannot be served: {0}")]
+    Serve(std::io::Error),
     /// The consensus engine could not be started.
     #[error("consensus could not be started: {0}")]
     Engine(String),

@@ -19,7 +19,6 @@ pub mod store;
 pub mod telemetry;
 
 use std::fs;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -31,14 +30,19 @@ use muster_ledger::genesis::Genesis;
 use tokio::sync::{oneshot, watch};
 
 use chain::Chain;
-use consensus::{Application, EngineSettings, Equivocations};
-use http::{Api, ApiParts};
+use consensus::signing::{ChainVerifier, ValidatorSigner};
+use consensus::{Application, EngineSettings, Equivocations, Host};
+use http::listen::Door;
+use http::tls::TlsFiles;
+use http::{Api, ApiParts, Proxies, limits};
 use mempool::{Mempool, MempoolLimits};
 use metrics::Metrics;
 use store::Store;
 
-/// How long open requests may take to end when the node is shut down.
-const DRAIN: Duration = Duration::from_secs(2);
+/// Threads that speak HTTP.
+const HTTP_THREADS: usize = 2;
+/// Threads that read the disk and check signatures for it.
+const HTTP_BLOCKING_THREADS: usize = 8;
 
 /// How long one part's end waits for the other's, which may be its cause.
 const VERDICT: Duration = Duration::from_secs(5);
@@ -73,8 +77,7 @@ async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), Node
         reason: reason.to_string(),
     };
     fs::create_dir_all(&config.home).map_err(home)?;
-    let listener = listen(config.api).await?;
-
+    let door = open_door(&config)?;
     let cache = (config.cache_mib as usize) << 20;
     let (store, opened) = Store::open(&config.database(), cache, &genesis, &key.public())?;
     let store = Arc::new(store);
@@ -98,33 +101,35 @@ async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), Node
         opened.header,
         opened.state,
     )?;
-    let engine = consensus::start(&settings, key).await?;
-    let (application, mut stopper) =
-        Application::new(engine, chain, metrics.clone(), equivocations.clone());
+    let signer = ValidatorSigner::new(settings.chain, key.clone());
+    let verifier = ChainVerifier { chain: settings.chain };
+    let host = Host::new(chain, signer, verifier, metrics.clone(), equivocations.clone());
+    let engine = consensus::start(&settings, key, Some(host.inlet())).await?;
+    let (application, mut stopper) = Application::new(engine, host, metrics.clone());
     let application = spawn_application(application);
 
-    let names = genesis.validators.iter().map(|v| (v.key, v.name.clone())).collect();
     let gossip = gossip::Gossip::start(&config.api_peers, config.forward_hops);
     let parts = ApiParts {
         name: config.name.clone(),
-        network: genesis.name.clone(),
+        genesis,
         tip,
         store,
         mempool,
         metrics,
         gossip,
         equivocations,
-        names,
+        connections_max: door.connections_max,
     };
     let (stop_http, stopped) = watch::channel(false);
-    let server = tokio::spawn(serve(listener, Api::new(parts), stopped));
+    let server = spawn_http(http::listen::serve(door, Api::new(parts), stopped))?;
     tracing::info!(api = %config.api, consensus = %config.listen, "listening");
 
     let result = until_end(shutdown, stopper.ended(), application).await;
     tracing::info!("shutting down");
     let _ = stop_http.send(true);
     stopper.stop().await;
-    let _ = tokio::time::timeout(DRAIN, server).await;
+    // First the connections, then what they had begun to read; both have this long.
+    let _ = tokio::time::timeout(3 * limits::DRAIN, server).await;
     result
 }
 
@@ -162,11 +167,22 @@ fn cause(engine: String, application: Verdict) -> NodeError {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<tokio::net::TcpListener, NodeError> {
-    tokio::net::TcpListener::bind(address).await.map_err(|reason| NodeError::Listen {
-        what: "the API",
-        address,
-        reason,
+/// Takes the API's port, and reads what it is served with.
+fn open_door(config: &NodeConfig) -> Result<Door, NodeError> {
+    let descriptors = muster_files::raise_open_files_max();
+    let connections_max = limits::connections_max(descriptors);
+    tracing::info!(
+        descriptors,
+        connections_max,
+        "for HTTP; the rest is for consensus and the disk"
+    );
+    let address = config.api;
+    let refused = |reason| NodeError::Listen { what: "the API", address, reason };
+    Ok(Door {
+        tls: config.tls.as_ref().map(TlsFiles::acceptor).transpose()?,
+        listener: http::listen::bind(address).map_err(refused)?,
+        proxies: Proxies::new(&config.api_proxies),
+        connections_max,
     })
 }
 
@@ -200,19 +216,30 @@ fn spawn_application(application: Application) -> oneshot::Receiver<Result<(), N
     receiver
 }
 
-async fn serve(
-    listener: tokio::net::TcpListener,
-    api: Arc<Api>,
-    mut stopped: watch::Receiver<bool>,
-) {
-    let service = http::router(api).into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
-        // An error means that the node is gone: stop as well.
-        let _ = stopped.wait_for(|stopped| *stopped).await;
-    });
-    if let Err(error) = server.await {
-        tracing::error!(%error, "the HTTP server failed");
-    }
+/// Runs the HTTP server on threads of its own: whatever strangers make it do, those of consensus
+/// are free. The answer comes when it has ended.
+fn spawn_http(
+    serving: impl Future<Output = std::io::Result<()>> + Send + 'static,
+) -> Result<oneshot::Receiver<()>, NodeError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(HTTP_THREADS)
+        .max_blocking_threads(HTTP_BLOCKING_THREADS)
+        .thread_name("http")
+        .enable_all()
+        .build()
+        .map_err(NodeError::Serve)?;
+    let (sender, receiver) = oneshot::channel();
+    let serve = move || {
+        if let Err(error) = runtime.block_on(serving) {
+            tracing::error!(%error, "the HTTP server failed");
+        }
+        // What reads the disk now must not read it after the store is closed.
+        runtime.shutdown_timeout(limits::DRAIN);
+        let _ = sender.send(());
+    };
+    let thread = std::thread::Builder::new().name("http".to_string());
+    thread.spawn(serve).map_err(NodeError::Serve)?;
+    Ok(receiver)
 }
 
 #[cfg(test)]

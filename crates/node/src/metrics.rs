@@ -72,8 +72,8 @@ pub struct Metrics {
     pub rounds: AtomicU64,
     /// Proposals refused as invalid.
     pub proposals_invalid: AtomicU64,
-    /// Streams of proposal parts refused.
-    pub streams_refused: AtomicU64,
+    /// Parts of proposals refused.
+    pub parts_refused: AtomicU64,
     /// Blocks fetched from others.
     pub blocks_synced: AtomicU64,
     /// Conflicting messages seen.
@@ -86,6 +86,8 @@ pub struct Metrics {
     pub http_requests: AtomicU64,
     /// HTTP requests turned away for their rate.
     pub http_limited: AtomicU64,
+    /// HTTP connections turned away: no place could be made for them.
+    pub http_turned_away: AtomicU64,
 }
 
 impl Metrics {
@@ -105,19 +107,20 @@ impl Metrics {
     #[must_use]
     pub fn text(&self, gauges: &[(&str, &str, f64)]) -> String {
         let mut text = String::with_capacity(8 << 10);
-        let counters: [(&str, &str, &AtomicU64); 12] = [
+        let counters: [(&str, &str, &AtomicU64); 13] = [
             ("muster_transactions_total", "Transactions decided since start.", &self.transactions),
             ("muster_block_bytes_total", "Bytes of blocks decided since start.", &self.block_bytes),
             ("muster_late_blocks_total", "Blocks decided after round 0.", &self.late_blocks),
             ("muster_rounds_total", "Consensus rounds begun.", &self.rounds),
             ("muster_proposals_invalid_total", "Invalid proposals.", &self.proposals_invalid),
-            ("muster_streams_refused_total", "Proposal streams refused.", &self.streams_refused),
+            ("muster_parts_refused_total", "Parts of proposals refused.", &self.parts_refused),
             ("muster_blocks_synced_total", "Blocks fetched from others.", &self.blocks_synced),
             ("muster_equivocations_total", "Conflicting messages seen.", &self.equivocations),
             ("muster_mempool_accepted_total", "Transactions accepted.", &self.mempool_accepted),
             ("muster_mempool_refused_total", "Transactions refused.", &self.mempool_refused),
             ("muster_http_requests_total", "HTTP requests answered.", &self.http_requests),
             ("muster_http_limited_total", "HTTP requests over the rate.", &self.http_limited),
+            ("muster_http_turned_away_total", "Connections refused.", &self.http_turned_away),
         ];
         for (name, help, counter) in counters {
             let value = counter.load(Ordering::Relaxed);

@@ -240,8 +240,10 @@ impl PeerConfig {
         if !(0.0..=1.0).contains(&self.self_loop) {
             return setting("self_loop", &self.self_loop, "it must be between 0 and 1");
         }
-        if self.name.is_empty() || self.name.len() > 64 {
-            return setting("name", &self.name, "it must have 1 to 64 bytes");
+        if muster_api::check_name(&self.name).is_err() {
+            let reason = "it must have at most 64 bytes of letters, digits, spaces and -_., hold a \
+                          letter and be no address";
+            return setting("name", &self.name, reason);
         }
         for (field, value) in [
             ("checkpoint_steps", self.checkpoint_steps),

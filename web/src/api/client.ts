@@ -63,6 +63,24 @@ export class Client {
     }
   }
 
+  /** All pages of a list behind `after`, one after another; each goes on behind the one before. */
+  async pages<T extends { next: number | undefined }>(
+    after: number,
+    question: (after: number) => Question<T>,
+  ): Promise<T[]> {
+    const pages: T[] = [];
+    for (let from: number | undefined = after; from !== undefined; ) {
+      const asked = question(from);
+      const page = await this.ask(asked);
+      pages.push(page);
+      if (page.next !== undefined && page.next <= from) {
+        throw new ApiError("misunderstood", `${asked.path}: the next page does not go on`);
+      }
+      from = page.next;
+    }
+    return pages;
+  }
+
   /** A response whose body is still to be read; used for streams too. */
   async open(path: string, init: RequestInit): Promise<Response> {
     let response: Response;

@@ -93,6 +93,9 @@ const RETRY_MS = [500, 1_000, 2_000, 5_000, 10_000] as const;
 /** Without a byte for this long, keep-alive comments included, the stream counts as broken. */
 const SILENCE_MS = 45_000;
 
+/** What the node answers where the last id is too far back. */
+const GONE = 410;
+
 /** Reads `/v1/events` until stopped, and goes on after the last id whenever the stream breaks. */
 export class EventStream {
   #stop: AbortController | undefined;
@@ -144,6 +147,8 @@ export class EventStream {
             : new ApiError("unreachable", "the stream of events broke");
       }
       if (signal.aborted) return;
+      // Further back than the node tells: what comes from now on is better than nothing.
+      if (error.status === GONE) this.#last = undefined;
       const wait = RETRY_MS[Math.min(this.#failures, RETRY_MS.length - 1)] ?? 10_000;
       this.#failures += 1;
       this.handlers.broken(error, wait);

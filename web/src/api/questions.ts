@@ -15,6 +15,9 @@ function question<T>(path: string, decode: Decoder<T>): Question<T> {
 
 const written = encodeURIComponent;
 
+/** The part of a list behind a number; all of it from -1 on, for the first item may have 0. */
+const behind = (after: number) => (after < 0 ? "" : `?after=${after}`);
+
 /** A test holds each of them against the node's own description of its API. */
 export const questions = {
   status: () => question("v1/status", types.status),
@@ -22,7 +25,7 @@ export const questions = {
   block: (height: number) => question(`v1/blocks/${height}`, types.block),
   transaction: (hash: string) => question(`v1/transactions/${written(hash)}`, types.transaction),
   account: (address: string) => question(`v1/accounts/${written(address)}`, types.account),
-  peers: () => question("v1/peers", types.peers),
+  peers: (after: number) => question(`v1/peers${behind(after)}`, types.peers),
   peer: (id: number) => question(`v1/peers/${id}`, types.peer),
   market: () => question("v1/market", types.market),
   history: (after: number) => question(`v1/history?after=${after}`, types.history),

@@ -93,11 +93,16 @@ export const transaction = object({
   action: variant,
 });
 
+/** Where the next page of a list begins; undefined on the last. */
+const next = optional(count);
+
+/** With the first page of its transactions. */
 export const block = object({ ...summary, items: array(transaction) });
 
 export const account = object({
   address: text,
   balance: amount,
+  deposit: amount,
   nonce: count,
   nonce_pending: count,
   delegations: array(object({ peer: count, amount })),
@@ -141,7 +146,7 @@ export const peer = object({
   telemetry: optional(telemetry),
 });
 
-export const peers = object({ height: count, peers: array(peer) });
+export const peers = object({ height: count, peers: array(peer), next });
 
 export const market = object({
   epoch: count,
@@ -163,7 +168,7 @@ export const historyEpoch = object({
   ),
 });
 
-export const history = object({ epochs: array(historyEpoch) });
+export const history = object({ epochs: array(historyEpoch), next });
 
 /** One event of the ledger; `id` is "height.index", where a broken stream goes on. */
 export const event: Decoder<LedgerEvent> = (value, path) => {

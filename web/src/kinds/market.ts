@@ -13,6 +13,7 @@ export const market: Kinds = {
     emit: () => "pays out what it accrued",
     replace_hot_key: (fields, nameOf) =>
       `gives ${peer(fields, "peer", nameOf)} the hot key ${address(fields, "hot")}`,
+    leave: (fields, nameOf) => `ends ${peer(fields, "peer", nameOf)}`,
   },
   events: {
     registered: (fields, nameOf) =>
@@ -29,6 +30,7 @@ export const market: Kinds = {
       `Epoch ${plain(fields, "epoch")} closed; ${grains(fields, "accrued")} accrued${fields.minting === true ? "" : ", nothing is minted"}`,
     hot_key_replaced: (fields, nameOf) =>
       `${peer(fields, "peer", nameOf)} has the hot key ${address(fields, "to")} instead of ${address(fields, "from")}`,
+    left: (fields, nameOf) => `${peer(fields, "peer", nameOf)} was ended by its owner`,
   },
   amounts: ["burned", "accrued", "paid"],
   peers: ["peer", "by"],

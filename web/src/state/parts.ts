@@ -82,7 +82,8 @@ const history: Part = {
     const known = store.state.history ?? [];
     const newest = store.state.status?.epoch ?? 0;
     const after = known.at(-1)?.epoch ?? Math.max(0, newest - HISTORY_FIRST);
-    const { epochs } = await client.ask(questions.history(after));
+    const pages = await client.pages(after, questions.history);
+    const epochs = pages.flatMap((page) => page.epochs);
     store.update({ history: mergeHistory(known, epochs) });
   },
 };
@@ -110,7 +111,8 @@ function peers(losses: LossHistory, now: () => number): Part {
     name: "peers",
     due: ({ epochClosed, since_ms }) => epochClosed || since_ms >= PEERS_MS,
     async ask(client, store) {
-      const { peers } = await client.ask(questions.peers());
+      const pages = await client.pages(-1, questions.peers);
+      const peers = pages.flatMap((page) => page.peers);
       losses.record(now(), peers);
       store.update({ peers, losses: [...losses.samples] });
     },

@@ -1,4 +1,4 @@
-/** Accounts: what one holds and sent. */
+/** Accounts: what one holds and sends. */
 
 import type { Account } from "../api/types.ts";
 import { integer } from "../format.ts";
@@ -10,7 +10,8 @@ export function accountOf(account: Account): Told {
     facts: [
       ["Address", code(account.address)],
       ["Balance", money(account.balance)],
-      ["Transactions sent", integer(account.nonce)],
+      ["Deposit", money(account.deposit)],
+      ["Next nonce", integer(account.nonce)],
       ["Waiting", waiting > 0 ? `${integer(waiting)} in this node's mempool` : undefined],
     ],
   };

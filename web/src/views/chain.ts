@@ -23,7 +23,8 @@ function transactionLine(transaction: Transaction, peers: State["peers"]): HTMLE
 }
 
 export function blockContent(block: Block, state: State): Child[] {
-  const more = block.items.length - LISTED_MAX;
+  const listed = block.items.slice(0, LISTED_MAX);
+  const more = block.transactions - listed.length;
   const newest = state.status?.height ?? block.height;
   return [
     h(
@@ -54,7 +55,7 @@ export function blockContent(block: Block, state: State): Child[] {
     ]),
     list(
       "Transactions",
-      block.items.slice(0, LISTED_MAX).map((item) => transactionLine(item, state.peers)),
+      listed.map((item) => transactionLine(item, state.peers)),
     ),
     more > 0 &&
       h("p", { class: "note" }, `And ${integer(more)} more: see /v1/blocks/${block.height}.`),

@@ -75,6 +75,19 @@ describe("the feed", () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
+  it("begins anew where the last event is too far back for the node", async () => {
+    await start();
+    await until(() => expect(store.state.connection.kind).toBe("live"));
+    fixture.forgetBefore(1_000_000);
+    fixture.cutStreams();
+    await until(() => expect(store.state.connection.kind).toBe("polling"));
+    await until(() => expect(store.state.connection.kind).toBe("live"));
+    expect(fixture.resumed.at(-2)).toMatch(/^18\d\./);
+    expect(fixture.resumed.at(-1)).toBeUndefined();
+    fixture.step();
+    await until(() => expect(store.state.events[0]?.height).toBe(185));
+  });
+
   it("polls where there is no stream", async () => {
     noStream = true;
     await start();

@@ -59,6 +59,7 @@ fn actions() -> Vec<(transaction::Action, serde_json::Value)> {
             account::Action::Transfer { to, amount }.into(),
             json!({ "kind": "transfer", "to": to.to_string(), "amount": "5" }),
         ),
+        (account::Action::Close { to }.into(), json!({ "kind": "close", "to": to.to_string() })),
         (
             stake::Action::Stake { peer: PeerId(3), amount }.into(),
             json!({ "kind": "stake", "peer": 3, "amount": "5" }),
@@ -91,6 +92,7 @@ fn actions() -> Vec<(transaction::Action, serde_json::Value)> {
             json!({ "kind": "set_weights", "weights": [[3, 0.25]] }),
         ),
         (market::Action::Emit.into(), json!({ "kind": "emit" })),
+        (market::Action::Leave { peer: PeerId(3) }.into(), json!({ "kind": "leave", "peer": 3 })),
         (
             governance::Action::Propose { change }.into(),
             json!({ "kind": "propose", "change": "fee_flat = 7" }),
@@ -207,6 +209,13 @@ fn telemetry_out_of_range_is_refused() {
     };
     check(&|t| t.name = "x".repeat(65), TelemetryError::NameTooLong(65));
     check(&|t| t.name = "<script>".to_string(), TelemetryError::NameCharacters);
+    // What could be taken for the number or the address of another.
+    let address = SecretKey::from_seed([9; 32]).public().to_string();
+    for name in
+        ["", "1", " 12 ", "-3", "1.5", "\u{ff11}", "\u{661}", &address, &format!(" {address}")]
+    {
+        check(&|t| t.name = name.to_string(), TelemetryError::NameOfAnother);
+    }
     check(&|t| t.step_ms = Some(f64::NAN), TelemetryError::NotFinite("step_ms"));
     check(&|t| t.loss_student = Some(f64::INFINITY), TelemetryError::NotFinite("loss_student"));
 }

@@ -1,9 +1,7 @@
 //! `muster ask`: a continuation of a text, bought from a peer of the network, beside what the
 //! peer's own student would have said.
 
-use std::io::{IsTerminal, Write};
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use muster_api::Peer;
 use muster_ledger::crypto::PublicKey;
@@ -12,8 +10,9 @@ use muster_peer::{Ask, Continuation};
 use serde::Serialize;
 
 use crate::keyring::open_wallet;
-use crate::network::{Network, latest_home};
-use crate::output;
+use crate::meant::meant;
+use crate::network::{Network, running_home};
+use crate::output::{self, is_seen};
 use crate::wallet::WalletFile;
 
 /// Arguments of `muster ask`.
@@ -24,11 +23,13 @@ pub struct Options {
     /// How many bytes to buy
     #[arg(long, value_name = "N", default_value_t = 64)]
     max_bytes: u32,
-    /// Ask this peer (number or name) [default: the one with the most incentive that answers]
+    /// Ask this peer: its number or address, or the name that no other peer gives itself [default:
+    /// the one with the most incentive that answers]
     #[arg(long, value_name = "PEER")]
     peer: Option<String>,
-    /// The most that may be paid, in MST
-    #[arg(long, value_name = "AMOUNT", default_value = "1")]
+    /// The most that may be paid, in MST; the default buys a thousand bytes at the price that peers
+    /// ask unless told otherwise
+    #[arg(long, value_name = "AMOUNT", default_value = "0.001")]
     max_cost: Grains,
     /// Connect to peers in private networks too, this machine among them; always so with the
     /// market of --home
@@ -73,17 +74,18 @@ struct Asked {
 impl Asked {
     fn shown(&self) -> String {
         match (&self.name, self.id) {
-            (Some(name), _) => name.clone(),
+            (Some(name), Some(id)) => format!("peer {id} (`{name}`)"),
             (None, Some(id)) => format!("peer {id}"),
-            (None, None) => self.address.clone(),
+            (_, None) => self.address.clone(),
         }
     }
 }
 
 /// Runs the command.
 pub async fn run(mut options: Options) -> Result<()> {
-    if options.network.home.is_none() && options.network.url.is_empty() {
-        options.network.home = latest_home().filter(|home| home.join("running.toml").exists());
+    let network = &options.network;
+    if network.home.is_none() && network.url.is_empty() && network.genesis.is_none() {
+        options.network.home = running_home();
     }
     let text = match options.text.as_str() {
         "-" => std::io::read_to_string(std::io::stdin()).context("cannot read stdin")?,
@@ -92,7 +94,9 @@ pub async fn run(mut options: Options) -> Result<()> {
     ensure!(!text.is_empty(), "there is nothing to continue: give a text");
     ensure!(options.max_bytes > 0, "--max-bytes 0 buys nothing");
     let client = options.network.client()?;
-    let key = open_wallet(&options.wallet, &options.network)?.key(&options.key)?;
+    let wallet = open_wallet(&options.wallet, &options.network)?;
+    let key = wallet.key(&options.key)?;
+    meant(&options.network, &client, wallet.chain()).await?;
     let peers = client.peers().await?.peers;
     let wanted = Ask {
         text: text.clone().into_bytes(),
@@ -105,10 +109,10 @@ pub async fn run(mut options: Options) -> Result<()> {
     let mut heard = 0;
     let bought = muster_peer::ask(&client, &key, wanted, |network, _| {
         heard += network.len();
-        progress(&format!("{heard} of {} bytes", options.max_bytes));
+        output::progress(&format!("{heard} of {} bytes", options.max_bytes));
     })
     .await;
-    progress("");
+    output::progress("");
     show(&options, text, bought?, &peers)
 }
 
@@ -122,24 +126,37 @@ fn sampling_seed(wanted: Option<u64>) -> Result<u64> {
     Ok(u64::from_le_bytes(bytes).max(1))
 }
 
-/// The hot key of the peer of this number, name or address.
+/// The hot key of the peer of this number or address. Names are the peers' own and decide nothing:
+/// one is understood only where it can mean one peer, and who that is is said before it is paid.
 fn find(peers: &[Peer], wanted: &str) -> Result<PublicKey> {
-    let found = peers.iter().find(|peer| {
-        peer.id.to_string() == wanted
-            || peer.name.as_deref() == Some(wanted)
-            || peer.address.to_string() == wanted
-    });
-    let names = peers.iter().filter_map(|peer| peer.name.as_deref());
-    let near = output::nearest(wanted, names)
-        .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-    found.map(|peer| peer.address.0).with_context(|| format!("no peer is called `{wanted}`{near}"))
-}
-
-/// Shows how far the answer is, on a terminal.
-fn progress(text: &str) {
-    let mut stderr = std::io::stderr();
-    if stderr.is_terminal() {
-        write!(stderr, "\r\u{1b}[K{text}").and_then(|()| stderr.flush()).ok();
+    if let Ok(id) = wanted.parse::<u32>() {
+        let found = peers.iter().find(|peer| peer.id == id);
+        return Ok(found.with_context(|| format!("no peer has the number {id}"))?.address.0);
+    }
+    if let Ok(address) = wanted.parse::<PublicKey>() {
+        let found = peers.iter().find(|peer| peer.address.0 == address);
+        return Ok(found.with_context(|| format!("no peer has the hot key {address}"))?.address.0);
+    }
+    let called = |peer: &&Peer| peer.name.as_deref() == Some(wanted);
+    match peers.iter().filter(called).collect::<Vec<_>>()[..] {
+        [one] => {
+            let Peer { id, address, .. } = one;
+            output::say(&format!("`{wanted}` is what peer {id} calls itself ({address})"));
+            Ok(address.0)
+        }
+        [] => {
+            let names = peers.iter().filter_map(|peer| peer.name.as_deref());
+            let near = output::nearest(wanted, names)
+                .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            bail!("no peer is called `{wanted}`{near}")
+        }
+        ref several => {
+            let numbers = several.iter().map(|peer| peer.id.to_string()).collect::<Vec<_>>();
+            bail!(
+                "peers {} all call themselves `{wanted}`: name the one you mean by its number",
+                numbers.join(", ")
+            )
+        }
     }
 }
 
@@ -165,7 +182,8 @@ fn show(options: &Options, text: String, bought: Continuation, peers: &[Peer]) -
     if options.network.json {
         return output::print_json(&answer);
     }
-    output::print(&side_by_side(&answer, width(), output::colours()))?;
+    let (heading, lines) = side_by_side(&answer, width());
+    output::print_under(&heading, &lines.join("\n"))?;
     let others = answer.asked.iter().map(Asked::shown).collect::<Vec<_>>();
     let with = match others.len() {
         0 => "alone".to_owned(),
@@ -183,21 +201,19 @@ fn width() -> usize {
     crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns)).clamp(40, 160)
 }
 
-/// The network's continuation to the left, the student's to the right.
-fn side_by_side(answer: &Answer, width: usize, colour: bool) -> String {
+/// A heading, and under it the network's continuation to the left, the student's to the right.
+fn side_by_side(answer: &Answer, width: usize) -> (String, Vec<String>) {
     let column = (width - 3) / 2;
     let left = wrap(&format!("{}{}", answer.text, answer.network), column);
     let right = wrap(&format!("{}{}", answer.text, answer.student), column);
     let mut lines = Vec::new();
-    let head = format!("{:<column$}   {}", "network", "student (offline)");
-    lines.push(if colour { format!("\u{1b}[1m{head}\u{1b}[0m") } else { head });
     for index in 0..left.len().max(right.len()) {
         let cell = |side: &[String]| side.get(index).cloned().unwrap_or_default();
         let (one, other) = (cell(&left), cell(&right));
         let space = " ".repeat(column.saturating_sub(one.chars().count()));
         lines.push(format!("{one}{space}   {other}").trim_end().to_owned());
     }
-    lines.join("\n")
+    (format!("{:<column$}   {}", "network", "student (offline)"), lines)
 }
 
 /// Cuts a text into lines of at most `width` characters, between words where that is possible.
@@ -207,8 +223,7 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     for paragraph in text.split('\n') {
         let mut line = String::new();
         for word in paragraph.split_inclusive(' ') {
-            let clean =
-                word.chars().map(|c| if c.is_control() { '·' } else { c }).collect::<Vec<_>>();
+            let clean = word.chars().map(|c| if is_seen(c) { c } else { '·' }).collect::<Vec<_>>();
             let visible = clean.iter().rposition(|c| *c != ' ').map_or(0, |last| last + 1);
             if line.chars().count() + visible > width && !line.is_empty() {
                 lines.push(std::mem::take(&mut line));
@@ -233,11 +248,59 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 mod tests {
     use super::*;
 
+    /// A peer that gives itself a name.
+    fn peer(id: u32, name: Option<&str>) -> Peer {
+        let key = muster_ledger::crypto::SecretKey::from_seed([id as u8 + 1; 32]).public();
+        let zero = Grains(0).into();
+        Peer {
+            id,
+            name: name.map(str::to_owned),
+            address: key.into(),
+            owner: key.into(),
+            endpoint: muster_api::Endpoint {
+                url: String::new(),
+                modality: muster_ledger::types::Modality::Text,
+            },
+            stake: zero,
+            rank: 0.0,
+            trust: 0.0,
+            incentive: 0.0,
+            scaling: 0.0,
+            earned: muster_api::Earned { market: zero },
+            accrued: zero,
+            registered: 0,
+            weights_set: None,
+            weights: Vec::new(),
+            telemetry: None,
+        }
+    }
+
+    #[test]
+    fn names_capture_no_payment() {
+        let address = peer(1, None).address;
+        // Peer 0 calls itself by the number and by the address of others.
+        for name in ["1", "+1", "01", &address.to_string()] {
+            let peers = [peer(0, Some(name)), peer(1, Some("alice")), peer(2, Some("bob"))];
+            assert_eq!(find(&peers, name).expect("peer 1"), address.0, "{name}");
+        }
+        let peers = [peer(0, Some("alice")), peer(1, Some("alice")), peer(2, Some("7"))];
+        for (wanted, complaint) in [
+            ("alice", "peers 0, 1 all call themselves `alice`"),
+            ("7", "no peer has the number 7"),
+            ("alic", "did you mean `alice`"),
+            (&peer(9, None).address.to_string(), "no peer has the hot key"),
+        ] {
+            let error = find(&peers, wanted).expect_err(wanted).to_string();
+            assert!(error.contains(complaint), "{error}");
+        }
+        assert_eq!(find(&peers[..1], "alice").expect("one"), peers[0].address.0);
+    }
+
     #[test]
     fn long_words_and_control_characters_keep_to_the_column() {
-        let lines = wrap("to be or not\nabcdefghijklmnop \u{1b}[31m", 8);
+        let lines = wrap("to be or not\nabcdefghijklmnop \u{1b}[31m\u{202e}", 8);
         assert!(lines.iter().all(|line| line.chars().count() <= 8), "{lines:?}");
         assert_eq!(lines[0], "to be or");
-        assert!(lines.iter().all(|line| !line.contains('\u{1b}')));
+        assert!(lines.iter().flat_map(|line| line.chars()).all(is_seen), "{lines:?}");
     }
 }

@@ -13,6 +13,7 @@ use muster_ledger::parameters::{FIELDS, ParameterChange, Parameters};
 use muster_ledger::protocol::Version;
 
 use crate::keyring::Keyring;
+use crate::network::read_genesis;
 use crate::output::{self, mst};
 
 /// Arguments of `muster genesis`.
@@ -102,11 +103,9 @@ fn pair<'a>(item: &'a str, form: &str) -> Result<(&'a str, &'a str)> {
     item.split_once('=').with_context(|| format!("`{item}`: write {form}"))
 }
 
-fn check(file: &PathBuf) -> Result<()> {
+fn check(file: &std::path::Path) -> Result<()> {
     let shown = file.display();
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
-    let genesis: Genesis =
-        serde_json::from_str(&text).with_context(|| format!("{shown} is no genesis"))?;
+    let genesis = read_genesis(file)?;
     genesis.validate().with_context(|| format!("{shown} cannot begin a network"))?;
     let money = genesis
         .accounts

@@ -13,6 +13,7 @@ use super::node::new_key;
 use super::{asked_to_end, block_on_all_cores, follow_supervisor, start_log, yield_to_validators};
 use crate::documents;
 use crate::keyring::{Keyring, Signer};
+use crate::meant::meant;
 use crate::network::Network;
 use crate::output;
 use crate::perform::perform;
@@ -38,6 +39,21 @@ enum Verb {
     Init(Init),
     /// Give a peer another hot key, when the old one is lost or stolen; its owner signs
     ReplaceKey(ReplaceKey),
+    /// End a peer: its place is free, and all stake with it starts its way back; its owner signs
+    Leave(Leave),
+}
+
+#[derive(Args)]
+struct Leave {
+    /// The peer's number
+    peer: u32,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    signer: Signer,
+    #[command(flatten)]
+    network: Network,
 }
 
 #[derive(Args)]
@@ -86,6 +102,7 @@ pub fn run(options: Options) -> Result<()> {
     match &options.command {
         Some(Verb::Init(init)) => return initialise(init),
         Some(Verb::ReplaceKey(replace)) => return block_on_all_cores(replace_key(replace)),
+        Some(Verb::Leave(leave)) => return block_on_all_cores(end(leave)),
         None => {}
     }
     follow_supervisor(options.supervised)?;
@@ -104,7 +121,7 @@ async fn replace_key(replace: &ReplaceKey) -> Result<()> {
         new_key(hot_key)?;
     }
     let hot = muster_keys::read_key(hot_key)?;
-    let chain = network.client()?.status().await?.chain.0;
+    let chain = meant(network, &network.client()?, signer.key(network)?.1).await?.chain;
     let replacement = Box::new(HotKeyReplacement::agree(&chain, PeerId(*peer), &hot));
     let action = market::Action::ReplaceHotKey { replacement };
     let done = format!(
@@ -112,6 +129,25 @@ async fn replace_key(replace: &ReplaceKey) -> Result<()> {
         hot.public(),
         hot_key.display()
     );
+    perform(network, signer, action.into(), &done).await
+}
+
+async fn end(leave: &Leave) -> Result<()> {
+    let Leave { peer, yes, signer, network } = leave;
+    if !yes {
+        output::say(&format!(
+            "peer {peer} loses its place, its scores and what it has not paid out, for good; write \
+             its number to end it:"
+        ));
+        let mut line = String::new();
+        std::io::stdin()
+            .read_line(&mut line)
+            .context("nothing can be read from stdin: give --yes")?;
+        let same = line.trim().parse() == Ok(*peer);
+        ensure!(same, "peer {peer} was not ended: its number was not written");
+    }
+    let action = market::Action::Leave { peer: PeerId(*peer) };
+    let done = format!("peer {peer} is ended, the stake with it is on its way back");
     perform(network, signer, action.into(), &done).await
 }
 

@@ -1,21 +1,14 @@
 //! `muster query`: questions to a running network.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use muster_api::{Client, Proof};
-use muster_ledger::block::Header;
-use muster_ledger::committee::Validator;
-use muster_ledger::encoding::decode;
-use muster_ledger::light;
-use muster_ledger::state::{Key, Value, account as accounts, market};
-use muster_ledger::tree;
+use muster_api::{Client, FollowError, Proof};
+use muster_ledger::state::{account as accounts, market};
 
 use crate::keyring::Keyring;
+use crate::meant::{self, meant};
 use crate::network::Network;
 use crate::output::{self, Align, Table, mst, number};
-
-/// Longest entry or header of a proof that is read.
-const ENTRY_BYTES_MAX: usize = 16 << 20;
 
 /// Arguments of `muster query`.
 #[derive(Args)]
@@ -263,10 +256,20 @@ async fn parameters(client: &Client, json: bool) -> Result<()> {
     table.print()
 }
 
+/// What a proof came to, for scripts.
+#[derive(serde::Serialize)]
+struct Proved<'a> {
+    /// Whether it is known to be so; otherwise it is only consistent.
+    proved: bool,
+    chain: String,
+    #[serde(flatten)]
+    proof: &'a Proof,
+}
+
 /// Asks for a proof and checks all of it here: value against state root, root against header,
-/// header against the committee's signatures. The committee is the one that this node names, not
-/// one followed from the genesis, and the answer says so.
+/// header against the signatures of a committee that was followed from the genesis.
 async fn proof(client: &Client, of: ProofOf, network: &Network) -> Result<()> {
+    let meant = meant(network, client, None).await?;
     let (proof, wanted) = match of {
         ProofOf::Account { address, keyring } => {
             let key = keyring.account(&address, Some(network))?;
@@ -277,42 +280,35 @@ async fn proof(client: &Client, of: ProofOf, network: &Network) -> Result<()> {
             (client.prove_peer(id.0).await?, market::Key::Peer(id).into())
         }
     };
-    let value = check_proof(client, &proof, &wanted).await?;
+    let mut follower = meant.follower(client).await.context("nothing is proved")?;
+    let checked = client.check_proof(&mut follower, &proof, &wanted).await;
+    // What was followed so far holds, whatever came after it.
+    meant::keep(&follower)?;
+    let value = checked.map_err(|error| match error {
+        FollowError::Client(_) | FollowError::Behind { .. } => {
+            anyhow::Error::from(error).context("nothing is proved")
+        }
+        lie => anyhow::Error::from(lie).context("nothing is proved, do not trust this node"),
+    })?;
+    let (proved, chain) = (!meant.is_new, meant.chain.to_string());
     if network.json {
-        return output::print_json(&proof);
+        return output::print_json(&Proved { proved, chain, proof: &proof });
     }
     let what = match value {
         Some(value) => format!("{value:?}"),
-        None => "no such entry (and that is proved)".into(),
+        None => "no such entry".into(),
     };
-    output::print(&format!(
-        "proved at height {}, certified by {} validators of the committee that this node names:\n\
-         {what}",
-        proof.height,
-        proof.certificate.signatures.len()
-    ))
-}
-
-/// The entry that a proof shows, checked against the committee that the node names.
-async fn check_proof(client: &Client, proof: &Proof, wanted: &Key) -> Result<Option<Value>> {
-    let key: Key = decode("the proof's key", &proof.key.0, ENTRY_BYTES_MAX)?;
-    ensure!(key == *wanted, "the node proved another entry than asked for");
-    let value: Option<Value> = match &proof.value {
-        Some(bytes) => Some(decode("the proof's value", &bytes.0, ENTRY_BYTES_MAX)?),
-        None => None,
-    };
-    let header: Header = decode("the proof's header", &proof.header.0, ENTRY_BYTES_MAX)?;
-    let merkle = tree::Proof::decode(&proof.proof.0).context("the proof")?;
-    let committee = client.committee().await?.validators;
-    let members = committee
-        .iter()
-        .map(|one| Validator { name: one.name.clone(), key: one.address.0 })
-        .collect::<Vec<_>>();
-    light::verify_committee(&header, &members)
-        .context("the committee changed at this block: ask again")?;
-    light::verify(&header, &(&proof.certificate).into(), &members)
-        .and_then(|()| light::verify_entry(&header, &key, value.as_ref(), &merkle))
-        .context("do not trust this node")?;
-    ensure!(header.height.0 == proof.height, "the proof is of another height than it says");
-    Ok(value)
+    let height = proof.height;
+    output::print(&if proved {
+        format!(
+            "proved at height {height}: certified by {} validators of the committee that follows \
+             from the genesis of chain {chain}\n{what}",
+            proof.certificate.signatures.len(),
+        )
+    } else {
+        format!(
+            "not proved, but consistent at height {height}: that chain {chain} is meant is known \
+             from this node alone, and since now; name the network's --genesis\n{what}"
+        )
+    })
 }

@@ -61,7 +61,7 @@ pub async fn run(options: Options) -> Result<()> {
         Verb::List { address, signer } => {
             let key = match address {
                 Some(address) => signer.keyring.account(&address, Some(network))?,
-                None => signer.key(network)?.public(),
+                None => signer.key(network)?.0.public(),
             };
             list(network, &key).await
         }
@@ -75,6 +75,7 @@ async fn list(network: &Network, key: &muster_ledger::crypto::PublicKey) -> Resu
     }
     let mut table = Table::new(&[("what", Align::Left), ("MST", Align::Right)]);
     table.row(vec!["balance".into(), mst(account.balance.grains())]);
+    table.row(vec!["deposit of the account".into(), mst(account.deposit.grains())]);
     for stake in &account.delegations {
         table.row(vec![format!("behind peer {}", stake.peer), mst(stake.amount.grains())]);
     }

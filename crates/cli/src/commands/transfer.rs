@@ -14,8 +14,13 @@ use crate::perform::perform;
 pub struct Options {
     /// Who receives it: an address, or the name of a key in the wallet
     to: String,
-    /// How much, in MST
-    amount: Grains,
+    /// How much, in MST; an account that is not there yet is opened by it, for a deposit that is
+    /// held while it is there
+    #[arg(required_unless_present = "close")]
+    amount: Option<Grains>,
+    /// Close the account: send all that it has, with its deposit
+    #[arg(long, conflicts_with = "amount")]
+    close: bool,
     #[command(flatten)]
     network: Network,
     #[command(flatten)]
@@ -25,7 +30,11 @@ pub struct Options {
 /// Runs the command.
 pub async fn run(options: Options) -> Result<()> {
     let to = options.signer.keyring.account(&options.to, Some(&options.network))?;
-    let action = account::Action::Transfer { to, amount: options.amount }.into();
-    let done = format!("sent {} to {to}", options.amount);
-    perform(&options.network, &options.signer, action, &done).await
+    let (action, done) = match options.amount {
+        Some(amount) => {
+            (account::Action::Transfer { to, amount }, format!("sent {amount} to {to}"))
+        }
+        None => (account::Action::Close { to }, format!("closed the account: all went to {to}")),
+    };
+    perform(&options.network, &options.signer, action.into(), &done).await
 }

@@ -1,10 +1,16 @@
 //! `muster wallet`: the words that all keys come from, encrypted at rest.
 
-use anyhow::{Context, Result, ensure};
+use std::io::{IsTerminal, Read};
+
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
+use zeroize::Zeroizing;
 
 use crate::output::{self, Align, Table};
-use crate::wallet::{Wallet, WalletFile, passphrase, taken};
+use crate::wallet::{Wallet, WalletFile, ask_hidden, passphrase, taken};
+
+/// Longest text in which the words of a wallet are looked for, bytes.
+const WORDS_BYTES_MAX: usize = 4 << 10;
 
 /// Arguments of `muster wallet`. The passphrase comes from MUSTER_PASSPHRASE, or is asked for.
 #[derive(Args)]
@@ -22,10 +28,11 @@ pub struct Options {
 enum Verb {
     /// Make a wallet; its 24 words are shown once, for writing down
     New,
-    /// Make a wallet from words that were written down; - reads them from standard input
+    /// Make a wallet from words that were written down; they are asked for, and not shown
     Import {
-        /// The words, in quotes
-        words: String,
+        /// Nothing, or - to read the words from standard input
+        #[arg(value_name = "-")]
+        from: Option<String>,
     },
     /// Show the words again
     Show,
@@ -57,20 +64,23 @@ pub fn run(options: &Options) -> Result<()> {
             ));
             show(&wallet, options.json)
         }
-        Verb::Import { words } => {
+        Verb::Import { from } => {
             ensure!(!path.exists(), taken(&path));
-            let words = match words.as_str() {
-                "-" => zeroize::Zeroizing::new(
-                    std::io::read_to_string(std::io::stdin()).context("cannot read stdin")?,
-                ),
-                words => zeroize::Zeroizing::new(words.to_owned()),
-            };
-            let wallet = Wallet::from_words(words.trim())?;
+            let wallet = Wallet::from_words(written_down(from.as_deref())?.trim())?;
             wallet.save(&path, &passphrase(&path, true)?)?;
             output::say(&format!("wrote {}", path.display()));
             addresses(&wallet, &["user".to_owned()], options.json)
         }
-        Verb::Show => show(&options.file.open()?, options.json),
+        Verb::Show => {
+            let wallet = options.file.open()?;
+            if let Some(chain) = wallet.chain() {
+                output::say(&format!(
+                    "this wallet is of a trial on chain {chain}, and its passphrase lies open: \
+                     keep nothing of worth under these words"
+                ));
+            }
+            show(&wallet, options.json)
+        }
         Verb::Address { name } => {
             let address = options.file.open()?.address(name)?.to_string();
             if options.json {
@@ -81,6 +91,33 @@ pub fn run(options: &Options) -> Result<()> {
             output::print(&address)
         }
         Verb::List { names } => addresses(&options.file.open()?, names, options.json),
+    }
+}
+
+/// The words of a wallet, on no way that others on this machine see: a command line stands in the
+/// shell's history and in the list of processes.
+fn written_down(from: Option<&str>) -> Result<Zeroizing<String>> {
+    match from {
+        Some("-") => {
+            let mut words = Zeroizing::new(String::with_capacity(WORDS_BYTES_MAX));
+            let read = std::io::stdin().take(WORDS_BYTES_MAX as u64).read_to_string(&mut words);
+            read.context("cannot read stdin")?;
+            Ok(words)
+        }
+        // What was written there stays untold: it is a secret, though no longer a good one.
+        Some(_) => bail!(
+            "words on a command line stay in the shell's history: give them when you are asked, or \
+             on standard input with -; if these were the words of a wallet, move its money to a \
+             new one"
+        ),
+        None => {
+            ensure!(
+                std::io::stdin().is_terminal(),
+                "the words are needed and there is no terminal to ask on: give them on standard \
+                 input, and -"
+            );
+            ask_hidden("The words, in their order: ")
+        }
     }
 }
 

@@ -40,7 +40,7 @@ pub async fn run(home: Home, wanted: &Scenario, json: bool) -> Result<()> {
     if json {
         output::print_json(&summary)?;
     } else {
-        output::print(&summary.render(output::colours()))?;
+        summary.print()?;
     }
     if summary.conflicts > 0 {
         bail!("validators decided different blocks at {} heights", summary.conflicts);

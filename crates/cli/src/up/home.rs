@@ -19,6 +19,7 @@ use muster_ledger::types::{Endpoint, Modality};
 use super::reader;
 use super::scenario::{NamedPeer, Scenario};
 use crate::documents;
+use crate::network::read_genesis;
 use crate::wallet::{Wallet, write_private, write_whole};
 use zeroize::Zeroizing;
 
@@ -69,7 +70,8 @@ impl Home {
         }
         let lock = lock(&path)?;
         let scenario = reader::read(&path.join("market.toml"))?;
-        let genesis = read_genesis(&path)?;
+        let genesis = read_genesis(&path.join("genesis.json"))
+            .context("the home is damaged, choose another --home")?;
         if resumed {
             same_market(&path, wanted, &scenario)?;
         }
@@ -107,9 +109,9 @@ impl Home {
         Ok(parts)
     }
 
-    /// The genesis must be of the keys that the seed gives: else it is another market's.
+    /// The genesis must be of the keys in this home: else it is another market's.
     fn check_genesis(&self) -> Result<()> {
-        let key = Wallet::from_seed(self.seed()).address("validator-0")?;
+        let key = muster_keys::read_key(&self.folder("validator-0").join("key"))?.public();
         // A genesis lists its validators in the order of their keys.
         let ours = self.genesis.validators.iter().any(|validator| validator.key == key);
         let counts = self.genesis.validators.len() == self.scenario.validators
@@ -236,8 +238,11 @@ fn write_home(part: &Path, path: &Path, wanted: &Scenario) -> Result<()> {
         *text = fs::canonicalize(&*text)
             .with_context(|| format!("cannot read the text {}", text.display()))?;
     }
-    let wallet = Wallet::from_seed(seed);
+    // Not from the seed, which is printed and short: whoever funds one of these keys elsewhere,
+    // against all advice, must not be robbed by counting to 2^32.
+    let mut wallet = Wallet::trial()?;
     let genesis = genesis(&scenario, &wallet, seed)?;
+    wallet.bind(genesis.chain_id());
     for validator in &genesis.validators {
         write_key(&part.join(&validator.name).join("key"), &wallet.key(&validator.name)?)?;
     }
@@ -298,16 +303,6 @@ fn genesis(scenario: &Scenario, wallet: &Wallet, seed: u64) -> Result<Genesis> {
     };
     genesis.validate().context("this market cannot begin")?;
     Ok(genesis)
-}
-
-fn read_genesis(path: &Path) -> Result<Genesis> {
-    let name = path.join("genesis.json");
-    let text = fs::read_to_string(&name).with_context(|| {
-        format!("cannot read {}: the home is damaged, choose another --home", name.display())
-    })?;
-    serde_json::from_str(&text).with_context(|| {
-        format!("{} is no genesis: the home is damaged, choose another --home", name.display())
-    })
 }
 
 /// Writes the user's wallet and its passphrase, for `muster ask`, `muster transfer` and the like.

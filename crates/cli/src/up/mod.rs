@@ -42,7 +42,7 @@ pub struct Options {
     /// each choice of the other flags]
     #[arg(long, value_name = "DIR")]
     home: Option<PathBuf>,
-    /// Seed of everything random, keys included [default: a random one, printed]
+    /// Seed of everything random but keys [default: a random one, printed]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// End after this long and print a summary, such as 120s or 2h [default: run until ended]

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::supervisor::{Report, State};
 use super::view::{PeerView, View};
-use crate::output::{colours_wanted, mst, number};
+use crate::output::{colours_wanted, is_seen, mst, number};
 
 /// Lines for what was worth saying.
 const NOTES: u16 = 5;
@@ -147,6 +147,12 @@ fn draw(frame: &mut Frame<'_>, view: &View, palette: Palette) {
         view.home.display()
     );
     frame.render_widget(Paragraph::new(keys).style(palette.faint()), foot);
+    // Whatever was drawn above, nothing from outside commands the terminal.
+    for cell in &mut frame.buffer_mut().content {
+        if !cell.symbol().chars().all(is_seen) {
+            cell.set_char('\u{fffd}');
+        }
+    }
 }
 
 fn draw_head(frame: &mut Frame<'_>, area: Rect, view: &View, palette: Palette) {
@@ -293,4 +299,35 @@ fn draw_notes(frame: &mut Frame<'_>, area: Rect, view: &View, palette: Palette) 
     let notes =
         Paragraph::new(lines).wrap(Wrap { trim: true }).style(palette.colour(Color::Yellow));
     frame.render_widget(notes, area);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn what_others_say_commands_no_terminal() {
+        let hostile = "x\u{1b}[2J\u{202e}y\u{200b}z\u{9b}31m\u{2066}";
+        let view = View {
+            seed: 1,
+            home: hostile.into(),
+            url: hostile.to_owned(),
+            elapsed: Duration::ZERO,
+            duration: None,
+            status: None,
+            height_start: None,
+            validators: Vec::new(),
+            peers: Vec::new(),
+            notes: vec![hostile.to_owned()],
+        };
+        let backend = ratatui::backend::TestBackend::new(120, 24);
+        let mut terminal = Terminal::new(backend).expect("in memory");
+        let palette = Palette { colours: true };
+        terminal.draw(|frame| draw(frame, &view, palette)).expect("in memory");
+        let cells = &terminal.backend().buffer().content;
+        let text = cells.iter().map(ratatui::buffer::Cell::symbol).collect::<String>();
+        assert!(text.chars().all(is_seen), "{text:?}");
+        assert_eq!(text.matches("[2J").count(), 3, "{text:?}");
+    }
 }

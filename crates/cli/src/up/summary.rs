@@ -3,11 +3,12 @@
 //! Fields of parts that this version does not have (presence, verification, reputation, the modes
 //! of the chain) are absent, not zero.
 
+use anyhow::Result;
 use muster_api::Client;
 use serde::Serialize;
 
 use super::view::{PeerView, View};
-use crate::output::{Align, Table, mst, number};
+use crate::output::{self, Align, Table, mst, number};
 
 /// What a peer earned, in grains.
 #[derive(Debug, Serialize)]
@@ -247,8 +248,8 @@ async fn same(one: &Client, other: &Client, height: u64) -> Result<bool, muster_
 }
 
 impl Summary {
-    /// The summary for people.
-    pub fn render(&self, colour: bool) -> String {
+    /// Prints the summary for people.
+    pub fn print(&self) -> Result<()> {
         let mut lines = vec![format!(
             "seed {}: {} blocks in {:.0} s, height {}, {} transactions, conflicts {}",
             self.seed, self.blocks, self.seconds, self.height, self.transactions, self.conflicts
@@ -268,15 +269,16 @@ impl Summary {
         if let Some(cost) = self.compute_relative_to_control {
             lines.push(format!("a step computes {cost:.2} times what the control's does"));
         }
+        output::print(&lines.join("\n"))?;
         if !self.peers.is_empty() {
-            lines.push(String::new());
-            lines.push(self.peer_table().render(colour));
+            output::print("")?;
+            self.peer_table().print()?;
         }
         if !self.warnings.is_empty() {
-            lines.push(String::new());
-            lines.extend(self.warnings.iter().map(|warning| format!("warning: {warning}")));
+            let warnings = self.warnings.iter().map(|warning| format!("\nwarning: {warning}"));
+            output::print(&warnings.collect::<String>())?;
         }
-        lines.join("\n")
+        Ok(())
     }
 
     fn peer_table(&self) -> Table {

@@ -23,7 +23,7 @@ fn an_experiment_leaves_its_page_and_shards_unite() {
     assert_eq!(summary["experiments"][0]["status"], "reported");
     assert_eq!(summary["experiments"][0]["cells_resumed"], 0);
     let page = fs::read_to_string(at("whole/index.html")).expect("a page");
-    assert!(page.contains("Beliefs without independence") && page.contains("<svg"));
+    assert!(page.contains("Beliefs without independence") && page.contains("<img"));
 
     for part in ["0/2", "1/2"] {
         let out = at(&format!("part-{}", &part[..1]));

@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod lab;
+mod liar;
+mod lies;
 mod market;
 mod offline;
 

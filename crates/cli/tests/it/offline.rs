@@ -28,16 +28,37 @@ fn a_wallet_is_made_and_imported_and_gives_the_same_keys() {
 
     let other = folder.path().join("other.age");
     let other = other.to_str().expect("a plain path");
-    let imported = run(&["wallet", "import", &words, "--wallet", other], "battery");
+    // Words on the command line are seen by others on the machine: refused, and not repeated.
+    for words in [words.as_str(), "abandon abandon"] {
+        let shown = run(&["wallet", "import", words, "--wallet", other], "battery");
+        assert_eq!(shown.status.code(), Some(1));
+        assert!(stderr(&shown).contains("on standard input with -"), "{}", stderr(&shown));
+        assert!(!stderr(&shown).contains(words), "the words are told again");
+    }
+    let import = |from: &[&str], words: &str| {
+        let mut command = muster(folder.path());
+        command.args(["wallet", "import", "--wallet", other]).args(from);
+        command.env("MUSTER_PASSPHRASE", "battery").stdin(std::process::Stdio::piped());
+        let pipes =
+            command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let mut process = pipes.spawn().expect("it starts");
+        let mut input = process.stdin.take().expect("a pipe");
+        // Who refuses does not read.
+        std::io::Write::write_all(&mut input, words.as_bytes()).ok();
+        drop(input);
+        process.wait_with_output().expect("it ends")
+    };
+    let damaged = import(&["-"], "abandon abandon");
+    assert_eq!(damaged.status.code(), Some(1));
+    let unasked = import(&[], &words);
+    assert!(stderr(&unasked).contains("no terminal to ask on"), "{}", stderr(&unasked));
+    let imported = import(&["-"], &format!("{words}\n"));
     assert_eq!(imported.status.code(), Some(0), "{}", stderr(&imported));
     let address = |arguments: &[&str], passphrase| stdout(&run(arguments, passphrase));
     let first = address(&["wallet", "address", "cold/alice"], "correct horse");
     let second = address(&["wallet", "address", "cold/alice", "--wallet", other], "battery");
     assert_eq!(first, second);
     assert_eq!(first.trim().len(), 48);
-
-    let damaged = run(&["wallet", "import", "abandon abandon"], "x");
-    assert_eq!(damaged.status.code(), Some(1));
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Write};
 
+use crate::words::is_seen;
+
 /// The ink of axes and text.
 pub const INK: &str = "#22272b";
 /// The ink of what matters less.
@@ -69,7 +71,7 @@ impl Display for Short {
     }
 }
 
-/// Text for XML: signs escaped, characters that it may not hold left out.
+/// Text for XML: signs escaped, what is not seen as itself left out.
 struct Escaped<'a>(&'a str);
 
 impl Display for Escaped<'_> {
@@ -80,7 +82,8 @@ impl Display for Escaped<'_> {
                 '<' => out.write_str("&lt;")?,
                 '>' => out.write_str("&gt;")?,
                 '"' => out.write_str("&quot;")?,
-                control if control.is_control() || matches!(control, '\u{fffe}' | '\u{ffff}') => {
+                // XML may not hold the last two.
+                other if !is_seen(other) || matches!(other, '\u{fffe}' | '\u{ffff}') => {
                     out.write_char(' ')?;
                 }
                 other => out.write_char(other)?,

@@ -4,6 +4,7 @@ use resvg::usvg::roxmltree;
 
 use super::{png, svg};
 use crate::figure::{Axis, Division, Figure, Mark, Panel, Stroke};
+use crate::words::is_seen;
 
 const DIVISIONS: [Division; 2] = [Division::Linear, Division::Logarithmic];
 
@@ -12,7 +13,7 @@ fn axis(division: Division) -> Axis {
 }
 
 fn figure(x: Axis, y: Axis, marks: Vec<Mark>) -> Figure {
-    let panel = Panel::new("a < b & \"c\" \u{1}", x, y, marks);
+    let panel = Panel::new("a < b & \"c\" \u{1}\u{202e}\u{200b}", x, y, marks);
     Figure { name: "one".to_owned(), caption: "A <caption> & more".to_owned(), panels: vec![panel] }
 }
 
@@ -49,6 +50,7 @@ fn marks(points: &[(f64, f64)]) -> Vec<Mark> {
 #[track_caller]
 fn check(figure: &Figure, texts: &[&str]) -> String {
     let drawing = svg(figure);
+    assert!(drawing.chars().all(|sign| sign == '\n' || is_seen(sign)), "{drawing:?}");
     let document = roxmltree::Document::parse(&drawing).expect("well-formed");
     for node in document.descendants() {
         for attribute in node.attributes() {

@@ -5,51 +5,74 @@ use std::fs;
 use std::path::Path;
 
 use super::{Document, OutputError, TableEntry};
-use crate::experiment::{Part, Value, Verdict};
+use crate::experiment::{Experiment, Part, Value, Verdict};
 use crate::files::{FileError, write_whole};
-use crate::words::tabular;
+use crate::words::{tabular, visible};
 
 const STYLE: &str = include_str!("page.css");
 
 /// The most rows of a table that the page shows; the rest is in the report.
 const ROWS_SHOWN: usize = 60;
 
-/// Writes the page of all reports that lie under `out`.
+/// Longest report or figure that is read, bytes.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// Writes the page of all reports of known experiments that lie under `out`. Whatever else lies
+/// there is left out: directories may come from strangers.
 ///
 /// # Errors
-/// Where a report cannot be read, or the page cannot be written.
-pub fn write(out: &Path) -> Result<(), OutputError> {
-    let documents = documents(out)?;
+/// Where a report cannot be read or is not what its place says, or the page cannot be written.
+pub fn write(out: &Path, known: &[&Experiment]) -> Result<(), OutputError> {
+    let documents = documents(out, known)?;
     let mut page = String::new();
     render(&mut page, out, &documents)?;
     Ok(write_whole(&out.join("index.html"), page.as_bytes())?)
 }
 
-/// Known experiments in their order, then others by name.
-fn documents(out: &Path) -> Result<Vec<Document>, OutputError> {
+/// A report with the part of the page to which its experiment belongs.
+type Known<'a> = (&'a Part, Document);
+
+/// The reports of known experiments, in the order of the page.
+fn documents<'a>(out: &Path, known: &[&'a Experiment]) -> Result<Vec<Known<'a>>, OutputError> {
     fs::create_dir_all(out).map_err(FileError::on("make", out))?;
     let mut found = Vec::new();
-    for entry in fs::read_dir(out).map_err(FileError::on("read", out))? {
-        let path = entry.map_err(FileError::on("read", out))?.path().join("report.json");
+    for experiment in known {
+        let path = out.join(experiment.name).join("report.json");
         if !path.is_file() {
             continue;
         }
-        let text = fs::read(&path).map_err(FileError::on("read", &path))?;
-        let document: Document = serde_json::from_slice(&text)
-            .map_err(|error| OutputError::Report { path, reason: error.to_string() })?;
-        found.push(document);
+        let refuse = |reason: String| OutputError::Report { path: path.clone(), reason };
+        let document: Document =
+            serde_json::from_slice(&read(&path)?).map_err(|error| refuse(error.to_string()))?;
+        if document.experiment != experiment.name {
+            let (named, name) = (&document.experiment, experiment.name);
+            return Err(refuse(format!("it is of `{named}` and lies in the place of `{name}`")));
+        }
+        // Names become names of files beside the report.
+        let plain = |name: &str| {
+            let letter = |sign: char| sign.is_ascii_alphanumeric() || sign == '-' || sign == '_';
+            !name.is_empty() && name.chars().all(letter)
+        };
+        if let Some(figure) = document.figures.iter().find(|figure| !plain(&figure.name)) {
+            return Err(refuse(format!("`{}` is not the name of a figure", figure.name)));
+        }
+        found.push((experiment.part, document));
     }
-    let known = crate::all();
-    let place = |document: &Document| {
-        known.iter().position(|known| known.name == document.experiment).unwrap_or(known.len())
-    };
-    found.sort_by_cached_key(|document| (place(document), document.experiment.clone()));
     Ok(found)
 }
 
-fn render(page: &mut String, out: &Path, documents: &[Document]) -> Result<(), OutputError> {
+fn read(path: &Path) -> Result<Vec<u8>, OutputError> {
+    let length = fs::metadata(path).map_err(FileError::on("read", path))?.len();
+    if length > FILE_BYTES_MAX {
+        let reason = format!("it has {length} bytes, at most {FILE_BYTES_MAX} are read");
+        return Err(OutputError::Report { path: path.to_path_buf(), reason });
+    }
+    Ok(fs::read(path).map_err(FileError::on("read", path))?)
+}
+
+fn render(page: &mut String, out: &Path, documents: &[Known]) -> Result<(), OutputError> {
     let count = |verdict| {
-        let findings = documents.iter().flat_map(|document| &document.findings);
+        let findings = documents.iter().flat_map(|(_, document)| &document.findings);
         findings.filter(|finding| finding.verdict == verdict).count()
     };
     add(
@@ -71,10 +94,8 @@ fn render(page: &mut String, out: &Path, documents: &[Document]) -> Result<(), O
         ),
     );
     contents(page, documents);
-    for (part, members) in parts(documents) {
-        if let Some(Part { heading, about, .. }) = part {
-            add(page, format_args!("<h2 class=\"part\">{heading}</h2>\n<p>{about}</p>\n"));
-        }
+    for (Part { heading, about, .. }, members) in parts(documents) {
+        add(page, format_args!("<h2 class=\"part\">{heading}</h2>\n<p>{about}</p>\n"));
         for document in members {
             section(page, out, document)?;
         }
@@ -88,31 +109,22 @@ fn add(page: &mut String, text: std::fmt::Arguments) {
     page.write_fmt(text).expect("a string takes everything");
 }
 
-/// Reports by part, in the order of the page; those of experiments that this program does not know
-/// last.
-fn parts(documents: &[Document]) -> Vec<(Option<&'static Part>, Vec<&Document>)> {
-    let known = crate::all();
-    let part_of = |document: &Document| {
-        let known = known.iter().find(|known| known.name == document.experiment)?;
-        Some(known.part)
-    };
-    let mut parts: Vec<(Option<&Part>, Vec<&Document>)> = Vec::new();
-    for document in documents {
-        let part = part_of(document);
+/// Reports by part, in the order of the page.
+fn parts<'a>(documents: &'a [Known]) -> Vec<(&'a Part, Vec<&'a Document>)> {
+    let mut parts: Vec<(&Part, Vec<&Document>)> = Vec::new();
+    for (part, document) in documents {
         match parts.last_mut() {
-            Some((last, members)) if *last == part => members.push(document),
+            Some((last, members)) if last == part => members.push(document),
             _ => parts.push((part, vec![document])),
         }
     }
     parts
 }
 
-fn contents(page: &mut String, documents: &[Document]) {
+fn contents(page: &mut String, documents: &[Known]) {
     page.push_str("<nav>\n<h2>Contents</h2>\n");
-    for (part, members) in parts(documents) {
-        if let Some(Part { heading, .. }) = part {
-            add(page, format_args!("<h3>{heading}</h3>\n"));
-        }
+    for (Part { heading, .. }, members) in parts(documents) {
+        add(page, format_args!("<h3>{heading}</h3>\n"));
         page.push_str("<ul>\n");
         for document in members {
             let (name, title) = (escape(&document.experiment), escape(&document.title));
@@ -178,23 +190,39 @@ fn findings(page: &mut String, document: &Document) {
     page.push_str("</tbody>\n</table>\n");
 }
 
+/// Figures as images within the page: whatever a drawing holds, nothing in it is run or fetched.
+/// For the same reason the drawing's own file is named and not linked.
 fn figures(page: &mut String, out: &Path, document: &Document) -> Result<(), OutputError> {
-    let name = escape(&document.experiment);
+    let name = &document.experiment;
     for figure in &document.figures {
-        let path = out.join(&document.experiment).join(format!("{}.svg", figure.name));
-        let svg = fs::read_to_string(&path).map_err(FileError::on("read", &path))?;
-        let svg = svg.split_once("?>").map_or(svg.as_str(), |(_, rest)| rest).trim();
-        let (file, caption) = (escape(&figure.name), prose(&figure.caption));
+        let path = out.join(name).join(format!("{}.svg", figure.name));
+        let svg = in_address(&read(&path)?);
+        let (file, caption) = (&figure.name, prose(&figure.caption));
+        let words = escape(&figure.caption);
         add(
             page,
             format_args!(
-                "<figure>\n<div class=\"drawing\">{svg}</div>\n<figcaption>{caption} <a \
-                 href=\"{name}/{file}.svg\">SVG</a> <a href=\"{name}/{file}.png\">PNG</a>\
-                 </figcaption>\n</figure>\n"
+                "<figure>\n<div class=\"drawing\"><img alt=\"{words}\" \
+                 src=\"data:image/svg+xml,{svg}\"></div>\n<figcaption>{caption} <a \
+                 href=\"{name}/{file}.png\">PNG</a> <code>{name}/{file}.svg</code></figcaption>\n\
+                 </figure>\n"
             ),
         );
     }
     Ok(())
+}
+
+/// Bytes in an address (RFC 3986): what stands for itself stays, the rest is two digits.
+fn in_address(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 3 / 2);
+    for &byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"-._~/:=,;()".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            write!(text, "%{byte:02X}").expect("a string takes everything");
+        }
+    }
+    text
 }
 
 fn table(page: &mut String, entry: &TableEntry) {
@@ -284,15 +312,16 @@ fn mark(verdict: Verdict) -> &'static str {
     }
 }
 
-/// Text for HTML, also between double quotes.
+/// Text for HTML, also between quotes; what is not seen as itself is shown as U+FFFD.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
+    for character in visible(text).chars() {
         match character {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
             other => escaped.push(other),
         }
     }

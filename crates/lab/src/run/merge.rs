@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::error::Error;
 use super::plan::{Observer, Outcome, Status};
 use super::store::{self, Cells, Content, FILE, Store};
-use super::sweep::report;
+use super::sweep::{on_page, report};
 use crate::experiment::{Experiment, Setting};
 use crate::head::Head;
 use crate::output;
@@ -55,7 +55,7 @@ pub fn merge(
         observer.end(&outcome);
         outcomes.push(outcome);
     }
-    output::page::write(out)?;
+    output::page::write(out, &on_page(experiments))?;
     Ok(outcomes)
 }
 

@@ -39,8 +39,15 @@ pub fn run(plan: &Plan, observer: &dyn Observer) -> Result<Vec<Outcome>, Error> 
         observer.end(&outcome);
         outcomes.push(outcome);
     }
-    output::page::write(&plan.out)?;
+    output::page::write(&plan.out, &on_page(&plan.experiments))?;
     Ok(outcomes)
+}
+
+/// Whose reports the page shows: all experiments of this program, and those that were asked for.
+pub(super) fn on_page<'a>(asked: &[&'a Experiment]) -> Vec<&'a Experiment> {
+    let mut known = crate::all();
+    known.extend(asked.iter().filter(|one| !crate::all().iter().any(|all| all.name == one.name)));
+    known
 }
 
 fn one(

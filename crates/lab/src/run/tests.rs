@@ -118,10 +118,11 @@ fn a_run_leaves_tables_figures_report_and_page() {
         csv.starts_with("x,y,\"word, or \"\"name\"\"\"\n0,0,\"a, b\"\n0,,c\n0.3333333333333333,")
     );
     let page = text(folder.path(), "index.html");
-    for part in ["A curve &lt;of&gt; tests", "12 of 24", "✓ agrees", "--seed 7 --quick", "<svg"] {
+    for part in ["A curve &lt;of&gt; tests", "12 of 24", "✓ agrees", "--seed 7 --quick", "<img"] {
         assert!(page.contains(part), "{part}");
     }
-    assert!(!page.contains("<script") && !page.contains("src="), "nothing from elsewhere");
+    let elsewhere = page.replace("src=\"data:image/svg+xml,", "");
+    assert!(!page.contains("<script") && !elsewhere.contains("src="), "nothing from elsewhere");
 }
 
 #[test]
@@ -264,4 +265,42 @@ fn rows_are_written_and_read_by_name() {
         let sentence = panic.downcast_ref::<String>().expect("a sentence");
         assert!(sentence.contains(words), "{sentence}");
     }
+}
+
+/// Directories of strangers: what they say of places is refused, what they draw is not run.
+#[test]
+fn results_of_strangers_neither_run_in_the_page_nor_read_other_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    go(&plan(&CURVE, folder.path()), 1).0.expect("it runs");
+    let at = |name: &str| folder.path().join("test-curve").join(name);
+    let report = text(folder.path(), "test-curve/report.json");
+    let page = || crate::output::page::write(folder.path(), &[&CURVE]);
+    let hostile = "<svg xmlns=\"http://www.w3.org/2000/svg\" onload=\"x()\"><script>alert(1)</script>\
+                   </svg>\"><script>alert(2)</script>";
+    fs::write(at("curve.svg"), hostile).expect("written");
+    let named = report.replace("A <line>.", "A \u{202e}line' onload=x\\u001b[2J<script>.");
+    fs::write(at("report.json"), named).expect("written");
+    page().expect("it is drawn");
+    let drawn = text(folder.path(), "index.html");
+    assert!(drawn.contains("data:image/svg+xml,%3Csvg"), "{drawn}");
+    for sign in ["<script", "<svg", "\u{202e}", "\u{1b}", "' onload"] {
+        assert!(!drawn.contains(sign), "{sign:?} in {drawn}");
+    }
+
+    fs::write(folder.path().join("secret.svg"), "a secret").expect("written");
+    for (from, to, complaint) in [
+        ("\"name\": \"curve\"", "\"name\": \"../secret\"", "is not the name of a figure"),
+        ("\"name\": \"curve\"", "\"name\": \"/etc/x\"", "is not the name of a figure"),
+        ("\"experiment\": \"test-curve\"", "\"experiment\": \"../..\"", "lies in the place of"),
+    ] {
+        assert!(report.contains(from), "{from} in {report}");
+        fs::write(at("report.json"), report.replace(from, to)).expect("written");
+        let error = page().expect_err(to).to_string();
+        assert!(error.contains(complaint), "{error}");
+    }
+    // A directory that is no experiment's is not looked at.
+    fs::write(at("report.json"), &report).expect("written");
+    fs::create_dir(folder.path().join("other")).expect("made");
+    fs::write(folder.path().join("other/report.json"), "no report").expect("written");
+    page().expect("it is drawn");
 }

@@ -1,6 +1,6 @@
 //! Saving and loading is exact, and damage is refused in words.
 
-use muster_learning::{Corpus, Learner, ModelConfig};
+use muster_learning::{Corpus, Learner, ModelConfig, PeerIndex};
 use proptest::prelude::*;
 
 use crate::support::{Network, learner, small_model, small_training, text};
@@ -36,6 +36,23 @@ fn a_loaded_learner_goes_on_bit_for_bit() {
     }
 }
 
+/// Peers are known by their own numbers, however large, before and after.
+#[test]
+fn a_loaded_learner_knows_peers_of_any_number() {
+    let mut learner = learner(4);
+    let peers = [PeerIndex(70_000), PeerIndex(u32::MAX)];
+    let plan = learner.begin_step(&peers).expect("a plan");
+    let answers = plan.chosen.iter().map(|_| None).collect();
+    learner.finish_step(plan, answers).expect("goes on");
+    let saved = learner.checkpoint();
+    let mut loaded = load(small_model(), &saved).expect("loads");
+    assert!(loaded.checkpoint() == saved);
+    assert_eq!(
+        loaded.begin_step(&peers).expect("a plan").chosen,
+        learner.begin_step(&peers).expect("a plan").chosen
+    );
+}
+
 #[test]
 fn names_and_shapes_are_those_of_pytorch() {
     let bytes = saved();
@@ -48,7 +65,8 @@ fn names_and_shapes_are_those_of_pytorch() {
         ("head.weight", vec![256, 16]),
         ("student.answer.weight", vec![16, 16]),
         ("control.head.weight", vec![256, 16]),
-        ("gate_keys.weight", vec![3, 8]),
+        ("gate_keys.weight", vec![2, 8]),
+        ("gate_peers", vec![2, 2]),
     ] {
         assert_eq!(file.tensor(name).expect(name).shape(), shape, "{name}");
     }

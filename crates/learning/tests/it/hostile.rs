@@ -1,5 +1,6 @@
 //! Tensors from outside that are wrong in every way.
 
+use muster_learning::gate::PEERS_MAX;
 use muster_learning::{Activations, PeerIndex, RequestKey, Shape, Tokens};
 
 use crate::support::learner;
@@ -34,7 +35,12 @@ fn bad_answers_are_named_and_the_step_goes_on() {
     let plan = learner.begin_step(&[PeerIndex(0)]).expect("a plan");
     let error = learner.finish_step(plan, Vec::new()).expect_err("too few");
     assert!(error.to_string().starts_with("0 answers came for 1 peers"), "{error}");
-    assert!(learner.begin_step(&[PeerIndex(u32::MAX)]).is_err());
+    // Any number will do, but not any count.
+    let plan = learner.begin_step(&[PeerIndex(u32::MAX)]).expect("a plan");
+    assert_eq!(plan.chosen, [PeerIndex(u32::MAX)]);
+    let crowd: Vec<PeerIndex> = (0..=PEERS_MAX).map(PeerIndex).collect();
+    let error = learner.begin_step(&crowd).err().expect("too many");
+    assert!(error.to_string().contains("at most 65536 at once"), "{error}");
 }
 
 #[test]

@@ -1,23 +1,27 @@
-//! What falls due at a height: put on the agenda by one action or block, done by a later one, a
-//! bounded amount of work a block. What does not fit is done in the next.
+//! What falls due at a height: put on the agenda by one action or block, done by a later one.
+//!
+//! Money that is on its way back arrives in the block in which it is due, however much of others'
+//! does: the work was charged to the transactions that put it on its way, or is that of returns,
+//! of which a block starts a bounded number; those that do not fit start in the next.
 
 use crate::state::chain::{self, Due};
 use crate::state::{Read, governance, stake};
 use crate::transition::Transition;
 use crate::types::Height;
 
-/// Most work that a block does for what falls due, in entries looked at.
+/// Most work that a block does for returns and for votes that are cleared away, in entries.
 const WORK_MAX: u64 = 33 * STEP as u64;
 /// Most delegations of a displaced peer that are returned, and most votes on a proposal that are
 /// cleared away, at once.
 pub(crate) const STEP: usize = 64;
 
-/// How much work something is. Nothing is more than a block does: of `proposals_max` proposals, at
-/// most 32, each owner whose stake is returned may have voted on every one.
+/// How much of that work something is. Nothing is more than a block does: of `proposals_max`
+/// proposals, at most 32, each owner whose stake is returned may have voted on every one. Money
+/// that arrives is none of it, nor are decisions, at most one for each proposal: they do not wait.
 fn work(due: &Due, proposals: u64) -> u64 {
     match due {
         Due::Stake(stake::Due::Arrival(_))
-        | Due::Governance(governance::Due::Decision(_) | governance::Due::Effect(_)) => 1,
+        | Due::Governance(governance::Due::Decision(_) | governance::Due::Effect(_)) => 0,
         Due::Stake(stake::Due::Return(_)) => STEP as u64 * (1 + proposals),
         Due::Governance(governance::Due::Clearing(_)) => STEP as u64,
     }
@@ -38,15 +42,16 @@ pub(crate) fn take(transition: &mut Transition, height: Height) -> Vec<Due> {
     let (first, last) = (chain::due(Height(0), 0), chain::due(height, u64::MAX));
     let proposals = transition.the(governance::proposals()).open.len() as u64;
     let mut left = WORK_MAX;
-    let fits = |(_, due): &(chain::Key, &Due)| {
+    let mut fits = |due: &Due| {
         let rest = left.checked_sub(work(due, proposals));
+        // What does not fit is not overtaken by what came later.
         left = rest.unwrap_or(0);
         rest.is_some()
     };
     let due: Vec<(chain::Key, Due)> = transition
         .base()
         .scan(first, last)
-        .take_while(fits)
+        .filter(|(_, due)| fits(due))
         .map(|(key, due)| (key, *due))
         .collect();
     for (key, _) in &due {

@@ -72,8 +72,8 @@ fn stake(
     Ok(())
 }
 
-/// Starts the way back of an owner's stake with a peer, displaced or not. What would be left
-/// below the least stake goes along.
+/// Starts the way back of an owner's stake with a peer, displaced or not: at least the least
+/// stake, or all. What would be left below the least stake goes along.
 fn unstake(
     transition: &mut Transition,
     owner: &PublicKey,
@@ -85,8 +85,11 @@ fn unstake(
     let available = if held.shares == 0 { Grains::ZERO } else { pool.worth(held.shares) };
     let left = available.checked_sub(amount);
     let left = left.ok_or(outcome::Rejection::NotEnough { peer: id, needed: amount, available })?;
-    let (amount, spent) = if left < transition.parameters().stake_min {
+    let minimum = transition.parameters().stake_min;
+    let (amount, spent) = if left < minimum {
         (available, held.shares)
+    } else if amount < minimum {
+        return Err(outcome::Rejection::TooSmall { amount, minimum }.into());
     } else {
         let spent = pool.shares_worth(amount).ok_or(Rejection::Overflow)?;
         (amount, spent.min(held.shares))

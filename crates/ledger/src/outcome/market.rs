@@ -26,6 +26,8 @@ pub enum Event {
     EpochClosed { epoch: Epoch, accrued: Grains, minting: bool },
     /// A peer's owner gave it another hot key.
     HotKeyReplaced { peer: PeerId, from: PublicKey, to: PublicKey },
+    /// A peer's owner ended it.
+    Left { peer: PeerId },
 }
 
 /// Why an action in the market is refused.
@@ -42,11 +44,14 @@ pub enum Rejection {
     RowPeer { peer: PeerId },
     #[error("{key} is the hot key of peer {peer} already")]
     HotKeyTaken { key: PublicKey, peer: PeerId },
-    #[error("the work does not meet difficulty {difficulty} for a recent challenge")]
+    #[error("the work does not meet difficulty {difficulty}, asked now, for a recent challenge")]
     Work { difficulty: u64 },
     #[error("registration costs {price} now, more than the {price_max} offered")]
     Price { price: Grains, price_max: Grains },
-    #[error("{count} peers registered in this epoch already, no more are let in until the next")]
+    #[error(
+        "{count} peers registered in this way in this epoch already, no more are let in until the \
+         next"
+    )]
     RegistrationsFull { count: u64 },
     #[error("all {peers} places are taken and every peer is still immune")]
     NoPlace { peers: u64 },
@@ -58,4 +63,6 @@ pub enum Rejection {
     NotTheOwner { peer: PeerId, owner: PublicKey },
     #[error("the hot key was replaced at height {set}, it may be again from height {from}")]
     HotKeyTooSoon { set: Height, from: Height },
+    #[error("{key} registered by work in this epoch or the last already: its work counts once")]
+    WorkUsed { key: PublicKey },
 }

@@ -112,6 +112,8 @@ pub enum Rejection {
     #[error(transparent)]
     Sealed(#[from] SealError),
     #[error(transparent)]
+    Account(#[from] account::Rejection),
+    #[error(transparent)]
     Stake(#[from] stake::Rejection),
     #[error(transparent)]
     Market(#[from] market::Rejection),

@@ -22,7 +22,7 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, thiserror::Error)]
 #[allow(missing_docs, reason = "the fields are the evidence that each sentence shows")]
 pub enum Rejection {
-    #[error("the stake of {amount} is below the least stake, {minimum}")]
+    #[error("{amount} is below the least stake, {minimum}: stake or take back more at once")]
     TooSmall { amount: Grains, minimum: Grains },
     #[error("{needed} are to be unstaked, the signer's stake with peer {peer} is {available}")]
     NotEnough { peer: PeerId, needed: Grains, available: Grains },

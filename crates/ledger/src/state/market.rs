@@ -34,6 +34,8 @@ entries! {
     payout: Payout(id: PeerId) => Arc<Row>, holds nothing;
     /// When a peer's hot key was last replaced.
     hot_key_set: HotKeySet(id: PeerId) => Height, holds nothing;
+    /// That a hot key registered by work in an epoch, while its challenge counts.
+    worked: Worked(epoch: Epoch, hot: PublicKey) => (), holds nothing;
 }
 
 /// A place in the market.
@@ -124,16 +126,14 @@ pub struct MarketReport {
 /// What registration takes now.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct RegistrationTerms {
-    /// The price to burn.
+    /// The price that the next burns.
     pub price: Grains,
-    /// The difficulty of work, in expected hashes.
+    /// The difficulty of the next's work, in expected hashes.
     pub difficulty: u64,
     /// The challenge to work on.
     pub challenge: Hash,
     /// The one before, which counts as well, so that an epoch's end voids nobody's work.
     pub challenge_before: Hash,
-    /// The difficulty that went with the one before.
-    pub difficulty_before: u64,
     /// Registrations by work in this epoch.
     pub by_work: u64,
     /// Registrations by burning in this epoch.
@@ -171,7 +171,6 @@ pub(super) fn genesis(genesis: &Genesis) -> Result<Vec<(Key, Value)>, GenesisErr
         difficulty: parameters.registration_difficulty,
         challenge: chain,
         challenge_before: chain,
-        difficulty_before: parameters.registration_difficulty,
         by_work: 0,
         by_burn: 0,
     };

@@ -5,7 +5,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use super::form::{Form, Limits, Payer, Terms, check_amount, check_key};
 use crate::crypto::{Claim, Hash, PublicKey};
 use crate::money::Grains;
-use crate::outcome::Rejection;
+use crate::outcome::{Rejection, account};
 use crate::parameters::Parameters;
 
 /// What one can do with an account.
@@ -18,30 +18,42 @@ pub enum Action {
         /// How much.
         amount: Grains,
     },
+    /// Ends the signer's account: everything that it has, its deposit included, goes to another.
+    Close {
+        /// Who receives it.
+        to: PublicKey,
+    },
 }
 
 impl Form for Action {
-    fn check(&self, _: &PublicKey, _: &Limits) -> Result<(), Rejection> {
-        let Self::Transfer { to, amount } = self;
-        check_key(to)?;
-        check_amount(*amount)
+    fn check(&self, signer: &PublicKey, _: &Limits) -> Result<(), Rejection> {
+        match self {
+            Self::Transfer { to, amount } => {
+                check_key(to)?;
+                check_amount(*amount)
+            }
+            Self::Close { to } if to == signer => Err(account::Rejection::ClosedToItself.into()),
+            Self::Close { to } => check_key(to),
+        }
     }
 
     fn claim(&self, _: &Hash) -> Option<Claim> {
         match self {
-            Self::Transfer { .. } => None,
+            Self::Transfer { .. } | Self::Close { .. } => None,
         }
     }
 
     fn terms(&self) -> Terms {
         match self {
-            Self::Transfer { .. } => Terms::new(Payer::Account, 40),
+            Self::Transfer { .. } | Self::Close { .. } => Terms::new(Payer::Account, 40),
         }
     }
 
     fn spends(&self, _: &Parameters) -> Grains {
         match self {
             Self::Transfer { amount, .. } => *amount,
+            // All that there is.
+            Self::Close { .. } => Grains(u64::MAX),
         }
     }
 }

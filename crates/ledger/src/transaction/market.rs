@@ -193,6 +193,12 @@ pub enum Action {
         /// The replacement; boxed, because it is longer than any other action but one.
         replacement: Box<HotKeyReplacement>,
     },
+    /// Ends a peer: its place is free, and all stake with it starts its way back; signed by its
+    /// cold key. From protocol version 2 on.
+    Leave {
+        /// The peer.
+        peer: PeerId,
+    },
 }
 
 impl Form for Action {
@@ -211,7 +217,7 @@ impl Form for Action {
                 Ok(())
             }
             Self::ReplaceHotKey { replacement } => check_key(&replacement.hot),
-            Self::CommitWeights { .. } | Self::Emit => Ok(()),
+            Self::CommitWeights { .. } | Self::Emit | Self::Leave { .. } => Ok(()),
         }
     }
 
@@ -223,7 +229,8 @@ impl Form for Action {
             | Self::CommitWeights { .. }
             | Self::RevealWeights { .. }
             | Self::SetWeights { .. }
-            | Self::Emit => None,
+            | Self::Emit
+            | Self::Leave { .. } => None,
         }
     }
 
@@ -240,13 +247,13 @@ impl Form for Action {
             Self::SetEndpoint { .. } | Self::CommitWeights { .. } | Self::Emit => {
                 Terms::new(Payer::Peer, 60)
             }
-            Self::ReplaceHotKey { .. } => {
+            Self::ReplaceHotKey { .. } | Self::Leave { .. } => {
                 Terms { since: Version(2), ..Terms::new(Payer::Account, 200) }
             }
         }
     }
 
-    fn spends(&self, _: &Parameters) -> Grains {
+    fn spends(&self, parameters: &Parameters) -> Grains {
         match self {
             Self::Register { registration } => match registration.payment {
                 Payment::Work { .. } => Grains::ZERO,
@@ -257,7 +264,9 @@ impl Form for Action {
             | Self::RevealWeights { .. }
             | Self::SetWeights { .. }
             | Self::Emit
-            | Self::ReplaceHotKey { .. } => Grains::ZERO,
+            | Self::Leave { .. } => Grains::ZERO,
+            // It may open the new key's account.
+            Self::ReplaceHotKey { .. } => parameters.account_deposit,
         }
     }
 }

@@ -87,7 +87,8 @@ pub struct Transaction {
     pub chain: Hash,
     /// Who signs and pays.
     pub signer: PublicKey,
-    /// How many transactions of the signer were included before this one.
+    /// That of the signer's account ([`crate::state::account::Account::nonce`]), so that it is
+    /// included once and in order; 0 for work without an account.
     pub nonce: u64,
     /// The last height at which it may be included.
     pub expires: Height,

@@ -44,8 +44,9 @@ impl Form for Action {
     fn terms(&self) -> Terms {
         match self {
             Self::Stake { .. } => Terms::new(Payer::Account, 60),
-            // Each open proposal that the signer may have voted on takes about a microsecond.
-            Self::Unstake { .. } => Terms::new(Payer::Account, 100),
+            // Each open proposal that the signer may have voted on takes about a microsecond, and
+            // the arrival of the money as much as staking it.
+            Self::Unstake { .. } => Terms::new(Payer::Account, 160),
         }
     }
 

@@ -57,6 +57,11 @@ pub const KINDS: &[(&str, u32, Make)] = &[
         let to = address(PEOPLE[numbers.below(12) as usize]);
         account::Action::Transfer { to, amount: numbers.amount() }.into()
     }),
+    ("close", 1, |_, numbers, signer| {
+        // One alone, so that the others have something to act with; nobody may in favour of itself.
+        let to = if signer == "bob" { PEOPLE[numbers.below(12) as usize] } else { signer };
+        account::Action::Close { to: address(to) }.into()
+    }),
     ("stake", 1, |_, numbers, _| {
         stake::Action::Stake { peer: numbers.peer(), amount: numbers.amount() }.into()
     }),
@@ -107,6 +112,11 @@ pub const KINDS: &[(&str, u32, Make)] = &[
         let replacement = Box::new(HotKeyReplacement::agree(&chain.state.chain(), peer, &hot));
         market::Action::ReplaceHotKey { replacement }.into()
     }),
+    ("leave", 2, |chain, numbers, signer| {
+        let owned = chain.state.peers().find(|(_, peer)| peer.cold == address(signer));
+        let any = numbers.peer();
+        market::Action::Leave { peer: owned.map_or(any, |(id, _)| id) }.into()
+    }),
     ("propose a parameter", 1, |_, numbers, _| {
         let changes = [("commission_ppb", 50_000_000), ("peers_max", 5)];
         let (name, value) = changes[numbers.below(2) as usize];
@@ -132,6 +142,7 @@ pub const KINDS: &[(&str, u32, Make)] = &[
 pub fn name(action: &Action) -> &'static str {
     match action {
         Action::Account(account::Action::Transfer { .. }) => "transfer",
+        Action::Account(account::Action::Close { .. }) => "close",
         Action::Stake(stake::Action::Stake { .. }) => "stake",
         Action::Stake(stake::Action::Unstake { .. }) => "unstake",
         Action::Market(action) => match action {
@@ -145,6 +156,7 @@ pub fn name(action: &Action) -> &'static str {
             market::Action::SetWeights { .. } => "set weights",
             market::Action::Emit => "emit",
             market::Action::ReplaceHotKey { .. } => "replace hot key",
+            market::Action::Leave { .. } => "leave",
         },
         Action::Governance(action) => match action {
             governance::Action::Propose { change: Change::Parameter(_) } => "propose a parameter",

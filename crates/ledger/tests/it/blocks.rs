@@ -9,7 +9,7 @@ use muster_ledger::parameters::Parameters;
 use muster_ledger::transaction::{Action, SignedTransaction, account, market};
 use muster_ledger::types::{Height, PeerId, Row, RowError, Share};
 
-use crate::support::{Chain, address, endpoint, key, mst};
+use crate::support::{Chain, address, endpoint, genesis, key, mst};
 
 fn transfer(to: &str, amount: Grains) -> Action {
     Action::Account(account::Action::Transfer { to: address(to), amount })
@@ -34,8 +34,9 @@ fn a_transfer_moves_money_burns_its_fee_and_tips_the_proposer() {
         execution.events,
         [Event::Account(outcome::account::Event::Transferred { from, to, amount })]
     );
-    assert_eq!(chain.balance("carol"), mst(3));
-    assert_eq!(chain.state.account(&proposer).balance, Grains(77));
+    // Both are opened by it; what the proposer got is less than a deposit, and all is held.
+    assert_eq!(chain.state.account(&address("carol")).total(), mst(3));
+    assert_eq!(chain.state.account(&proposer).deposit, Grains(77));
     assert_eq!(chain.balance("alice").0, mst(997).0 - cost.fee.0 - 77);
     assert_eq!(chain.state.supply().burned, cost.fee);
     assert_eq!(chain.state.account(&address("alice")).nonce, 1);
@@ -86,22 +87,26 @@ fn transfers_to_oneself_and_to_what_is_no_key() {
 
 #[test]
 fn what_may_not_stand_in_a_block_is_left_out_of_proposals() {
-    let chain = Chain::with(1, Parameters::default());
+    let mut genesis = genesis(1, Parameters::default());
+    genesis.accounts.push((address("poor"), Grains(1)));
+    let chain = Chain::new(&genesis);
     let good = chain.sign("alice", 0, transfer("bob", mst(1)));
     let second = chain.sign("alice", 1, transfer("bob", mst(1)));
     let ahead = chain.sign("alice", 3, transfer("bob", mst(1)));
-    let poor = chain.sign("nobody", 0, transfer("bob", mst(1)));
+    let stranger = chain.sign("nobody", 0, transfer("bob", mst(1)));
+    let poor = chain.sign("poor", 0, transfer("bob", mst(1)));
     let mut late = chain.sign("bob", 0, transfer("alice", mst(1))).transaction;
     late.expires = Height(0);
     let late = SignedTransaction::sign(late, &key("bob"));
     let candidates =
-        vec![ahead.clone(), good.clone(), good.clone(), second.clone(), poor.clone(), late.clone()];
+        [&ahead, &good, &good, &second, &poor, &stranger, &late].map(Clone::clone).to_vec();
     let (included, execution) = chain.propose(candidates);
     assert_eq!(included, [good.clone(), second.clone()]);
     assert_eq!(execution.receipts.len(), 2);
     let rejected = |transaction| check(&chain.state, transaction).unwrap_err();
     assert_eq!(rejected(&ahead), Rejection::NonceAhead { expected: 0, found: 3 });
-    assert!(matches!(rejected(&poor), Rejection::CannotPay { available: Grains(0), .. }));
+    assert!(matches!(rejected(&poor), Rejection::CannotPay { available: Grains(1), .. }));
+    assert!(matches!(rejected(&stranger), Rejection::Account(_)));
     assert_eq!(rejected(&late), Rejection::Expired { expires: Height(0), height: Height(1) });
     assert!(check_after(&chain.state, &ahead, 3).is_ok());
     assert_eq!(
@@ -109,7 +114,7 @@ fn what_may_not_stand_in_a_block_is_left_out_of_proposals() {
         Err(Rejection::NonceUsed { expected: 1, found: 0 })
     );
     // Anybody who puts them into a block regardless has an invalid block.
-    for bad in [ahead, poor, late] {
+    for bad in [ahead, poor, stranger, late] {
         let (mut block, _) = chain.next(vec![]);
         block.transactions.push(bad);
         block.header.transactions_root =

@@ -11,8 +11,9 @@ use muster_ledger::money::Grains;
 use muster_ledger::outcome::{self, Event, Receipt, Rejection};
 use muster_ledger::parameters::{FIELDS, ParameterChange, Parameters};
 use muster_ledger::protocol::Version;
+use muster_ledger::state::market::RegistrationTerms;
 use muster_ledger::state::{self as entries, Key, State, Value, chain};
-use muster_ledger::transaction::market::{HotKeyReplacement, Payment, Registration};
+use muster_ledger::transaction::market::{HotKeyReplacement, Payment, Registration, find_work};
 use muster_ledger::transaction::{Action, SignedTransaction, account, governance, market, stake};
 use muster_ledger::tree::{Proof, prove};
 use muster_ledger::types::PeerId;
@@ -25,13 +26,15 @@ use crate::support::{Chain, address, endpoint, genesis, key, mst, row};
 /// A chain in which every kind of entry stands.
 fn busy() -> Chain {
     let parameters = Parameters {
-        peers_max: 2,
+        peers_max: 3,
         immunity_epochs: 0,
+        registration_difficulty: 64,
+        registration_difficulty_min: 1,
         voting_blocks: 30,
         quorum_ppb: 1_000_000,
         ..Parameters::default()
     };
-    let mut chain = Chain::with(2, parameters);
+    let mut chain = Chain::with(3, parameters);
     let act = |chain: &mut Chain, signer: &str, action: Action| chain.act(signer, action).unwrap();
     for hot in ["hot-0", "hot-1"] {
         act(&mut chain, hot, market::Action::SetWeights { weights: row(&[0, 1]) }.into());
@@ -62,6 +65,13 @@ fn busy() -> Chain {
     let registration = Registration::agree(&id, &hot, address("cold-n"), endpoint("n"), burn);
     let registration = Box::new(registration);
     act(&mut chain, "alice", market::Action::Register { registration }.into());
+    let hot = key("hot-w");
+    let RegistrationTerms { challenge, difficulty, .. } = chain.state.registration().clone();
+    let owner = address("cold-w");
+    let nonce = find_work(&id, &challenge, &hot.public(), &owner, difficulty, 0, 1 << 20).unwrap();
+    let payment = Payment::Work { nonce };
+    let registration = Box::new(Registration::agree(&id, &hot, owner, endpoint("w"), payment));
+    act(&mut chain, "hot-w", market::Action::Register { registration }.into());
     chain
 }
 

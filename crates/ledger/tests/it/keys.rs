@@ -9,7 +9,7 @@ use muster_ledger::genesis::GenesisError;
 use muster_ledger::outcome::Rejection;
 use muster_ledger::parameters::Parameters;
 use muster_ledger::transaction::market::{HotKeyReplacement, Payment, Registration};
-use muster_ledger::transaction::{Action, SignedTransaction, Transaction, account, market};
+use muster_ledger::transaction::{SignedTransaction, Transaction, account, market};
 use muster_ledger::types::{Height, PeerId};
 use muster_ledger::vote::{Certificate, CertificateError, VOTE_DOMAIN, VoteKind, vote_bytes};
 

@@ -1,5 +1,6 @@
 //! Tests of the ledger through its public interface.
 
+mod accounts;
 mod actions;
 mod blocks;
 mod crypto;

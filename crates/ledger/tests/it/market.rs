@@ -320,5 +320,10 @@ fn the_owner_of_a_peer_replaces_its_hot_key() {
     let soon = refused(chain.act("cold-0", replace(0, "hot-other")));
     assert!(matches!(soon, outcome::market::Rejection::HotKeyTooSoon { .. }), "{soon}");
     chain.run_to(chain.state.height().0 + 10);
+    let before = chain.balance("cold-0");
     chain.act("cold-0", replace(0, "hot-other")).unwrap();
+    // The owner opened the new key's account.
+    let deposit = chain.state.parameters().account_deposit;
+    assert_eq!(chain.state.account(&address("hot-other")).total(), deposit);
+    assert!(before.0 - chain.balance("cold-0").0 > deposit.0);
 }

@@ -174,7 +174,7 @@ fn impossible_beginnings_are_refused_in_words() {
     check("twice among the accounts", &|genesis| genesis.accounts[1].0 = genesis.accounts[0].0);
     check("twice among the hot keys", &|genesis| genesis.peers[1].hot = genesis.peers[0].hot);
     check("must have 1 to 64 bytes", &|genesis| genesis.name.clear());
-    check("not a valid Ed25519 key", &|genesis| genesis.accounts[0].0.0 = [0xff; 32]);
+    check("not an Ed25519 key", &|genesis| genesis.accounts[0].0.0 = [0xff; 32]);
     check("peer 1: the endpoint", &|genesis| genesis.peers[1].endpoint.url = "http://x".into());
     check("below the least stake", &|genesis| genesis.peers[0].stake = Grains(1));
     check("sum to more", &|genesis| genesis.accounts[0].1 = Grains(u64::MAX));

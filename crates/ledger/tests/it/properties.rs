@@ -7,7 +7,7 @@ use muster_ledger::state::{Key, State, Value, chain, governance, market, stake};
 use proptest::prelude::*;
 
 use crate::actions::{Numbers, PEOPLE, any_action};
-use crate::support::Chain;
+use crate::support::{Chain, address};
 
 /// Small numbers, so that delays, epochs and displacement all come about within a few blocks.
 pub fn lively() -> Parameters {
@@ -28,6 +28,12 @@ pub fn lively() -> Parameters {
     }
 }
 
+/// A chain on which accounts are old enough to be closed.
+pub fn settled(mut chain: Chain) -> Chain {
+    chain.run_to(64);
+    chain
+}
+
 /// A block of `count` random transactions, of which the proposer takes what it may.
 pub fn lively_block(chain: &mut Chain, numbers: &mut Numbers, count: u64) {
     let mut candidates = Vec::new();
@@ -43,8 +49,32 @@ pub fn lively_block(chain: &mut Chain, numbers: &mut Numbers, count: u64) {
     chain.block(candidates);
 }
 
+/// No account without its deposit but those of the genesis and those that money on its way back
+/// opened; no stake below the least but an owner's share of what its peer earned.
+fn check_deposits(state: &State) {
+    let parameters = state.parameters();
+    let named = |prefixes: &[&str]| -> Vec<_> {
+        let newcomers = ["cold-n0", "cold-n1", "cold-n2", "cold-n3"];
+        let fits = |name: &&str| prefixes.iter().any(|prefix| name.starts_with(prefix));
+        PEOPLE.into_iter().chain(newcomers).filter(fits).map(address).collect()
+    };
+    let (of_genesis, owners) = (named(&["alice", "bob", "hot-"]), named(&["cold-"]));
+    for (key, account) in state.accounts() {
+        let whole = account.deposit == parameters.account_deposit;
+        assert!(account.deposit <= parameters.account_deposit);
+        assert!(whole || of_genesis.contains(&key) || owners.contains(&key), "{key} {account:?}");
+    }
+    for (id, peer) in state.peers() {
+        for (owner, worth) in state.delegations(id).filter(|(owner, _)| *owner != peer.cold) {
+            // Shares are worth a grain less than was paid for them at first.
+            assert!(worth.0 + 1 >= parameters.stake_min.0, "{owner} has {worth} behind {id}");
+        }
+    }
+}
+
 fn check_state(chain: &Chain) {
     let state = &chain.state;
+    check_deposits(state);
     let entries = || state.entries().map(|(key, value)| (*key, value.clone()));
     assert_eq!(State::from_entries(entries()).unwrap(), *state);
     assert_eq!(state.peers().count(), state.places().taken as usize);
@@ -92,6 +122,9 @@ fn check_state(chain: &Chain) {
                 | market::Key::Commitment(id)
                 | market::Key::HotKeySet(id),
             ) => assert!(state.peer(id).is_some(), "{key:?} outlived its peer"),
+            Key::Market(market::Key::Worked(epoch, _)) => {
+                assert!(epoch.next() >= state.clock().epoch, "{key:?} is remembered for too long");
+            }
             Key::Market(market::Key::PeerByHot(hot)) => {
                 let found = state.peer_by_hot(&hot);
                 assert_eq!(found.map(|(_, peer)| peer.hot), Some(hot));
@@ -170,7 +203,7 @@ proptest! {
 
     #[test]
     fn whatever_people_do_the_rules_hold(seed: u64, blocks in 5_usize..40) {
-        let mut chain = Chain::with(4, lively());
+        let mut chain = settled(Chain::with(4, lively()));
         let mut numbers = Numbers::new(seed);
         for _ in 0..blocks {
             lively_block(&mut chain, &mut numbers, 12);

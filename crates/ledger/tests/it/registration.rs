@@ -4,7 +4,7 @@ use muster_ledger::outcome;
 use muster_ledger::outcome::{Event, Rejection};
 use muster_ledger::parameters::Parameters;
 use muster_ledger::transaction::market::{Payment, Registration, find_work};
-use muster_ledger::transaction::{Action, SignedTransaction, market, stake};
+use muster_ledger::transaction::{Action, SignedTransaction, Transaction, account, market, stake};
 use muster_ledger::types::PeerId;
 
 use crate::support::{Chain, address, endpoint, key, mst, row};
@@ -28,6 +28,10 @@ fn register(chain: &Chain, signer: &str, name: &str, payment: Payment) -> Signed
         0,
         Action::Market(market::Action::Register { registration: Box::new(registration) }),
     )
+}
+
+fn transfer(to: &str) -> Action {
+    account::Action::Transfer { to: address(to), amount: mst(1) }.into()
 }
 
 fn burn() -> Payment {
@@ -81,13 +85,40 @@ fn work_needs_no_account_and_no_fee() {
     assert_eq!((receipts[0].fee, receipts[0].result.clone()), (Grains(0), Ok(())));
     assert_eq!(chain.state.peer(PeerId(2)).unwrap().pool.grains, Grains(0));
     assert_eq!(chain.state.registration().by_work, 1);
-    // It cannot be used again, by anybody.
-    assert!(matches!(check(&chain.state, &signed), Err(Rejection::NonceUsed { .. })));
+    // It left no account, and cannot be used again, by anybody.
+    assert!(chain.state.accounts().all(|(key, _)| key != address("hot-new")));
     let again = register(&chain, "cold-new", "new", payment);
-    assert!(matches!(
-        check(&chain.state, &again),
-        Err(Rejection::Market(outcome::market::Rejection::HotKeyTaken { .. }))
-    ));
+    for signed in [&signed, &again] {
+        assert!(matches!(
+            check(&chain.state, signed),
+            Err(Rejection::Market(outcome::market::Rejection::HotKeyTaken { .. }))
+        ));
+    }
+    // Nor when its peer is gone.
+    chain.act("alice", transfer("cold-new")).unwrap();
+    chain.act("cold-new", market::Action::Leave { peer: PeerId(2) }).unwrap();
+    let used = outcome::market::Rejection::WorkUsed { key: address("hot-new") };
+    for signed in [&signed, &again] {
+        let again = SignedTransaction::sign(
+            Transaction {
+                nonce: chain.state.account(&signed.transaction.signer).nonce,
+                ..signed.transaction.clone()
+            },
+            &key(if signed.transaction.signer == address("hot-new") {
+                "hot-new"
+            } else {
+                "cold-new"
+            }),
+        );
+        assert_eq!(check(&chain.state, &again), Err(used.clone().into()));
+        assert!(chain.propose(vec![again]).0.is_empty());
+    }
+    // Until its challenge counts no more: then new work does.
+    chain.end_epoch();
+    chain.end_epoch();
+    let payment = work(&chain, "new");
+    let signed = register(&chain, "hot-new", "new", payment);
+    assert_eq!(chain.all(vec![signed])[0].result, Ok(()));
 }
 
 #[test]
@@ -146,7 +177,8 @@ fn work_outlives_one_epoch_and_price_and_difficulty_follow_demand() {
     let old = work(&chain, "slow");
     chain.end_epoch();
     let market = chain.state.registration().clone();
-    assert_eq!((market.difficulty, market.price), (32, Grains(500_000_000)));
+    // Four raises taken back, each by a fifth.
+    assert_eq!((market.difficulty, market.price), (25, Grains(409_600_000)));
     assert_ne!(market.challenge, market.challenge_before);
     let signed = register(&chain, "hot-slow", "slow", old);
     assert_eq!(chain.all(vec![signed])[0].result, Ok(()));
@@ -162,14 +194,91 @@ fn work_outlives_one_epoch_and_price_and_difficulty_follow_demand() {
             Err(Rejection::Market(outcome::market::Rejection::Work { .. }))
         )
     }));
-    // Eight burns, twice the target: the price goes up by half.
+    // Four burns, the target: each raises the price by a quarter, the epoch's end takes that back.
     let price = chain.state.registration().price;
-    for index in 0..8 {
+    for index in 0..4 {
         let signed = register(&chain, "alice", &format!("crowd-{index}"), burn());
+        let before = chain.state.registration().price.0;
         assert_eq!(chain.all(vec![signed])[0].result, Ok(()));
+        assert_eq!(chain.state.registration().price.0, (before * 5).div_ceil(4));
     }
     chain.end_epoch();
-    assert_eq!(chain.state.registration().price.0, price.0 * 3 / 2);
+    assert_eq!(chain.state.registration().price, price);
+}
+
+/// Work that was prepared while it was easy does not let a flood in once it is hard.
+#[test]
+fn a_flood_of_work_soon_costs_more_than_it_can_pay_for() {
+    let mut chain = Chain::with(2, easy());
+    let names: Vec<String> = (0..40).map(|index| format!("flood-{index}")).collect();
+    let prepared: Vec<Payment> = names.iter().map(|name| work(&chain, name)).collect();
+    chain.end_epoch();
+    let mut let_in = 0;
+    for (name, payment) in names.iter().zip(prepared) {
+        let signed = register(&chain, &format!("hot-{name}"), name, payment);
+        match check(&chain.state, &signed) {
+            Ok(_) => {
+                assert_eq!(chain.all(vec![signed])[0].result, Ok(()));
+                let_in += 1;
+            }
+            Err(Rejection::Market(outcome::market::Rejection::Work { .. })) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+    // Each was worth 64 hashes; the twentieth has to be worth 25 * 1.25^19, some 1,700.
+    assert!((4..20).contains(&let_in), "{let_in} were let in");
+    assert!(chain.state.registration().difficulty > 64);
+}
+
+/// Those who work do not take the places of those who pay, nor the other way round.
+#[test]
+fn work_and_burning_do_not_shut_each_other_out() {
+    let mut chain = Chain::with(2, Parameters { registrations_max: 1, ..easy() });
+    let payment = work(&chain, "a");
+    let worker = register(&chain, "hot-a", "a", payment);
+    assert_eq!(chain.all(vec![worker])[0].result, Ok(()));
+    let payer = register(&chain, "alice", "b", burn());
+    assert_eq!(chain.all(vec![payer])[0].result, Ok(()));
+    let payment = work(&chain, "c");
+    let worker = register(&chain, "hot-c", "c", payment);
+    let full = Rejection::from(outcome::market::Rejection::RegistrationsFull { count: 1 });
+    assert_eq!(check(&chain.state, &worker), Err(full));
+}
+
+#[test]
+fn an_owner_ends_a_peer() {
+    let mut chain = Chain::with(2, Parameters { peers_max: 2, ..easy() });
+    chain.act("alice", transfer("cold-1")).unwrap();
+    chain.act("bob", stake::Action::Stake { peer: PeerId(1), amount: mst(5) }).unwrap();
+    let leave = market::Action::Leave { peer: PeerId(1) };
+    // Neither a stranger nor whoever stole the hot key does.
+    for thief in ["alice", "hot-1"] {
+        let owner = address("cold-1");
+        let refused = outcome::market::Rejection::NotTheOwner { peer: PeerId(1), owner };
+        assert_eq!(chain.act(thief, leave.clone()), Err(refused.into()));
+    }
+    let signed = chain.sign("cold-1", 0, leave.clone());
+    let execution = chain.block(vec![signed]);
+    let left = Event::Market(outcome::market::Event::Left { peer: PeerId(1) });
+    assert!(execution.events.contains(&left));
+    assert!(chain.state.peer(PeerId(1)).is_none());
+    assert!(chain.state.peer_by_hot(&address("hot-1")).is_none());
+    assert_eq!(chain.act("cold-1", leave), Err(Rejection::NoPeer { peer: PeerId(1) }));
+    // Everybody's stake comes back after the usual delay, and the place is free.
+    let before = chain.balance("bob");
+    for _ in 0..5 {
+        chain.block(vec![]);
+    }
+    assert_eq!(chain.balance("bob"), before.checked_add(mst(5)).unwrap());
+    assert!(chain.balance("cold-1") > mst(100));
+    assert_eq!(chain.state.entry(muster_ledger::state::stake::retired(PeerId(1))), None);
+    let price = chain.state.registration().price;
+    let back = register(&chain, "alice", "1", burn());
+    assert_eq!(chain.all(vec![back])[0].result, Ok(()));
+    // It pays as a newcomer does, and is one.
+    assert!(chain.state.registration().price > price);
+    let (id, peer) = chain.state.peer_by_hot(&address("hot-1")).unwrap();
+    assert_eq!((id, peer.pool.grains), (PeerId(2), Grains(0)));
 }
 
 #[test]
@@ -221,7 +330,8 @@ fn a_newcomer_displaces_the_lowest_incentive_once_nobody_there_is_immune() {
     for _ in 0..4 {
         chain.block(vec![]);
     }
-    assert!(chain.balance("bob") > before && chain.balance("cold-2") >= mst(100));
+    let returned = chain.state.account(&address("cold-2")).total();
+    assert!(chain.balance("bob") > before && returned >= mst(100));
     // What others gave it is cleared at the end of the epoch, and the newcomer is immune.
     chain.act("hot-0", weigh(&[1, 2])).unwrap();
     assert_eq!(chain.state.weights(PeerId(0)).len(), 1);

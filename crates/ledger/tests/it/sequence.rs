@@ -10,11 +10,11 @@ use muster_ledger::protocol::Version;
 
 use crate::actions::{Numbers, any_action, kinds, name};
 use crate::pins::ROOTS;
-use crate::properties::{lively, lively_block};
+use crate::properties::{lively, lively_block, settled};
 use crate::support::{Chain, genesis};
 
 fn run(version: Version) -> (Hash, BTreeMap<&'static str, u64>) {
-    let mut chain = Chain::new(&Genesis { version, ..genesis(4, lively()) });
+    let mut chain = settled(Chain::new(&Genesis { version, ..genesis(4, lively()) }));
     let mut numbers = Numbers::new(20_100_521);
     let mut done = BTreeMap::new();
     for _ in 0..64 {

@@ -80,6 +80,29 @@ fn dust_goes_along_with_what_is_unstaked() {
     assert_eq!(chain.state.delegations_of(&address("alice")).count(), 0);
 }
 
+/// Somebody's thousand returns, due in the same block, do not hold up anybody else's.
+#[test]
+fn money_comes_back_when_it_is_due_whatever_others_take_back() {
+    let parameters = Parameters { unbonding_blocks: 4, ..Parameters::default() };
+    let mut chain = Chain::with(2, parameters);
+    let dust = chain.state.parameters().stake_min;
+    let small =
+        chain.act("bob", stake(1, mst(1))).and_then(|()| chain.act("bob", unstake(1, Grains(1))));
+    assert!(matches!(small, Err(Rejection::Stake(outcome::stake::Rejection::TooSmall { .. }))));
+    chain.act("alice", stake(0, mst(100))).unwrap();
+    let mut block: Vec<_> =
+        (0..2_000).map(|index| chain.sign("alice", index, unstake(0, dust))).collect();
+    block.push(chain.sign("bob", 0, unstake(1, mst(1))));
+    assert!(chain.all(block).iter().all(|receipt| receipt.result.is_ok()));
+    assert_eq!(chain.state.unbondings().count(), 2_001);
+    let (alice, bob) = (chain.balance("alice"), chain.balance("bob"));
+    let due = chain.state.unbondings().next().unwrap().due;
+    chain.run_to(due.0);
+    assert_eq!(chain.balance("bob"), bob.checked_add(mst(1)).unwrap());
+    assert_eq!(chain.balance("alice").0, alice.0 + 2_000 * dust.0);
+    assert_eq!(chain.state.unbondings().count(), 0);
+}
+
 #[test]
 fn delegators_share_what_the_peer_earns_by_share_price() {
     let mut chain = Chain::with(2, Parameters::default());

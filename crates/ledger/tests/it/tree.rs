@@ -37,7 +37,7 @@ fn a_light_client_checks_an_account_and_its_absence() {
         assert!(proof.verify(&root, &chain_entries::Key::Supply.into(), value.as_ref()).is_err());
     }
     let carol = accounts::Key::Account(to).into();
-    let account = Account { balance: mst(3), nonce: 0 };
+    let account = Account { balance: mst(3), ..Account::default() };
     let rich = Value::Account(accounts::Value::Account(account));
     let (_, proof) = prove(&chain.tree, height, &carol).unwrap();
     let error = proof.verify(&root, &carol, Some(&rich));
@@ -113,7 +113,7 @@ fn states_are_rebuilt_from_their_entries_and_nothing_else() {
     wrong[0].1 = Value::Stake(entries::stake::Value::DelegationOf(()));
     assert_eq!(outcome(wrong), StateError::Kind(clock));
     let mut rich = entries;
-    let account = Account { balance: Grains(1), nonce: 0 };
+    let account = Account { balance: Grains(1), ..Account::default() };
     rich.push((
         accounts::Key::Account(address("nobody")).into(),
         Value::Account(accounts::Value::Account(account)),

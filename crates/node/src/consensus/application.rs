@@ -12,8 +12,8 @@ use muster_ledger::crypto::PublicKey;
 
 use super::context::{Height, MusterContext, Part};
 use super::engine::{Engine, EngineStopper, meet};
-use super::host::{Equivocations, Host};
-use crate::chain::{Chain, now_ms};
+use super::host::Host;
+use crate::chain::now_ms;
 use crate::error::NodeError;
 use crate::metrics::Metrics;
 
@@ -29,17 +29,12 @@ pub struct Application {
 }
 
 impl Application {
-    /// The application for an engine, and what ends that.
+    /// The application for an engine whose parts come in through the host, and what ends the
+    /// engine.
     #[must_use]
-    pub fn new(
-        engine: Engine,
-        chain: Chain,
-        metrics: Arc<Metrics>,
-        equivocations: Equivocations,
-    ) -> (Self, EngineStopper) {
-        let (channels, signer, verifier, stopper) = engine.split();
+    pub fn new(engine: Engine, host: Host, metrics: Arc<Metrics>) -> (Self, EngineStopper) {
+        let (channels, signer, _, stopper) = engine.split();
         let own = signer.public();
-        let host = Host::new(chain, signer, verifier, metrics.clone(), equivocations);
         (Self { host, metrics, channels, own, began: Instant::now() }, stopper)
     }
 
@@ -84,9 +79,8 @@ impl Application {
                 let parts = self.host.restream(height, round, valid_round, &value_id.0)?;
                 self.publish(parts);
             }
-            AppMsg::ReceivedProposalPart { from, published_by, part, reply } => {
-                let publisher = published_by.unwrap_or(from).to_bytes();
-                let _ = reply.send(self.host.received(publisher, part, now_ms())?);
+            AppMsg::ReceivedProposalPart { part, reply, .. } => {
+                let _ = reply.send(self.host.received(part, now_ms())?);
             }
             AppMsg::Decided { certificate, reply, .. } => {
                 self.host.decided(&certificate)?;

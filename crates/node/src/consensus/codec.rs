@@ -2,6 +2,7 @@
 //! the whole input consumed. The engine bounds the size of what arrives before it decodes.
 
 use std::io;
+use std::sync::Arc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::Bytes;
@@ -10,19 +11,23 @@ use malachitebft_core_consensus::{LivenessMsg, ProposedValue, SignedConsensusMsg
 use malachitebft_core_types::{
     ExtendedCommitCertificate, ExtendedCommitSignature, PolkaCertificate, Round, ValidatorProof,
 };
-use malachitebft_engine::util::streaming::StreamMessage;
+use malachitebft_engine::util::streaming::{StreamContent, StreamId, StreamMessage};
 use malachitebft_sync as sync;
 use muster_ledger::crypto::Hash;
 
 use super::context::{Address, BlockId, EngineSignature, Height, MusterContext, Part};
+use super::inlet::Inlet;
 
 /// Highest round that is taken from the network. No honest network comes near it (timeouts grow
 /// with every round); the engine adds to round numbers without looking.
 const ROUND_MAX: u32 = 1 << 24;
 
 /// The codec for everything that the engine encodes.
-#[derive(Clone, Copy, Debug)]
-pub struct EngineCodec;
+#[derive(Clone, Debug, Default)]
+pub struct EngineCodec {
+    /// Where parts of proposals go as they are decoded; without it they go on to the engine.
+    pub inlet: Option<Arc<Inlet>>,
+}
 
 fn decode<T: BorshDeserialize>(bytes: &[u8]) -> io::Result<T> {
     borsh::from_slice(bytes)
@@ -86,8 +91,14 @@ impl Codec<Part> for EngineCodec {
 impl Codec<StreamMessage<Part>> for EngineCodec {
     type Error = io::Error;
 
+    /// With an inlet, all that goes on is the note that something came.
     fn decode(&self, bytes: Bytes) -> io::Result<StreamMessage<Part>> {
-        decode(&bytes)
+        let message: StreamMessage<Part> = decode(&bytes)?;
+        let Some(inlet) = &self.inlet else { return Ok(message) };
+        if let StreamContent::Data(part) = message.content {
+            inlet.insert(part);
+        }
+        Ok(StreamMessage::new(StreamId::new(Bytes::new()), 0, StreamContent::Fin))
     }
 
     fn encode(&self, message: &StreamMessage<Part>) -> io::Result<Bytes> {

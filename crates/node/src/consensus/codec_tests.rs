@@ -1,9 +1,10 @@
 use malachitebft_core_types::{NilOrVal, SignedMessage, VoteType};
-use malachitebft_engine::util::streaming::{StreamContent, StreamId};
 use muster_ledger::crypto::{PublicKey, Signature};
 use proptest::prelude::*;
 
-use super::super::context::Vote;
+use super::super::context::{Announcement, Origin, ValidatorSet, Vote};
+use super::super::parts::{Assembler, Present};
+use super::super::signing::ChainVerifier;
 use super::*;
 
 fn vote(round: u32) -> SignedConsensusMsg<MusterContext> {
@@ -17,15 +18,32 @@ fn vote(round: u32) -> SignedConsensusMsg<MusterContext> {
     SignedConsensusMsg::Vote(SignedMessage::new(vote, EngineSignature(Signature([5; 64]))))
 }
 
+fn part() -> Part {
+    let origin = Origin { round: Round::new(0), signature: Signature([6; 64]) };
+    let announcement = Announcement {
+        height: Height(3),
+        round: Round::new(2),
+        valid_round: Round::new(1),
+        proposer: Address(PublicKey([2; 32])),
+        block: Hash([1; 32]),
+        bytes: 100,
+        pieces: Hash([8; 32]),
+        origin: Some(origin),
+        signature: Signature([3; 64]),
+    };
+    let hashes = vec![Hash([8; 32]); 2];
+    Part { announcement, hashes, index: 0, piece: Bytes::from(vec![7; 100]) }
+}
+
 /// Every decoder that bytes from the network or the log reach.
 fn decode_all(bytes: &[u8]) {
     let bytes = Bytes::copy_from_slice(bytes);
     macro_rules! each {
         ($($kind:ty),*) => {$(
-            let decoded: io::Result<$kind> = EngineCodec.decode(bytes.clone());
+            let decoded: io::Result<$kind> = EngineCodec::default().decode(bytes.clone());
             if let Ok(value) = decoded {
                 // Canonical: what is accepted is what would have been sent.
-                assert_eq!(EngineCodec.encode(&value).expect("encodes"), bytes);
+                assert_eq!(EngineCodec::default().encode(&value).expect("encodes"), bytes);
             }
         )*};
     }
@@ -65,12 +83,12 @@ proptest! {
         let stream = StreamMessage::new(
             StreamId::new(Bytes::from_static(b"stream")),
             4,
-            StreamContent::Data(Part::Data(Bytes::from(vec![7; 100]))),
+            StreamContent::Data(part()),
         );
         for whole in [
-            EngineCodec.encode(&vote(2)).expect("encodes"),
-            EngineCodec.encode(&response).expect("encodes"),
-            EngineCodec.encode(&stream).expect("encodes"),
+            EngineCodec::default().encode(&vote(2)).expect("encodes"),
+            EngineCodec::default().encode(&response).expect("encodes"),
+            EngineCodec::default().encode(&stream).expect("encodes"),
         ] {
             decode_all(&whole);
             let mut damaged = whole.to_vec();
@@ -92,11 +110,13 @@ fn a_length_that_lies_allocates_nothing() {
 
 #[test]
 fn rounds_beyond_reason_are_refused() {
-    let bytes = EngineCodec.encode(&vote(u32::MAX)).expect("encodes");
-    let decoded: io::Result<SignedConsensusMsg<MusterContext>> = EngineCodec.decode(bytes);
+    let bytes = EngineCodec::default().encode(&vote(u32::MAX)).expect("encodes");
+    let decoded: io::Result<SignedConsensusMsg<MusterContext>> =
+        EngineCodec::default().decode(bytes);
     assert!(decoded.is_err());
-    let bytes = EngineCodec.encode(&vote(3)).expect("encodes");
-    let decoded: io::Result<SignedConsensusMsg<MusterContext>> = EngineCodec.decode(bytes);
+    let bytes = EngineCodec::default().encode(&vote(3)).expect("encodes");
+    let decoded: io::Result<SignedConsensusMsg<MusterContext>> =
+        EngineCodec::default().decode(bytes);
     assert_eq!(decoded.expect("decodes"), vote(3));
 }
 
@@ -112,6 +132,24 @@ fn the_length_of_a_response_is_known_before_it_is_encoded() {
         .map(|i| sync::RawDecidedValue::new(Bytes::from(vec![i; 1_000]), certificate.to_engine()))
         .collect();
     let response = sync::Response::ValueResponse(sync::ValueResponse::new(Height(3), values));
-    let length = EngineCodec.encoded_len(&response).expect("known");
-    assert_eq!(length, EngineCodec.encode(&response).expect("encodes").len());
+    let length = EngineCodec::default().encoded_len(&response).expect("known");
+    assert_eq!(length, EngineCodec::default().encode(&response).expect("encodes").len());
+}
+
+#[test]
+fn with_an_inlet_nothing_of_a_part_goes_on() {
+    let committee = ValidatorSet::new([PublicKey([2; 32])]);
+    let present = Present { height: 3, round: 0, committee, block_bytes_max: 1 << 20 };
+    let verifier = ChainVerifier { chain: Hash([9; 32]) };
+    let inlet = Arc::new(Inlet::new(Assembler::new(verifier, present)));
+    let codec = EngineCodec { inlet: Some(inlet.clone()) };
+    let name = StreamId::new(Bytes::from(vec![1; 100_000]));
+    let contents = [StreamContent::Data(part()), StreamContent::Fin];
+    for content in contents {
+        let message = StreamMessage::new(name.clone(), 7, content);
+        let bytes = codec.encode(&message).expect("encodes");
+        let note: StreamMessage<Part> = codec.decode(bytes).expect("decodes");
+        assert_eq!(note, StreamMessage::new(StreamId::new(Bytes::new()), 0, StreamContent::Fin));
+    }
+    assert_eq!(inlet.refused(), 1);
 }

@@ -91,15 +91,15 @@ impl core::Value for BlockId {
     }
 }
 
-/// Announces a block that follows in parts. Signed, so that nobody but the proposer of a round can
-/// make others buffer and execute a block.
+/// Announces a block for a round. Signed, so that nobody but the proposer of a round can make
+/// others buffer and execute a block; every part carries it, so that no part waits for another.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Announcement {
     /// The height.
     pub height: Height,
     /// The round.
     pub round: Round,
-    /// The round in which the block was first agreed to be valid; nil for a new block.
+    /// The round in which the block was last agreed to be valid; nil for a new block.
     pub valid_round: Round,
     /// The proposer of the round.
     pub proposer: Address,
@@ -107,27 +107,78 @@ pub struct Announcement {
     pub block: Hash,
     /// Length of the encoded block, bytes.
     pub bytes: u32,
+    /// Hash of the list of its pieces' hashes.
+    pub pieces: Hash,
+    /// For a block of an earlier round: who built it says so.
+    pub origin: Option<Origin>,
     /// The proposer's signature over all of the above and the chain.
     pub signature: Signature,
 }
 
-/// One part of a proposal.
+/// How a block that is proposed again was announced when it was new.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub enum Part {
-    /// The first part.
-    Announcement(Announcement),
-    /// A piece of the encoded block.
-    Data(Bytes),
+pub struct Origin {
+    /// The round for which it was built.
+    pub round: Round,
+    /// The signature of that round's proposer over the announcement of that time.
+    pub signature: Signature,
+}
+
+impl Announcement {
+    /// The round for which the block was built.
+    pub fn built_in(&self) -> Round {
+        self.origin.as_ref().map_or(self.round, |origin| origin.round)
+    }
+
+    /// The announcement with which the block was new, built by `builder`.
+    pub fn original(&self, builder: Address) -> Self {
+        match &self.origin {
+            None => self.clone(),
+            Some(origin) => Self {
+                round: origin.round,
+                valid_round: Round::Nil,
+                proposer: builder,
+                origin: None,
+                signature: origin.signature,
+                ..self.clone()
+            },
+        }
+    }
+
+    /// Whether the rounds that it names can be: a new block has no past, one that is proposed again
+    /// was built, then agreed to be valid, then announced.
+    pub fn rounds_fit(&self) -> bool {
+        match &self.origin {
+            None => self.round.is_defined() && self.valid_round.is_nil(),
+            Some(origin) => {
+                origin.round.is_defined()
+                    && origin.round <= self.valid_round
+                    && self.valid_round < self.round
+            }
+        }
+    }
+}
+
+/// One part of a proposal: a piece of the encoded block, with all that it takes to check it.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Part {
+    /// What it is a part of.
+    pub announcement: Announcement,
+    /// Hashes of all pieces, in order.
+    pub hashes: Vec<Hash>,
+    /// Which of them this is.
+    pub index: u32,
+    /// The piece.
+    pub piece: Bytes,
 }
 
 impl core::ProposalPart<MusterContext> for Part {
     fn is_first(&self) -> bool {
-        matches!(self, Self::Announcement(_))
+        self.index == 0
     }
 
     fn is_last(&self) -> bool {
-        // The stream's own end mark closes it.
-        false
+        self.index as usize + 1 == self.hashes.len()
     }
 }
 

@@ -24,8 +24,9 @@ use tokio::sync::mpsc::Sender;
 
 use super::codec::EngineCodec;
 use super::context::{Address, MusterContext};
+use super::inlet::Inlet;
+use super::parts::part_bytes_max;
 use super::signing::{ChainVerifier, ValidatorSigner};
-use super::streams::PART_BYTES;
 use crate::config::Gossip;
 use crate::error::NodeError;
 
@@ -81,9 +82,9 @@ impl EngineConfig for Config {
 
 /// A running engine.
 pub struct Engine {
-    pub(crate) channels: Channels<MusterContext>,
-    pub(crate) signer: ValidatorSigner,
-    pub(crate) verifier: ChainVerifier,
+    channels: Channels<MusterContext>,
+    signer: ValidatorSigner,
+    verifier: ChainVerifier,
     handle: EngineHandle,
 }
 
@@ -103,7 +104,7 @@ const MEET_INTERVAL: Duration = Duration::from_millis(10);
 /// after a while a quorum, or after a longer while whoever is there. What is published before
 /// reaches nobody, and nobody asks for it again before a round has timed out. Blocks; for a thread
 /// of its own.
-pub(crate) fn meet(requests: &Sender<NetworkRequest>, own: &PublicKey, committee: &[PublicKey]) {
+pub fn meet(requests: &Sender<NetworkRequest>, own: &PublicKey, committee: &[PublicKey]) {
     let others = || committee.iter().filter(|key| *key != own);
     let all = others().count();
     // Two thirds of all and one more, of whom this node is one.
@@ -176,9 +177,8 @@ impl EngineStopper {
 
 impl Engine {
     /// Separates what the application works with from what ends the engine.
-    pub(crate) fn split(
-        self,
-    ) -> (Channels<MusterContext>, ValidatorSigner, ChainVerifier, EngineStopper) {
+    #[must_use]
+    pub fn split(self) -> (Channels<MusterContext>, ValidatorSigner, ChainVerifier, EngineStopper) {
         let requests = self.channels.requests.clone();
         let stopper = EngineStopper { handle: self.handle, requests };
         (self.channels, self.signer, self.verifier, stopper)
@@ -239,7 +239,7 @@ fn p2p(settings: &EngineSettings) -> Result<P2pConfig, NodeError> {
         pubsub_max_size: ByteSize::kib(512),
         pubsub_max_size_per_topic: PubSubMaxSizePerTopic {
             consensus: Some(ByteSize::kib(256)),
-            proposal_parts: Some(ByteSize::b(PART_BYTES as u64 + 1_024)),
+            proposal_parts: Some(ByteSize::b(part_bytes_max(BLOCK_BYTES_LIMIT) as u64)),
             liveness: Some(ByteSize::kib(256)),
         },
         rpc_max_size: ByteSize::b(sync_bytes_max(settings)),
@@ -247,6 +247,9 @@ fn p2p(settings: &EngineSettings) -> Result<P2pConfig, NodeError> {
         ..P2pConfig::default()
     })
 }
+
+/// The longest that blocks can be made by vote, bytes.
+const BLOCK_BYTES_LIMIT: usize = 64 << 20;
 
 /// Longest answer of the sync protocol: two of the longest blocks with their certificates.
 fn sync_bytes_max(settings: &EngineSettings) -> u64 {
@@ -267,17 +270,27 @@ fn engine_config(settings: &EngineSettings) -> Result<Config, NodeError> {
             status_update_interval: interval,
             max_response_size: ByteSize::b(sync_bytes_max(settings) - (1 << 16)),
             parallel_requests: 2,
+            // What others ask for is read on the thread that executes blocks: one answer of at
+            // most two blocks' length or five blocks at a time, so that a question of our own
+            // engine waits for one reading at most.
+            max_concurrent_inbound_requests: 1,
+            max_inbound_requests_per_window: 300,
             ..ValueSyncConfig::default()
         },
     })
 }
 
 /// Starts the engine. The node's network identity is derived from the validator's key, and proves
-/// to others that it belongs to it.
+/// to others that it belongs to it. Parts of proposals go to the inlet; without one they come with
+/// the engine's questions.
 ///
 /// # Errors
 /// [`NodeError::Setting`], [`NodeError::Listen`], [`NodeError::Engine`].
-pub async fn start(settings: &EngineSettings, key: Arc<SecretKey>) -> Result<Engine, NodeError> {
+pub async fn start(
+    settings: &EngineSettings,
+    key: Arc<SecretKey>,
+    inlet: Option<Arc<Inlet>>,
+) -> Result<Engine, NodeError> {
     let fault = |reason: &dyn ToString| NodeError::Engine(reason.to_string());
     // The engine reports a taken port only in its log: ask first.
     std::net::TcpListener::bind(settings.listen).map_err(|reason| NodeError::Listen {
@@ -296,7 +309,8 @@ pub async fn start(settings: &EngineSettings, key: Arc<SecretKey>) -> Result<Eng
         .sign_validator_proof(public.0.to_vec(), peer_id)
         .await
         .map_err(|error| fault(&error))?;
-    let proof = EngineCodec.encode(&proof).map_err(|error| fault(&error))?;
+    let codec = EngineCodec::default();
+    let proof = codec.encode(&proof).map_err(|error| fault(&error))?;
     let identity =
         NetworkIdentity::new_validator(settings.name.clone(), keypair, public.to_string(), proof);
     let consensus = ConsensusContext::new_validator(
@@ -305,9 +319,9 @@ pub async fn start(settings: &EngineSettings, key: Arc<SecretKey>) -> Result<Eng
         Box::new(signer.clone()),
     );
     let (channels, handle) = EngineBuilder::new(MusterContext, config)
-        .with_default_wal(WalContext::new(settings.wal.clone(), EngineCodec))
-        .with_default_network(NetworkContext::new(identity, EngineCodec))
-        .with_default_sync(SyncContext::new(EngineCodec))
+        .with_default_wal(WalContext::new(settings.wal.clone(), codec.clone()))
+        .with_default_network(NetworkContext::new(identity, EngineCodec { inlet }))
+        .with_default_sync(SyncContext::new(codec))
         .with_default_consensus(consensus)
         .with_default_request(RequestContext::new(100))
         .build()
@@ -318,7 +332,15 @@ pub async fn start(settings: &EngineSettings, key: Arc<SecretKey>) -> Result<Eng
 
 #[cfg(test)]
 mod tests {
-    use super::multiaddr;
+    use muster_ledger::parameters::FIELDS;
+
+    use super::{BLOCK_BYTES_LIMIT, multiaddr};
+
+    #[test]
+    fn no_vote_makes_blocks_longer_than_their_parts_allow() {
+        let field = FIELDS.iter().find(|field| field.name == "block_bytes_max");
+        assert_eq!(field.expect("a parameter").max, BLOCK_BYTES_LIMIT as u64);
+    }
 
     #[test]
     fn addresses() {

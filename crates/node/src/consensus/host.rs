@@ -1,8 +1,7 @@
-//! What a validator does in consensus, without threads, channels or a clock: what to propose, whether
-//! a proposal is good, what to do with a decision. Whoever drives it says what time it is and
-//! publishes the parts that it returns.
+//! What a validator does in consensus, without threads, channels or a clock: what to propose,
+//! whether a proposal is good, what to do with a decision. Whoever drives it says what time it is
+//! and publishes the parts that it returns.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,25 +14,25 @@ use malachitebft_app_channel::app::types::{
     LocallyProposedValue, MisbehaviorEvidence, ProposedValue,
 };
 use malachitebft_core_types::{CommitCertificate, LinearTimeouts, Round, Validity};
-use muster_api::Equivocation;
+use muster_api::{Equivocation, HexBytes};
 use muster_ledger::crypto::Hash;
+use muster_ledger::encoding::encode;
 use muster_ledger::state::State;
 
 use super::codec::StoredCertificate;
-use super::context::{Address, Announcement, BlockId, Height, MusterContext, Part, ValidatorSet};
+use super::context::{
+    Address, Announcement, BlockId, Height, MusterContext, Origin, Part, ValidatorSet,
+};
+use super::inlet::Inlet;
+use super::parts::{Assembler, Pieces, Present, builder};
 use super::signing::{ChainVerifier, ValidatorSigner};
-use super::streams::{Assembler, Outcome, StreamKey, StreamLimits, cut};
-use crate::chain::{Chain, Invalid, Tip, hash_of};
+use crate::chain::{Ballot, Chain, Invalid, Tip, hash_of};
 use crate::error::NodeError;
 use crate::metrics::Metrics;
 use crate::store::Undecided;
 
-/// How many heights ahead of this node a proposal may be for: others are a little faster.
-const HEIGHTS_AHEAD: u64 = 2;
-/// Complete proposals for later heights that are kept.
-const EARLY_MAX: usize = 8;
 /// Equivocations that are remembered.
-const EQUIVOCATIONS_MAX: usize = 64;
+const EQUIVOCATIONS_MAX: usize = 32;
 
 /// Equivocations seen since the start, newest last.
 pub type Equivocations = Arc<Mutex<Vec<Equivocation>>>;
@@ -53,12 +52,7 @@ pub struct Host {
     metrics: Arc<Metrics>,
     equivocations: Equivocations,
     signer: ValidatorSigner,
-    verifier: ChainVerifier,
-    assembler: Assembler,
-    /// Proposals complete before their height began.
-    early: BTreeMap<u64, Vec<(Announcement, Bytes)>>,
-    /// Streams published so far, to name the next.
-    streams: u64,
+    inlet: Arc<Inlet>,
 }
 
 impl Host {
@@ -71,29 +65,21 @@ impl Host {
         metrics: Arc<Metrics>,
         equivocations: Equivocations,
     ) -> Self {
-        let block_bytes_max = chain.tip().state.limits().block_bytes_max;
-        let limits = StreamLimits {
-            block_bytes_max,
-            streams_per_publisher_max: 4,
-            streams_max: 64,
-            bytes_max: (4 * block_bytes_max).max(16 << 20),
-        };
-        Self {
-            chain,
-            metrics,
-            equivocations,
-            signer,
-            verifier,
-            assembler: Assembler::new(limits),
-            early: BTreeMap::new(),
-            streams: 0,
-        }
+        let assembler = Assembler::new(verifier, present(&chain.tip(), 0));
+        let inlet = Arc::new(Inlet::new(assembler));
+        Self { chain, metrics, equivocations, signer, inlet }
     }
 
     /// The newest block and the state after it.
     #[must_use]
     pub fn tip(&self) -> Arc<Tip> {
         self.chain.tip()
+    }
+
+    /// Where parts may come in beside [`Host::received`], from any thread.
+    #[must_use]
+    pub fn inlet(&self) -> Arc<Inlet> {
+        self.inlet.clone()
     }
 
     /// Where consensus begins: the height after the newest block, with its committee and pace.
@@ -103,30 +89,29 @@ impl Host {
         (Height(tip.height() + 1), height_params(&tip.state))
     }
 
-    /// A height or round began: what is known of its proposals.
+    /// A height or round began: what is known of its proposals. Those that were complete before
+    /// their round are executed now, not earlier: a member makes the others execute no more blocks
+    /// than it had turns.
     ///
     /// # Errors
     /// When the disk fails.
     pub fn started(
         &mut self,
         height: Height,
-        _round: Round,
+        round: Round,
         now_ms: u64,
     ) -> Result<Vec<ProposedValue<MusterContext>>, NodeError> {
-        let mut values: Vec<_> = self
-            .chain
-            .store()
-            .undecided(height.0)?
-            .into_iter()
-            .map(|undecided| proposed_value(&undecided, Validity::Valid))
-            .collect();
-        self.early.retain(|early, _| *early >= height.0);
         let tip = self.chain.tip();
-        let (next, verifier) = (tip.height() + 1, self.verifier);
-        let committee = ValidatorSet::new(tip.state.committee().iter().map(|member| member.key));
-        for (announcement, body) in self.early.remove(&height.0).unwrap_or_default() {
-            // Only now is it known whose turn it was.
-            if height.0 == next && admit(&announcement, next, &committee, &verifier) {
+        let known = self.chain.store().undecided(height.0)?;
+        let mut values: Vec<_> =
+            known.iter().map(|undecided| proposed_value(undecided, Validity::Valid)).collect();
+        if height.0 == tip.height() + 1 {
+            let announced = known.into_iter().filter_map(|undecided| undecided.announcement);
+            let mut assembler = self.inlet.lock();
+            assembler.move_on(present(&tip, round.as_u32().unwrap_or(0)));
+            announced.for_each(|announcement| assembler.remember(announcement));
+            drop(assembler);
+            while let Some((announcement, body)) = self.complete() {
                 values.extend(self.judge(&announcement, body, now_ms)?);
             }
         }
@@ -145,20 +130,11 @@ impl Host {
         round: Round,
         now_ms: u64,
     ) -> Result<Option<Proposed>, NodeError> {
-        let number = round.as_u32().unwrap_or(0);
-        let own = self.signer.public();
-        let earlier = self
-            .chain
-            .store()
-            .undecided(height.0)?
-            .into_iter()
-            .find(|undecided| undecided.round == number && undecided.proposer == own);
-        if let Some(earlier) = earlier
-            && let Some(body) = self.chain.store().body(&earlier.hash)?
+        let own = Address(self.signer.public());
+        if let Some((announcement, pieces)) = self.announced(height, round)?
+            && announcement.proposer == own
         {
-            let parts = self.cut(height, round, Round::Nil, earlier.hash, &Bytes::from(body));
-            let value = LocallyProposedValue::new(height, round, BlockId(earlier.hash));
-            return Ok(Some(Proposed { value, parts }));
+            return Ok(Some(proposed(&announcement, &pieces)));
         }
         if self.chain.tip().height() + 1 != height.0 {
             tracing::error!(height = height.0, "asked for a block that does not follow the newest");
@@ -172,20 +148,13 @@ impl Host {
                 return Ok(None);
             }
         };
-        let undecided = Undecided {
-            height: height.0,
-            round: number,
-            hash: candidate.hash,
-            valid_round: None,
-            proposer: own,
-        };
-        self.chain.store().put_undecided(&undecided, &candidate.body)?;
-        let parts = self.cut(height, round, Round::Nil, candidate.hash, &candidate.body);
-        let value = LocallyProposedValue::new(height, round, BlockId(candidate.hash));
-        Ok(Some(Proposed { value, parts }))
+        let pieces = Pieces::of(candidate.body.clone());
+        let announcement = self.announce(height, round, candidate.hash, &pieces, None)?;
+        Ok(Some(proposed(&announcement, &pieces)))
     }
 
-    /// The parts of a block that is to be sent again.
+    /// The parts of a block that is to be sent again: as its proposer announced it, or announced
+    /// anew when it is proposed again in a later round.
     ///
     /// # Errors
     /// When the disk fails.
@@ -196,80 +165,100 @@ impl Host {
         valid_round: Round,
         hash: &Hash,
     ) -> Result<Vec<StreamMessage<Part>>, NodeError> {
-        Ok(match self.chain.store().body(hash)? {
-            Some(body) => self.cut(height, round, valid_round, *hash, &Bytes::from(body)),
-            None => Vec::new(),
-        })
+        if let Some((announcement, pieces)) = self.announced(height, round)?
+            && announcement.block == *hash
+        {
+            return Ok(messages(&announcement, &pieces));
+        }
+        let number = round.as_u32().unwrap_or(0);
+        let turn = self.committee().proposer(height.0, number).address;
+        let earlier = self.chain.store().undecided(height.0)?.into_iter().find_map(|undecided| {
+            undecided.announcement.filter(|announcement| announcement.block == *hash)
+        });
+        let body = self.chain.store().body(hash)?;
+        let (Some(earlier), Some(body)) = (earlier, body) else { return Ok(Vec::new()) };
+        if turn.0 != self.signer.public() {
+            return Ok(Vec::new());
+        }
+        let origin =
+            earlier.origin.unwrap_or(Origin { round: earlier.round, signature: earlier.signature });
+        let pieces = Pieces::of(Bytes::from(body));
+        let again = Some((valid_round, origin));
+        let announcement = self.announce(height, round, *hash, &pieces, again)?;
+        Ok(messages(&announcement, &pieces))
     }
 
-    /// Cuts a block into parts to be sent.
-    fn cut(
+    /// What was announced and checked for a round, as it is on disk.
+    fn announced(
+        &self,
+        height: Height,
+        round: Round,
+    ) -> Result<Option<(Announcement, Pieces)>, NodeError> {
+        let undecided = self.chain.store().undecided(height.0)?;
+        let announcement = undecided.into_iter().find_map(|undecided| {
+            undecided.announcement.filter(|announcement| announcement.round == round)
+        });
+        let Some(announcement) = announcement else { return Ok(None) };
+        let body = self.chain.store().body(&announcement.block)?;
+        Ok(body.map(|body| (announcement, Pieces::of(Bytes::from(body)))))
+    }
+
+    /// Signs an announcement of this validator's own, durable before anybody sees it. `again` is
+    /// the round of the proof of lock and the origin of a block that is proposed again.
+    fn announce(
         &mut self,
         height: Height,
         round: Round,
-        valid_round: Round,
         block: Hash,
-        body: &Bytes,
-    ) -> Vec<StreamMessage<Part>> {
+        pieces: &Pieces,
+        again: Option<(Round, Origin)>,
+    ) -> Result<Announcement, NodeError> {
+        let (valid_round, origin) = match again {
+            Some((valid_round, origin)) => (valid_round, Some(origin)),
+            None => (Round::Nil, None),
+        };
         let mut announcement = Announcement {
             height,
             round,
             valid_round,
             proposer: Address(self.signer.public()),
             block,
-            bytes: u32::try_from(body.len()).expect("blocks are far shorter than 4 GiB"),
+            bytes: pieces.bytes(),
+            pieces: pieces.hash(),
+            origin,
             signature: ValidatorSigner::unsigned(),
         };
         self.signer.sign_announcement(&mut announcement);
-        let name =
-            [height.0.to_be_bytes(), round.as_i64().to_be_bytes(), self.streams.to_be_bytes()];
-        let name = StreamId::new(Bytes::from(name.concat()));
-        self.streams += 1;
-        let contents = cut(announcement, body).map(StreamContent::Data);
-        let contents = contents.chain(std::iter::once(StreamContent::Fin));
-        (0u64..)
-            .zip(contents)
-            .map(|(sequence, content)| StreamMessage::new(name.clone(), sequence, content))
-            .collect()
+        self.chain.store().put_undecided(&undecided(&announcement), pieces.block())?;
+        self.inlet.lock().remember(announcement.clone());
+        Ok(announcement)
     }
 
-    /// Takes a part of a proposal from whoever published it; answers with the proposal that it
-    /// completes.
+    /// Takes a part of a proposal, whoever sent it, or the note that the inlet has taken one;
+    /// answers with a proposal that is complete.
     ///
     /// # Errors
     /// When the disk fails.
     pub fn received(
         &mut self,
-        publisher: Vec<u8>,
         message: StreamMessage<Part>,
         now_ms: u64,
     ) -> Result<Option<ProposedValue<MusterContext>>, NodeError> {
-        // The announcement says how long the block is, so that the end mark carries nothing.
-        let StreamContent::Data(part) = message.content else { return Ok(None) };
-        let tip = self.chain.tip();
-        let (next, verifier) = (tip.height() + 1, self.verifier);
-        let committee = ValidatorSet::new(tip.state.committee().iter().map(|member| member.key));
-        let admit = |announcement: &Announcement| admit(announcement, next, &committee, &verifier);
-        let key = StreamKey { publisher, stream: message.stream_id.to_bytes() };
-        match self.assembler.insert(key, message.sequence, part, next, admit) {
-            Outcome::Pending => Ok(None),
-            Outcome::Refused(refusal) => {
-                self.metrics.streams_refused.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(%refusal, "proposal parts refused");
-                Ok(None)
-            }
-            Outcome::Complete(announcement, body) => {
-                let body = Bytes::from(body);
-                if announcement.height.0 == next {
-                    return self.judge(&announcement, body, now_ms);
-                }
-                if self.early.values().map(Vec::len).sum::<usize>() < EARLY_MAX {
-                    let early = self.early.entry(announcement.height.0).or_default();
-                    early.push((announcement, body));
-                }
-                Ok(None)
-            }
+        if let StreamContent::Data(part) = message.content {
+            self.inlet.insert(part);
         }
+        self.metrics.parts_refused.store(self.inlet.refused(), Ordering::Relaxed);
+        self.note_conflicts();
+        match self.complete() {
+            Some((announcement, body)) => self.judge(&announcement, body, now_ms),
+            None => Ok(None),
+        }
+    }
+
+    /// A proposal that is complete and whose round has come.
+    fn complete(&self) -> Option<(Announcement, Bytes)> {
+        let (announcement, body) = self.inlet.lock().take()?;
+        Some((announcement, Bytes::from(body)))
     }
 
     /// Executes a complete proposal; a good one is durable when this returns.
@@ -279,14 +268,9 @@ impl Host {
         body: Bytes,
         now_ms: u64,
     ) -> Result<Option<ProposedValue<MusterContext>>, NodeError> {
-        let undecided = Undecided {
-            height: announcement.height.0,
-            round: announcement.round.as_u32().unwrap_or(0),
-            hash: announcement.block,
-            valid_round: announcement.valid_round.as_u32(),
-            proposer: announcement.proposer.0,
-        };
-        match self.chain.check(&announcement.block, body, Some(now_ms)) {
+        let undecided = undecided(announcement);
+        let ballot = Ballot { builder: builder(&self.committee(), announcement).0, now_ms };
+        match self.chain.check(&announcement.block, body, Some(&ballot)) {
             Ok(candidate) => {
                 self.chain.store().put_undecided(&undecided, &candidate.body)?;
                 Ok(Some(proposed_value(&undecided, Validity::Valid)))
@@ -321,8 +305,7 @@ impl Host {
         self.chain.apply(stored)?;
         let tip = self.chain.tip();
         tracing::debug!(height, round, block = %tip.hash, "decided");
-        self.assembler.forget_before(height);
-        self.assembler.set_block_bytes_max(tip.state.limits().block_bytes_max);
+        self.inlet.lock().move_on(present(&tip, 0));
         Ok(())
     }
 
@@ -338,24 +321,48 @@ impl Host {
         Next::Start(Height(tip.height() + 1), height_params(&tip.state))
     }
 
-    /// Equivocation is logged, counted and shown; nothing on the ledger acts on it yet.
+    fn note_conflicts(&self) {
+        let conflict = || self.inlet.lock().take_conflict();
+        while let Some(announcements) = conflict() {
+            let messages = announcements.iter().map(|one| HexBytes(encode(one))).collect();
+            let [first, _] = &announcements;
+            self.note_equivocation(first.height, first.proposer, "announcement", messages);
+        }
+    }
+
     fn note_evidence(&self, height: Height, evidence: &MisbehaviorEvidence<MusterContext>) {
         let votes = evidence.votes.iter().map(|(address, _)| (*address, "vote"));
         let proposals = evidence.proposals.iter().map(|(address, _)| (*address, "proposal"));
         for (address, kind) in votes.chain(proposals) {
-            self.metrics.equivocations.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(height = height.0, validator = %address, kind, "two conflicting messages were signed");
-            let mut equivocations =
-                self.equivocations.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if equivocations.len() >= EQUIVOCATIONS_MAX {
-                equivocations.remove(0);
-            }
-            equivocations.push(Equivocation {
-                address: address.0.into(),
-                height: height.0,
-                kind: kind.to_string(),
-            });
+            self.note_equivocation(height, address, kind, Vec::new());
         }
+    }
+
+    /// Equivocation is logged, counted and shown; nothing on the ledger acts on it yet.
+    fn note_equivocation(
+        &self,
+        height: Height,
+        address: Address,
+        kind: &str,
+        messages: Vec<HexBytes>,
+    ) {
+        self.metrics.equivocations.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(height = height.0, validator = %address, kind, "two conflicting messages were signed");
+        let mut equivocations =
+            self.equivocations.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if equivocations.len() >= EQUIVOCATIONS_MAX {
+            equivocations.remove(0);
+        }
+        equivocations.push(Equivocation {
+            address: address.0.into(),
+            height: height.0,
+            kind: kind.to_string(),
+            messages,
+        });
+    }
+
+    fn committee(&self) -> ValidatorSet {
+        committee(&self.chain.tip().state)
     }
 
     /// A block that others decided; the engine has checked its certificate.
@@ -386,6 +393,7 @@ impl Host {
             hash,
             valid_round: None,
             proposer: proposer.0,
+            announcement: None,
         };
         match self.chain.check(&hash, body, None) {
             Ok(candidate) => {
@@ -432,22 +440,49 @@ impl Host {
     }
 }
 
-/// Whether an announcement is for now and by whom it must be. For heights after the next the
-/// committee may differ, so that membership now is all that is asked; it is judged in full later.
-fn admit(
-    announcement: &Announcement,
-    next: u64,
-    committee: &ValidatorSet,
-    verifier: &ChainVerifier,
-) -> bool {
-    let Some(round) = announcement.round.as_u32() else { return false };
-    let (height, proposer) = (announcement.height.0, announcement.proposer.0);
-    let turn = if height == next {
-        committee.proposer(height, round).address.0 == proposer
-    } else {
-        (next..=next + HEIGHTS_AHEAD).contains(&height) && committee.contains(&proposer)
-    };
-    turn && verifier.announcement(announcement)
+/// The height after a tip, at a round of it.
+fn present(tip: &Tip, round: u32) -> Present {
+    Present {
+        height: tip.height() + 1,
+        round,
+        committee: committee(&tip.state),
+        block_bytes_max: tip.state.limits().block_bytes_max,
+    }
+}
+
+/// Who decides the height after a state.
+fn committee(state: &State) -> ValidatorSet {
+    ValidatorSet::new(state.committee().iter().map(|member| member.key))
+}
+
+fn undecided(announcement: &Announcement) -> Undecided {
+    Undecided {
+        height: announcement.height.0,
+        round: announcement.round.as_u32().unwrap_or(0),
+        hash: announcement.block,
+        valid_round: announcement.valid_round.as_u32(),
+        proposer: announcement.proposer.0,
+        announcement: Some(announcement.clone()),
+    }
+}
+
+fn proposed(announcement: &Announcement, pieces: &Pieces) -> Proposed {
+    let value = BlockId(announcement.block);
+    let value = LocallyProposedValue::new(announcement.height, announcement.round, value);
+    Proposed { value, parts: messages(announcement, pieces) }
+}
+
+/// Parts as they travel. Each stands for itself: name and number are for the log alone.
+fn messages(announcement: &Announcement, pieces: &Pieces) -> Vec<StreamMessage<Part>> {
+    let round = announcement.round.as_i64().to_be_bytes();
+    let name = [announcement.height.0.to_be_bytes(), round].concat();
+    let name = StreamId::new(Bytes::from(name));
+    (0u64..)
+        .zip(pieces.parts(announcement))
+        .map(|(sequence, part)| {
+            StreamMessage::new(name.clone(), sequence, StreamContent::Data(part))
+        })
+        .collect()
 }
 
 fn proposed_value(undecided: &Undecided, validity: Validity) -> ProposedValue<MusterContext> {
@@ -489,6 +524,5 @@ fn height_params(state: &State) -> HeightParams<MusterContext> {
         rebroadcast: propose + prevote + precommit,
         ..LinearTimeouts::default()
     };
-    let committee = ValidatorSet::new(state.committee().iter().map(|member| member.key));
-    HeightParams::new(committee, timeouts, Some(milliseconds(parameters.block_time_ms)))
+    HeightParams::new(committee(state), timeouts, Some(milliseconds(parameters.block_time_ms)))
 }

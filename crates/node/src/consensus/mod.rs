@@ -1,6 +1,6 @@
 //! Consensus: Malachite behind one module. Nothing outside this module names the engine's types.
 //!
-//! The engine agrees on the hash of a block; the block travels as proposal parts ([`streams`]), is
+//! The engine agrees on the hash of a block; the block travels as proposal parts ([`parts`]), is
 //! executed before anybody votes for it, and is durable before the engine is told that it may.
 
 mod application;
@@ -8,13 +8,16 @@ pub mod codec;
 pub mod context;
 mod engine;
 pub mod host;
+mod inlet;
+pub mod parts;
 pub mod signing;
-pub mod streams;
 
 pub use application::Application;
 pub use codec::StoredCertificate;
-pub use engine::{Engine, EngineSettings, EngineStopper, start};
+pub use context::Announcement;
+pub use engine::{Engine, EngineSettings, EngineStopper, meet, start};
 pub use host::{Equivocations, Host};
+pub use inlet::Inlet;
 
 /// Appends the engine's own counters, in the text format of Prometheus.
 pub fn engine_metrics(text: &mut String) {

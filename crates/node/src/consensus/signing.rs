@@ -54,6 +54,10 @@ fn signed_proposal(chain: &Hash, proposal: &Proposal) -> Hash {
 }
 
 fn signed_announcement(chain: &Hash, announcement: &Announcement) -> Hash {
+    let (origin_round, origin_signature) = match &announcement.origin {
+        None => (Round::Nil, Signature([0; 64])),
+        Some(origin) => (origin.round, origin.signature),
+    };
     hash(
         ANNOUNCEMENT_DOMAIN,
         &[
@@ -64,6 +68,9 @@ fn signed_announcement(chain: &Hash, announcement: &Announcement) -> Hash {
             &announcement.proposer.0.0,
             &announcement.block.0,
             &announcement.bytes.to_le_bytes(),
+            &announcement.pieces.0,
+            &round_bytes(origin_round),
+            &origin_signature.0,
         ],
     )
 }

@@ -15,8 +15,10 @@ use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::api::{Answer, Api, parse};
+use super::made::MadeJson;
+use super::pages::{PageQuery, page};
 use super::problems::HttpProblem;
-use super::{Answer, Api, parse};
 use crate::chain::Tip;
 use crate::consensus::StoredCertificate;
 use crate::store::{Decided, Store};
@@ -142,33 +144,37 @@ pub async fn blocks(
     .await
 }
 
-/// One block with its certificate and transactions.
+/// One block with its certificate and a page of its transactions, by their index.
 #[utoipa::path(get, path = "/v1/blocks/{height}", tag = "chain",
-               params(("height" = u64, Path, description = "The height")),
+               params(("height" = u64, Path, description = "The height"), PageQuery),
                responses((status = 200, body = Block), (status = 404, body = Problem)))]
 pub async fn block(
     State(api): State<Arc<Api>>,
     path: Result<Path<u64>, PathRejection>,
-) -> Answer<Block> {
-    let Path(height) = path?;
-    api.read(move |api| {
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<MadeJson, HttpProblem> {
+    let (Path(height), Query(query)) = (path?, query?);
+    api.made(format!("block {height} {}", query.words()), move |api, tip| {
         let (Some(decided), Some(outcome)) =
             (api.store.decided(height)?, api.store.outcome(height)?)
         else {
-            let newest = api.now().height();
-            let detail = format!("there is no block {height} yet, the newest is {newest}");
+            let detail = format!("there is no block {height} yet, the newest is {}", tip.height());
             return Err(HttpProblem::not_found(detail));
         };
         let block = api.store.block(&decided)?;
         let items = block.transactions.iter().zip(&outcome.receipts).zip(0u32..);
+        let items = items.filter(|(_, index)| query.reaches(*index));
         let items = items.map(|((signed, receipt), index)| {
-            Transaction::decided(signed, height, index, receipt.fee, &receipt.result)
+            let (fee, result) = (receipt.fee, &receipt.result);
+            (index, Transaction::decided(signed, height, index, fee, result))
         });
-        Ok(Json(Block {
+        let (items, next) = page(items, query.limit, |(index, _)| u64::from(*index));
+        Ok(Block {
             summary: api.summary(&decided),
             certificate: certificate(&decided.certificate),
-            items: items.collect(),
-        }))
+            items: items.into_iter().map(|(_, item)| item).collect(),
+            next,
+        })
     })
     .await
 }

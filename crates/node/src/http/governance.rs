@@ -8,7 +8,9 @@ use muster_api::{Parameters, Proposals};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Api;
+use super::api::Api;
+use super::made::MadeJson;
+use super::problems::HttpProblem;
 
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<Arc<Api>> {
@@ -25,6 +27,6 @@ pub async fn parameters(State(api): State<Arc<Api>>) -> Json<Parameters> {
 /// Open proposals to change a parameter.
 #[utoipa::path(get, path = "/v1/proposals", tag = "chain",
                responses((status = 200, body = Proposals)))]
-pub async fn proposals(State(api): State<Arc<Api>>) -> Json<Proposals> {
-    Json(Proposals::of(&api.now().state))
+pub async fn proposals(State(api): State<Arc<Api>>) -> Result<MadeJson, HttpProblem> {
+    api.made("proposals".to_string(), |_, tip| Ok(Proposals::of(&tip.state))).await
 }

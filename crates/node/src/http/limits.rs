@@ -1,113 +1,83 @@
-//! How often one address may ask.
+//! What strangers can make the HTTP server hold and do, in one place.
+//! docs/adr/0014-the-http-server.md says why.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::Mutex;
-use std::time::Instant;
+use std::time::Duration;
 
-/// Addresses that are remembered.
-const ADDRESSES_MAX: usize = 10_000;
+use super::pace::Pace;
 
-/// Requests a second that an address may make over time, and at once.
-#[derive(Clone, Copy, Debug)]
-pub struct Rate {
-    /// Over time.
-    pub per_second: f64,
-    /// At once.
-    pub burst: f64,
-}
+/// Most connections, where the system gives enough descriptors.
+pub const CONNECTIONS_MAX: usize = 1_024;
+/// Descriptors that the HTTP server leaves to consensus and the disk.
+pub const DESCRIPTORS_RESERVED: u64 = 512;
+/// Connections of one address.
+pub const SOURCE_CONNECTIONS_MAX: usize = 64;
+/// Streams of events.
+pub const STREAMS_MAX: usize = 128;
+/// Streams of events of one address.
+pub const SOURCE_STREAMS_MAX: usize = 16;
+/// How many blocks back a stream of events may begin.
+pub const STREAM_BLOCKS_MAX: u64 = 1_000;
+/// Bytes of answers on their way.
+pub const ANSWERS: u64 = 64 << 20;
+/// Bytes of answers on their way to one address.
+pub const ANSWERS_OF_SOURCE: u64 = 4 << 20;
+/// Answers that are no longer than this are always sent: a connection has one at a time, so that
+/// the connections bound them. Whoever fills the rest keeps nobody from a status or a receipt.
+pub const SMALL_ANSWER: u64 = 16 << 10;
+/// Bytes of requests that are being read or answered.
+pub const REQUESTS: u64 = 32 << 20;
+/// Bytes of requests of one address that are being read or answered.
+pub const REQUESTS_OF_SOURCE: u64 = 8 << 20;
+/// Longest body that any path takes, bytes.
+pub const REQUEST_BYTES_MAX: u64 = 4 << 20;
+/// Longest body where nothing else is said, bytes.
+pub const BODY_BYTES_MAX: usize = 16 << 10;
+/// Bytes of a list in one answer: what is left comes with the next page.
+pub const PAGE_BYTES_MAX: usize = 256 << 10;
+/// Longest genesis that is given, bytes.
+pub const GENESIS_BYTES_MAX: usize = 1 << 20;
+/// Requests of one path that are worked on at once.
+pub const CONCURRENCY: usize = 64;
+/// Requests that read the disk or work for long at once.
+pub const READS: usize = 2;
+/// Batches whose signatures are checked at once.
+pub const BATCHES_CHECKED: usize = 2;
+/// How long an answer may take to be made, waiting included.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the body of a request may take to arrive.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may take to send the head of a request, which is also how long it may be
+/// idle between two.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the handshake of TLS may take.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest head of a request, and how much of an answer is taken ahead, bytes.
+pub const HEAD_BYTES_MAX: usize = 32 << 10;
+/// Most lines of a head.
+pub const HEADERS_MAX: usize = 64;
 
-/// For programs on this machine, which share one address.
-const LOOPBACK: Rate = Rate { per_second: 2_000.0, burst: 4_000.0 };
-/// For everybody else.
-const REMOTE: Rate = Rate { per_second: 50.0, burst: 200.0 };
+/// How long open requests may take to end when the node does.
+pub const DRAIN: Duration = Duration::from_secs(2);
+/// How fast answers have to be read.
+pub const PACE: Pace = Pace { grace: Duration::from_secs(10), bytes_per_second: 8 << 10 };
 
-#[derive(Debug)]
-struct Bucket {
-    tokens: f64,
-    updated: Instant,
-}
-
-/// A bucket of tokens per address.
-#[derive(Debug, Default)]
-pub struct RateLimiter {
-    buckets: Mutex<HashMap<IpAddr, Bucket>>,
-}
-
-impl RateLimiter {
-    /// Whether `address` may ask now.
-    pub fn admit(&self, address: IpAddr, now: Instant) -> bool {
-        let rate = if address.is_loopback() { LOOPBACK } else { REMOTE };
-        let mut buckets = self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if buckets.len() >= ADDRESSES_MAX && !buckets.contains_key(&address) {
-            // Whoever has a full bucket again is as good as unknown.
-            buckets.retain(|_, bucket| now.duration_since(bucket.updated).as_secs() < 10);
-            if buckets.len() >= ADDRESSES_MAX {
-                return false;
-            }
-        }
-        let bucket = buckets.entry(address).or_insert(Bucket { tokens: rate.burst, updated: now });
-        let passed = now.duration_since(bucket.updated).as_secs_f64();
-        bucket.tokens = (bucket.tokens + passed * rate.per_second).min(rate.burst);
-        bucket.updated = now;
-        if bucket.tokens < 1.0 {
-            return false;
-        }
-        bucket.tokens -= 1.0;
-        true
-    }
-
-    /// Takes tokens for what a request that was admitted turned out to take beside itself. As many
-    /// can be owed as can be had at once; until they are paid, the address may not ask.
-    pub fn charge(&self, address: IpAddr, tokens: f64) {
-        let rate = if address.is_loopback() { LOOPBACK } else { REMOTE };
-        let mut buckets = self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        // An address that is not remembered any more has not asked for a while.
-        if let Some(bucket) = buckets.get_mut(&address) {
-            bucket.tokens = (bucket.tokens - tokens).max(-rate.burst);
-        }
-    }
+/// How many connections may be open where the process may have so many descriptors.
+#[must_use]
+pub fn connections_max(descriptors: u64) -> usize {
+    let left = descriptors.saturating_sub(DESCRIPTORS_RESERVED).max(descriptors / 4);
+    usize::try_from(left).unwrap_or(usize::MAX).min(CONNECTIONS_MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
-    fn a_burst_passes_then_the_rate() {
-        let limiter = RateLimiter::default();
-        let address: IpAddr = "192.0.2.1".parse().expect("an address");
-        let start = Instant::now();
-        let passed = (0..1_000).filter(|_| limiter.admit(address, start)).count();
-        assert_eq!(passed, 200);
-        let later = start + Duration::from_secs(1);
-        let passed = (0..1_000).filter(|_| limiter.admit(address, later)).count();
-        assert_eq!(passed, 50);
-        assert!(limiter.admit("192.0.2.2".parse().expect("an address"), later));
-    }
-
-    #[test]
-    fn what_takes_more_is_paid_for_later() {
-        let limiter = RateLimiter::default();
-        let address: IpAddr = "192.0.2.1".parse().expect("an address");
-        let start = Instant::now();
-        assert!(limiter.admit(address, start));
-        limiter.charge(address, 1e9);
-        assert!(!limiter.admit(address, start + Duration::from_secs(4)));
-        assert!(limiter.admit(address, start + Duration::from_secs(5)));
-    }
-
-    #[test]
-    fn addresses_are_bounded() {
-        let limiter = RateLimiter::default();
-        let start = Instant::now();
-        let admitted = (0..20_000u32)
-            .filter(|index| limiter.admit(IpAddr::V4((0xC000_0000 + index).into()), start))
-            .count();
-        assert_eq!(admitted, ADDRESSES_MAX);
-        let later = start + Duration::from_secs(11);
-        assert!(limiter.admit("198.51.100.1".parse().expect("an address"), later));
+    fn consensus_and_the_disk_have_descriptors_left() {
+        for (descriptors, connections) in
+            [(256, 64), (700, 188), (1_024, 512), (4_096, 1_024), (u64::MAX, 1_024)]
+        {
+            assert_eq!(connections_max(descriptors), connections, "of {descriptors}");
+        }
     }
 }

@@ -6,21 +6,23 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use muster_api::market::edges_of;
 use muster_api::{
     History, HistoryEpoch, HistoryPeer, Market, Peer, Peers, Problem, TelemetryReport, Weights,
 };
 use muster_ledger::types::PeerId;
-use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::api::{Answer, Api};
+use super::made::MadeJson;
+use super::pages::{PageQuery, page};
 use super::problems::HttpProblem;
-use super::{Answer, Api};
 use crate::chain::{Tip, now_ms};
 use crate::store::HistoryPoint;
 
-/// Most epochs of one answer.
-const EPOCHS_MAX: usize = 500;
+/// Most epochs that are read for one answer.
+const EPOCHS_MAX: usize = 512;
 
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<Arc<Api>> {
@@ -40,12 +42,21 @@ impl Api {
     }
 }
 
-/// All peers.
-#[utoipa::path(get, path = "/v1/peers", tag = "market", responses((status = 200, body = Peers)))]
-pub async fn peers(State(api): State<Arc<Api>>) -> Json<Peers> {
-    let tip = api.now();
-    let peers = tip.state.peers().filter_map(|(id, _)| api.peer(&tip, id)).collect();
-    Json(Peers { height: tip.height(), peers })
+/// Peers by number.
+#[utoipa::path(get, path = "/v1/peers", tag = "market", params(PageQuery),
+               responses((status = 200, body = Peers)))]
+pub async fn peers(
+    State(api): State<Arc<Api>>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<MadeJson, HttpProblem> {
+    let Query(query) = query?;
+    api.made(format!("peers {}", query.words()), move |api, tip| {
+        let ids = tip.state.peers().map(|(id, _)| id).filter(|id| query.reaches(id.0));
+        let peers = ids.filter_map(|id| api.peer(tip, id));
+        let (peers, next) = page(peers, query.limit, |peer| u64::from(peer.id));
+        Ok(Peers { height: tip.height(), peers, next })
+    })
+    .await
 }
 
 /// One peer.
@@ -62,11 +73,23 @@ pub async fn peer(
     peer.map(Json).ok_or_else(|| HttpProblem::not_found(format!("there is no peer {id}")))
 }
 
-/// The weights that peers give each other.
-#[utoipa::path(get, path = "/v1/weights", tag = "market",
+/// The weights that peers give each other; a page has whole rows, and `limit` counts rows.
+#[utoipa::path(get, path = "/v1/weights", tag = "market", params(PageQuery),
                responses((status = 200, body = Weights)))]
-pub async fn weights(State(api): State<Arc<Api>>) -> Json<Weights> {
-    Json(Weights::of(&api.now().state))
+pub async fn weights(
+    State(api): State<Arc<Api>>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<MadeJson, HttpProblem> {
+    let Query(query) = query?;
+    api.made(format!("weights {}", query.words()), move |_, tip| {
+        let ids = tip.state.peers().map(|(id, _)| id).filter(|id| query.reaches(id.0));
+        let rows = ids.map(|id| (id.0, edges_of(&tip.state, id)));
+        let rows = rows.filter(|(_, edges)| !edges.is_empty());
+        let (rows, next) = page(rows, query.limit, |(id, _)| u64::from(*id));
+        let edges = rows.into_iter().flat_map(|(_, edges)| edges).collect();
+        Ok(Weights { height: tip.height(), edges, next })
+    })
+    .await
 }
 
 /// The last market epoch, and what registration takes.
@@ -75,26 +98,21 @@ pub async fn market(State(api): State<Arc<Api>>) -> Json<Market> {
     Json(Market::of(&api.now().state))
 }
 
-/// Which epochs to answer.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub struct HistoryQuery {
-    /// Only epochs after this one.
-    after: Option<u64>,
-}
-
-/// The market at the close of past epochs, oldest first; at most 500 at once.
-#[utoipa::path(get, path = "/v1/history", tag = "market", params(HistoryQuery),
+/// The market at the close of past epochs, oldest first; `after` and `next` are epochs.
+#[utoipa::path(get, path = "/v1/history", tag = "market", params(PageQuery),
                responses((status = 200, body = History)))]
 pub async fn history(
     State(api): State<Arc<Api>>,
-    query: Result<Query<HistoryQuery>, QueryRejection>,
-) -> Answer<History> {
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<MadeJson, HttpProblem> {
     let Query(query) = query?;
-    api.read(move |api| {
+    api.made(format!("history {}", query.words()), move |api, _| {
         let points = api.store.history(query.after.unwrap_or(0), EPOCHS_MAX)?;
-        Ok(Json(History { epochs: points.into_iter().map(history_epoch).collect() }))
+        let more = points.len() == EPOCHS_MAX;
+        let last = points.last().map(|point| point.epoch).filter(|_| more);
+        let points = points.into_iter().map(history_epoch);
+        let (epochs, next) = page(points, query.limit, |epoch| epoch.epoch);
+        Ok(History { epochs, next: next.or(last) })
     })
     .await
 }

@@ -1,27 +1,81 @@
-//! Proofs of entries of the state, for light clients.
+//! What light clients need: the genesis, changes of the committee, proofs of entries of the state.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
-use muster_api::{Address, HexBytes, Problem, Proof};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use muster_api::{Address, CommitteeChange, CommitteeChanges, HexBytes, Member, Problem, Proof};
 use muster_ledger::encoding::encode;
 use muster_ledger::state::{Key, account, market};
 use muster_ledger::tree;
 use muster_ledger::types::PeerId;
+use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::api::{Answer, Api, parse};
 use super::chain::certificate;
 use super::problems::HttpProblem;
-use super::{Answer, Api, parse};
 
 /// How often a proof is tried again when a block is decided meanwhile.
 const PROOF_TRIES: usize = 3;
+/// Changes of the committee of one answer end with the one that brings their members to so many:
+/// some 400 bytes each, with their signatures.
+const MEMBERS_MAX: usize = 512;
 
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::new().routes(routes!(proof))
+    OpenApiRouter::new().routes(routes!(genesis)).routes(routes!(committees)).routes(routes!(proof))
+}
+
+/// The genesis: its digest is the chain's identity.
+#[utoipa::path(get, path = "/v1/genesis", tag = "chain",
+               responses((status = 200, description = "The document that the network began with"),
+                         (status = 404, body = Problem)))]
+pub async fn genesis(State(api): State<Arc<Api>>) -> Result<Response, HttpProblem> {
+    match &api.genesis {
+        Some(document) => {
+            Ok(([(header::CONTENT_TYPE, "application/json")], document.clone()).into_response())
+        }
+        None => Err(HttpProblem::not_found(
+            "this network's genesis is too long to be given here: take the file from where you \
+             learned of the network",
+        )),
+    }
+}
+
+/// Which changes of the committee to answer.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct CommitteesQuery {
+    /// Only changes above this height; all unless said.
+    after: Option<u64>,
+}
+
+/// The blocks at which the committee changed, oldest first, some at a time: ask again after the
+/// last one until there are none.
+#[utoipa::path(get, path = "/v1/committees", tag = "chain", params(CommitteesQuery),
+               responses((status = 200, body = CommitteeChanges)))]
+pub async fn committees(
+    State(api): State<Arc<Api>>,
+    query: Result<Query<CommitteesQuery>, QueryRejection>,
+) -> Answer<CommitteeChanges> {
+    let Query(query) = query?;
+    api.read(move |api| {
+        let changes = api.store.committees(query.after.unwrap_or(0), MEMBERS_MAX)?;
+        let changes = changes.iter().map(|change| CommitteeChange {
+            height: change.decided.header.height.0,
+            header: HexBytes(encode(&change.decided.header)),
+            certificate: certificate(&change.decided.certificate),
+            validators: change.next.iter().map(Member::from).collect(),
+        });
+        Ok(Json(CommitteeChanges { changes: changes.collect() }))
+    })
+    .await
 }
 
 /// A proof of one entry of the state for a light client: `account` with an address, or `peer` with

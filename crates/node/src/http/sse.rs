@@ -2,21 +2,29 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::sse::{self, KeepAlive, Sse};
-use futures::Stream;
-use muster_api::{Event, EventBody, chain};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use muster_api::{Event, Problem};
+use tokio::sync::watch;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Api;
+use super::api::Api;
+use super::limits::STREAM_BLOCKS_MAX;
+use super::places::Place;
 use super::problems::HttpProblem;
+use super::rate::TIME_A_TOKEN;
+use super::source::Source;
 use crate::chain::Tip;
-use crate::store::{Store, StoreError};
+
+/// After so long without an event a comment is sent, so that both ends know of each other.
+const ALIVE: Duration = Duration::from_secs(15);
+/// How long a stream that goes back waits when it has read more of the past than its rate allows.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<Arc<Api>> {
@@ -25,89 +33,148 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
 
 /// `GET /v1/events`: server-sent events. Each has an id "height.index", its kind as the event's
 /// name and JSON as data. With `Last-Event-ID` the stream goes on after that event; without, it
-/// begins with the next block.
+/// begins with the next block. It goes back at most 1,000 blocks. Where too many streams are open,
+/// the oldest of whoever has most is ended.
 #[utoipa::path(
     get, path = "/v1/events", tag = "chain",
     params(("Last-Event-ID" = Option<String>, Header, description = "Go on after this event")),
     responses((status = 200, description = "A stream of events", body = Event,
-               content_type = "text/event-stream"))
+               content_type = "text/event-stream"),
+              (status = 410, description = "The event is too far back", body = Problem))
 )]
 pub async fn events(
     State(api): State<Arc<Api>>,
+    source: Source,
     headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, HttpProblem> {
-    let permit = api
-        .streams
-        .clone()
-        .try_acquire_owned()
-        .map_err(|_| HttpProblem::busy("too many streams of events are open: try later"))?;
+) -> Result<Response, HttpProblem> {
     let last = match headers.get("last-event-id") {
         None => None,
         Some(value) => Some(value.to_str().ok().and_then(Event::parse_id).ok_or_else(|| {
             HttpProblem::bad_request("Last-Event-ID must be height.index, such as 12.3")
         })?),
     };
-    let tip = api.tip.clone();
-    let (height, skip) = match last {
-        Some((height, index)) => (height.max(1), index.saturating_add(1)),
-        None => (tip.borrow().height() + 1, 0),
-    };
-    let cursor = Cursor { api, tip, height, skip, _permit: permit };
+    let (height, index) = begin(last, api.now().height())?;
+    let place = api
+        .streams
+        .enter(source)
+        .ok_or_else(|| HttpProblem::busy("too many streams of events are open: try later"))?;
+    let cursor = Cursor { tip: api.tip.clone(), api, source, height, index, place };
     let stream = futures::stream::unfold(cursor, |mut cursor| async move {
-        let events = cursor.next().await?;
-        Some((futures::stream::iter(events.into_iter().map(Ok)), cursor))
+        let text = cursor.next().await?;
+        Some((Ok::<_, Infallible>(text), cursor))
     });
-    let stream = futures::StreamExt::flatten(stream);
-    let alive = KeepAlive::new().interval(Duration::from_secs(15));
-    Ok(Sse::new(stream).keep_alive(alive))
+    let headers =
+        [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
+    Ok((headers, Body::from_stream(stream)).into_response())
+}
+
+/// The height and the index with which a stream begins after an event, if it is not too far back.
+fn begin(last: Option<(u64, usize)>, newest: u64) -> Result<(u64, usize), HttpProblem> {
+    let Some((height, index)) = last else { return Ok((newest + 1, 0)) };
+    let first = newest.saturating_sub(STREAM_BLOCKS_MAX);
+    if height < first {
+        let detail = format!(
+            "events go back {STREAM_BLOCKS_MAX} blocks at most: begin with Last-Event-ID \
+             {first}.0 or without, and read what was before in /v1/blocks"
+        );
+        return Err(HttpProblem::new(StatusCode::GONE, "too-far-back", "Too far back", detail));
+    }
+    // There is no block 0, and a piece of its events is found by a height that is.
+    Ok(if height == 0 { (1, 0) } else { (height, index.saturating_add(1)) })
 }
 
 struct Cursor {
     api: Arc<Api>,
     tip: watch::Receiver<Arc<Tip>>,
+    source: Source,
     height: u64,
-    /// Events of that height that the client has.
-    skip: usize,
-    _permit: OwnedSemaphorePermit,
+    /// The next event of that height.
+    index: usize,
+    place: Place,
 }
 
 impl Cursor {
-    /// The events of the next block, once it is there; `None` ends the stream.
-    async fn next(&mut self) -> Option<Vec<sse::Event>> {
-        let height = self.height;
-        self.tip.wait_for(|tip| tip.height() >= height).await.ok()?;
-        let store = self.api.store.clone();
-        let events = tokio::task::spawn_blocking(move || events_of(&store, height)).await.ok()?;
-        let events = match events {
-            Ok(events) => events,
-            Err(error) => {
-                tracing::error!(%error, height, "the events of a block cannot be read");
-                return None;
+    /// The next events as text; `None` ends the stream.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            tokio::select! {
+                text = read(&self.api, &mut self.tip, self.source, self.height, self.index) => {
+                    match text? {
+                        Sent::Alive => return Some(Bytes::from_static(b":\n\n")),
+                        Sent::Events { text, next } => {
+                            match next {
+                                Some(index) => self.index = index,
+                                None => (self.height, self.index) = (self.height + 1, 0),
+                            }
+                            if !text.is_empty() {
+                                return Some(text);
+                            }
+                        }
+                    }
+                }
+                () = self.place.wanted() => return None,
             }
-        };
-        let skip = std::mem::take(&mut self.skip);
-        self.height += 1;
-        Some(events.iter().skip(skip).filter_map(to_sse).collect())
+        }
     }
 }
 
-fn to_sse(event: &Event) -> Option<sse::Event> {
-    sse::Event::default().id(&event.id).event(event.kind()).json_data(event).ok()
+/// What a stream sends next.
+enum Sent {
+    Alive,
+    Events { text: Bytes, next: Option<usize> },
 }
 
-/// The events of a decided block, the block itself first.
-fn events_of(store: &Store, height: u64) -> Result<Vec<Event>, StoreError> {
-    let (Some(decided), Some(outcome)) = (store.decided(height)?, store.outcome(height)?) else {
-        return Ok(Vec::new());
-    };
-    let block = EventBody::Chain(chain::Event::Block {
-        hash: decided.hash.into(),
-        time_ms: decided.header.time_ms,
-        state_root: decided.header.state_root.into(),
-        proposer: decided.header.proposer.into(),
-        transactions: decided.transactions,
-        round: decided.certificate.round,
-    });
-    let bodies = std::iter::once(block).chain(outcome.events.iter().map(EventBody::from));
-    Ok(bodies.enumerate().map(|(index, body)| Event::new(height, index, body)).collect())
+/// The events of a block from an index on, once it is there; `None` where that cannot be.
+async fn read(
+    api: &Api,
+    tip: &mut watch::Receiver<Arc<Tip>>,
+    source: Source,
+    height: u64,
+    index: usize,
+) -> Option<Sent> {
+    match tokio::time::timeout(ALIVE, tip.wait_for(|tip| tip.height() >= height)).await {
+        Ok(reached) => drop(reached.ok()?),
+        Err(_) => return Some(Sent::Alive),
+    }
+    // Reading the past takes work: who has had too much of it waits.
+    while api.now().height() > height && !api.rate.admit(source, 0.0, Instant::now()) {
+        tokio::time::sleep(PAUSE).await;
+    }
+    match api.told.piece(&api.store, height, index).await {
+        Ok((piece, time)) => {
+            api.rate.charge(source, time.div_duration_f64(TIME_A_TOKEN), Instant::now());
+            let (text, next) = piece.from(index);
+            Some(Sent::Events { text, next })
+        }
+        Err(error) => {
+            tracing::error!(%error, height, "the events of a block cannot be read");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_begins_after_an_event_that_is_not_too_far_back() {
+        for (last, newest, expected) in [
+            (None, 7, Some((8, 0))),
+            (Some((5, 3)), 7, Some((5, 4))),
+            (Some((9, 0)), 7, Some((9, 1))),
+            (Some((0, 0)), 7, Some((1, 0))),
+            (Some((0, 0)), 1_000, Some((1, 0))),
+            (Some((0, 0)), 1_001, None),
+            (Some((9_000, usize::MAX)), 10_000, Some((9_000, usize::MAX))),
+            (Some((8_999, 5)), 10_000, None),
+        ] {
+            let found = begin(last, newest);
+            assert_eq!(found.as_ref().ok(), expected.as_ref(), "after {last:?} at {newest}");
+            if let Err(problem) = found {
+                assert_eq!(problem.0.status, 410);
+                assert!(problem.0.detail.contains("Last-Event-ID"), "{}", problem.0.detail);
+            }
+        }
+    }
 }

@@ -1,20 +1,21 @@
 //! The endpoints that take transactions.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
-use axum::http::{Extensions, HeaderMap, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use muster_api::{Accepted, BatchAccepted, Problem};
 use muster_ledger::transaction::{SignedTransaction, TRANSACTION_BYTES_MAX};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Api;
+use super::api::Api;
 use super::problems::HttpProblem;
+use super::source::Source;
 use crate::gossip::HOPS_HEADER;
 use crate::mempool::{Refusal, is_forged};
 
@@ -27,7 +28,7 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 /// request gets four thousand.
 const TRANSACTION_TOKENS: f64 = 1.0 / 80.0;
 /// What a signature takes that does not match: an address that hands in many is soon refused for
-/// some seconds.
+/// some seconds. Whoever passes on what others signed has checked it.
 const FORGED_TOKENS: f64 = 5.0;
 
 /// The routes of this file; each takes a body as long as what it is for.
@@ -53,14 +54,10 @@ impl Api {
     /// asks pays for each of them out of its rate.
     async fn check(
         self: &Arc<Self>,
-        asker: &Extensions,
+        source: Source,
         transactions: Vec<SignedTransaction>,
     ) -> Result<Vec<Result<muster_ledger::crypto::Hash, Refusal>>, HttpProblem> {
-        let charge = |tokens: f64| {
-            if let Some(ConnectInfo(address)) = asker.get::<ConnectInfo<SocketAddr>>() {
-                self.limiter.charge(address.ip(), tokens);
-            }
-        };
+        let charge = |tokens: f64| self.rate.charge(source, tokens, Instant::now());
         charge(transactions.len() as f64 * TRANSACTION_TOKENS);
         let permit = self.checks.clone().acquire_owned().await;
         let permit = permit.map_err(|_| HttpProblem::busy("the node is shutting down"))?;
@@ -89,7 +86,7 @@ impl Api {
                          (status = 422, body = Problem)))]
 pub async fn transactions(
     State(api): State<Arc<Api>>,
-    asker: Extensions,
+    source: Source,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<(StatusCode, Json<Accepted>), HttpProblem> {
@@ -97,7 +94,7 @@ pub async fn transactions(
     let transaction = SignedTransaction::decode(&body)
         .map_err(|error| HttpProblem::bad_request(error.to_string()))?;
     let hash = transaction.hash();
-    let results = api.check(&asker, vec![transaction.clone()]).await?;
+    let results = api.check(source, vec![transaction.clone()]).await?;
     match results.into_iter().next() {
         Some(Ok(_)) => api.gossip.originate(&[transaction]),
         // Handing in twice is handing in once.
@@ -118,7 +115,7 @@ pub async fn transactions(
                responses((status = 202, body = BatchAccepted), (status = 400, body = Problem)))]
 pub async fn mempool(
     State(api): State<Arc<Api>>,
-    asker: Extensions,
+    source: Source,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<(StatusCode, Json<BatchAccepted>), HttpProblem> {
@@ -135,7 +132,7 @@ pub async fn mempool(
         ),
     };
     let transactions = decode_batch(&body)?;
-    let results = api.check(&asker, transactions.clone()).await?;
+    let results = api.check(source, transactions.clone()).await?;
     let mut answer = BatchAccepted { accepted: 0, known: 0, refused: 0, reason: None };
     let mut fresh = Vec::new();
     for (transaction, result) in transactions.into_iter().zip(results) {

@@ -132,6 +132,12 @@ impl Sender {
         self.acting.is_some()
     }
 
+    /// Owner and nonce of those that are paid for with work.
+    pub fn free(&self) -> impl Iterator<Item = (PublicKey, u64)> {
+        let free = self.queue.iter().filter(|entry| entry.is_free());
+        free.map(|entry| (entry.owner(), entry.nonce()))
+    }
+
     /// Counts one that is to follow the queue as part of what it takes; says what that and the
     /// queue need where the account has less, and counts nothing then.
     pub fn count(&mut self, entry: &mut Entry, state: &State) -> Result<(), (u128, Grains)> {

@@ -124,6 +124,9 @@ impl Pool {
             let acting: Vec<PublicKey> = acting.map(|(owner, _)| *owner).collect();
             acting.iter().for_each(|owner| self.examine(owner));
         }
+        // No account shows that work without one was taken.
+        let free = self.senders.values().flat_map(Sender::free).collect::<Vec<_>>();
+        self.review(state, &free);
         self.expire();
     }
 

@@ -4,6 +4,7 @@
 //! effects or nothing of it. Bodies of proposals are durable before anybody votes for them, because
 //! the engine's log holds only hashes.
 
+mod committees;
 mod error;
 mod history;
 mod index;
@@ -32,6 +33,7 @@ use redb::{
 };
 
 use crate::consensus::StoredCertificate;
+pub use committees::Change as CommitteeChange;
 pub use error::StoreError;
 use error::store_error;
 pub use history::{HistoryPeer, HistoryPoint};
@@ -48,7 +50,7 @@ const STATE: TableDefinition<&[u8], &[u8]> = TableDefinition::new("state");
 const OUTCOMES: TableDefinition<u64, &[u8]> = TableDefinition::new("outcomes");
 
 /// Version of the layout of the tables.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 /// A decided block without its body.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -183,6 +185,7 @@ impl Store {
             transaction.open_table(OUTCOMES)?;
             proposals::begin(transaction)?;
             index::begin(transaction)?;
+            committees::begin(transaction)?;
             history::begin(transaction)?;
             write_state(transaction, &changes)?;
             tree::write_nodes(transaction, &batch)
@@ -302,6 +305,8 @@ impl Store {
         let closed = events
             .iter()
             .any(|event| matches!(event, Event::Market(market::Event::EpochClosed { .. })));
+        let committee_changed =
+            events.iter().any(|event| matches!(event, Event::CommitteeChanged { .. }));
         let mut pending = self.lock_pending();
         let flush = pending.is_full_with(receipts.len());
         let earlier = match earlier {
@@ -323,6 +328,9 @@ impl Store {
             if closed {
                 let point = HistoryPoint::of(&execution.state, &decided.header);
                 history::write(transaction, &point)?;
+            }
+            if committee_changed {
+                committees::write(transaction, height, execution.state.committee())?;
             }
             if flush {
                 index::write(transaction, &pending, height - 1)?;
@@ -398,6 +406,12 @@ impl Store {
         value
             .map(|value| borsh::from_slice(value.value()).map_err(|error| self.damaged(error)))
             .transpose()
+    }
+
+    /// That the tree could not be read, for the reason given.
+    #[must_use]
+    pub fn unreadable(&self, reason: impl ToString) -> StoreError {
+        StoreError::Other { path: self.path.clone(), reason: reason.to_string() }
     }
 
     /// The tree as it is now, for updates; `value` answers the one question for a value that a

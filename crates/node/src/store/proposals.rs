@@ -7,10 +7,12 @@ use muster_ledger::encoding::encode;
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 
 use super::{Decided, Store, StoreError};
+use crate::consensus::Announcement;
 
 /// Block bodies by hash, decided or not.
 const BODIES: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("bodies");
-/// Proposals seen and not yet decided: (height, round, hash) to valid round and proposer.
+/// Proposals seen and not yet decided: (height, round, hash) to valid round,
+/// proposer and announcement.
 const UNDECIDED: TableDefinition<(u64, u32, &[u8; 32]), &[u8]> = TableDefinition::new("undecided");
 
 /// A proposal that was checked and may be voted for.
@@ -26,6 +28,8 @@ pub struct Undecided {
     pub valid_round: Option<u32>,
     /// The proposer of the round.
     pub proposer: PublicKey,
+    /// How it was announced; none for a block that was fetched from others.
+    pub announcement: Option<Announcement>,
 }
 
 /// Makes the tables.
@@ -44,7 +48,8 @@ impl Store {
     pub fn put_undecided(&self, undecided: &Undecided, body: &[u8]) -> Result<(), StoreError> {
         self.write(|transaction| {
             transaction.open_table(BODIES)?.insert(&undecided.hash.0, body)?;
-            let record = encode(&(undecided.valid_round, undecided.proposer));
+            let record =
+                encode(&(undecided.valid_round, undecided.proposer, &undecided.announcement));
             let key = (undecided.height, undecided.round, &undecided.hash.0);
             transaction.open_table(UNDECIDED)?.insert(key, record.as_slice())?;
             Ok(())
@@ -63,9 +68,16 @@ impl Store {
         for entry in table.range(low..=high).map_err(|error| self.error(error))? {
             let (key, value) = entry.map_err(|error| self.error(error))?;
             let (height, round, hash) = key.value();
-            let (valid_round, proposer) =
+            let (valid_round, proposer, announcement) =
                 borsh::from_slice(value.value()).map_err(|error| self.damaged(error))?;
-            found.push(Undecided { height, round, hash: Hash(*hash), valid_round, proposer });
+            found.push(Undecided {
+                height,
+                round,
+                hash: Hash(*hash),
+                valid_round,
+                proposer,
+                announcement,
+            });
         }
         Ok(found)
     }

@@ -2,9 +2,13 @@
 
 mod child;
 mod flood;
+mod host;
+mod hostile;
+mod inlet;
 mod network;
 mod openapi;
 mod ports;
 mod processes;
 mod refusals;
+mod strangers;
 mod upgrade;

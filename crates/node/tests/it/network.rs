@@ -1,7 +1,8 @@
 //! Networks of real node processes: this very test binary, started again as a node.
 
 use std::fs;
-use std::os::unix::fs::OpenOptionsExt;
+use std::net::SocketAddr;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,12 +10,13 @@ use std::time::{Duration, Instant};
 use muster_api::{Client, Status};
 use muster_ledger::committee::Validator;
 use muster_ledger::crypto::{Hash, SecretKey};
-use muster_ledger::genesis::Genesis;
+use muster_ledger::genesis::{Genesis, GenesisPeer};
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
 use muster_ledger::protocol::Version;
 use muster_ledger::transaction::{Action, SignedTransaction, Transaction, account};
-use muster_ledger::types::Height;
+use muster_ledger::types::{Endpoint, Height, Modality};
+use muster_node::http::tls::TlsFiles;
 use muster_node::{Gossip, NodeConfig};
 
 use crate::ports::free_ports;
@@ -70,8 +72,35 @@ pub fn genesis(validators: usize, block_time_ms: u64) -> Genesis {
     }
 }
 
+/// Peers that are there from the beginning.
+pub fn genesis_peers(count: u32) -> Vec<GenesisPeer> {
+    let key = |kind: u8, index: u32| {
+        let mut seed = [kind; 32];
+        seed[..4].copy_from_slice(&index.to_le_bytes());
+        SecretKey::from_seed(seed).public()
+    };
+    let peer = |index: u32| GenesisPeer {
+        hot: key(101, index),
+        cold: key(102, index),
+        endpoint: Endpoint {
+            url: format!("https://peer-{index}.example:7701"),
+            modality: Modality::Text,
+        },
+        stake: Grains(1_000_000_000),
+    };
+    (0..count).map(peer).collect()
+}
+
+/// Certificate and key as they lie in a node's home.
+pub fn write_tls(home: &Path, certificate: &str, key: &str) {
+    fs::write(home.join("tls.pem"), certificate).expect("written");
+    let path = home.join("tls.key");
+    fs::write(&path, key).expect("written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("set");
+}
+
 pub struct Network {
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
     pub genesis: Genesis,
     pub configs: Vec<PathBuf>,
     pub urls: Vec<String>,
@@ -109,10 +138,12 @@ impl Network {
                     peers: others(index).map(|o| format!("127.0.0.1:{}", consensus[o])).collect(),
                     api_peers: others(index).map(|other| urls[other].clone()).collect(),
                     public_api: false,
+                    api_proxies: Vec::new(),
                     gossip,
                     forward_hops: 1,
                     cache_mib: 8,
                     protocol_version_max: Version::NEWEST,
+                    tls: None,
                 };
                 let path = home.join("node.toml");
                 fs::write(&path, toml::to_string(&config).expect("serialises")).expect("written");
@@ -120,20 +151,52 @@ impl Network {
             })
             .collect();
         let children = (0..validators).map(|_| None).collect();
-        Self { _directory: directory, genesis, configs, urls, children }
+        Self { directory, genesis, configs, urls, children }
+    }
+
+    /// Where the homes are.
+    pub fn home(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Where a node listens for the others.
+    pub fn consensus_address(&self, index: usize) -> String {
+        let text = fs::read_to_string(&self.configs[index]).expect("written before");
+        let config: NodeConfig = toml::from_str(&text).expect("written before");
+        config.listen.to_string()
     }
 
     pub fn chain(&self) -> Hash {
         self.genesis.chain_id()
     }
 
-    /// Tells a node, which does not run, how far to go along with the protocol.
-    pub fn follow_up_to(&self, index: usize, version: Version) {
+    /// Changes what a node, which does not run, is told.
+    pub fn change(&self, index: usize, change: impl FnOnce(&mut NodeConfig)) {
         let path = &self.configs[index];
         let text = fs::read_to_string(path).expect("written before");
         let mut config: NodeConfig = toml::from_str(&text).expect("written before");
-        config.protocol_version_max = version;
+        change(&mut config);
         fs::write(path, toml::to_string(&config).expect("serialises")).expect("written");
+    }
+
+    /// Tells a node, which does not run, how far to go along with the protocol.
+    pub fn follow_up_to(&self, index: usize, version: Version) {
+        self.change(index, |config| config.protocol_version_max = version);
+    }
+
+    /// Tells a node, which does not run, to serve its interface over TLS.
+    pub fn serve_over_tls(&self, index: usize, certificate: &str, key: &str) {
+        let home = self.configs[index].parent().expect("it has a home");
+        write_tls(home, certificate, key);
+        let tls = TlsFiles { certificate: "tls.pem".into(), key: "tls.key".into() };
+        self.change(index, |config| config.tls = Some(tls));
+    }
+
+    /// Where a node's consensus listens.
+    pub fn consensus(&self, index: usize) -> SocketAddr {
+        let mut found = None;
+        self.change(index, |config| found = Some(config.listen));
+        found.expect("it has one")
     }
 
     pub fn start(&mut self, index: usize) {
@@ -147,6 +210,15 @@ impl Network {
         // What a signal would end must see the error instead; POSIX counts in 512 bytes.
         let script = "trap '' XFSZ; ulimit -f \"$1\"; shift; exec \"$@\"";
         program.args(["-c", script, "sh", &(2 * kib).to_string()]);
+        program.arg(std::env::current_exe().expect("known"));
+        self.spawn(index, program);
+    }
+
+    /// Starts a node that may have so many files and sockets open.
+    pub fn start_with_descriptors(&mut self, index: usize, descriptors: u64) {
+        let mut program = Command::new("sh");
+        program.args(["-c", "ulimit -n \"$1\"; shift; exec \"$@\"", "sh"]);
+        program.arg(descriptors.to_string());
         program.arg(std::env::current_exe().expect("known"));
         self.spawn(index, program);
     }

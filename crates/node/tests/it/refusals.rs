@@ -7,11 +7,12 @@ use std::time::Duration;
 use muster_ledger::crypto::SecretKey;
 use muster_ledger::encoding::encode;
 use muster_ledger::money::Grains;
+use muster_node::http::tls::TlsFiles;
 use muster_node::store::Store;
 use muster_node::{Gossip, NodeConfig, NodeError, audit, run};
 use proptest::prelude::*;
 
-use crate::network::{Network, genesis, user_key, validator_key, write_key};
+use crate::network::{Network, genesis, user_key, validator_key, write_key, write_tls};
 use crate::ports::free_ports;
 
 /// A home with a database at genesis.
@@ -31,10 +32,12 @@ fn home(directory: &Path) -> NodeConfig {
         peers: Vec::new(),
         api_peers: Vec::new(),
         public_api: false,
+        api_proxies: Vec::new(),
         gossip: Gossip::Relay,
         forward_hops: 1,
         cache_mib: 4,
         protocol_version_max: muster_ledger::protocol::Version::NEWEST,
+        tls: None,
     }
 }
 
@@ -100,6 +103,27 @@ async fn what_cannot_be_used_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_served_over_tls_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().expect("a directory");
+    let (certificate, key) = (directory.path().join("tls.pem"), directory.path().join("tls.key"));
+    let tls = TlsFiles { certificate: certificate.clone(), key: key.clone() };
+    let config = NodeConfig { tls: Some(tls), ..home(directory.path()) };
+    check(&refusal(&config).await, &["tls.pem", "[tls]"]);
+    let pair = || rcgen::generate_simple_self_signed(vec!["localhost".into()]).expect("made");
+    let (one, other) = (pair(), pair());
+    write_tls(directory.path(), "nothing", "nothing");
+    check(&refusal(&config).await, &["tls.pem", "BEGIN CERTIFICATE"]);
+    write_tls(directory.path(), &one.cert.pem(), "nothing");
+    check(&refusal(&config).await, &["tls.key", "no private key in PEM"]);
+    write_tls(directory.path(), &one.cert.pem(), &other.signing_key.serialize_pem());
+    check(&refusal(&config).await, &["tls.pem", "tls.key", "cannot be served with"]);
+    write_tls(directory.path(), &one.cert.pem(), &one.signing_key.serialize_pem());
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("changed");
+    check(&refusal(&config).await, &["tls.key", "chmod 600"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_home_belongs_to_one_chain_one_key_and_one_process() {
     let directory = tempfile::tempdir().expect("a directory");
     let config = home(directory.path());
@@ -155,7 +179,11 @@ fn an_audit_finds_what_opening_does_not() {
     let found = audit(config.clone()).expect("whole");
     assert_eq!((found.height.0, found.money.0), (0, 4_000_000_000_000));
     let owner = user_key(0).public();
-    let entry = account::Account { balance: Grains(1_000_000_000_000), nonce: 1 };
+    let entry = account::Account {
+        balance: Grains(1_000_000_000_000),
+        nonce: 1,
+        ..account::Account::default()
+    };
     let key: Key = account::Key::Account(owner).into();
     let value = Value::Account(account::Value::Account(entry));
     let database = redb::Database::open(config.database()).expect("it is there");

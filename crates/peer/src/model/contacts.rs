@@ -76,13 +76,14 @@ impl Contacts {
         directory
             .peers
             .iter()
-            .filter(|(key, entry)| **key != me && entry.id.0 < PEERS_MAX)
+            .filter(|(key, _)| **key != me)
             .filter(|(_, entry)| !entry.endpoint.is_empty())
             .map(|(key, entry)| (PeerIndex(entry.id.0), (*key, entry.endpoint.clone())))
             .filter(|(peer, _)| !waits(peer))
             .filter_map(|(peer, (key, endpoint))| {
                 Some((peer, Callee { key, endpoint, chain: chain? }))
             })
+            .take(PEERS_MAX as usize)
             .collect()
     }
 

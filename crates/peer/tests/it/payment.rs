@@ -75,6 +75,7 @@ fn told(head: &str, body: &[u8], ledger: &Shared) -> (u16, String) {
         let account = Account {
             address: payer().public().into(),
             balance: Grains(1_000_000).into(),
+            deposit: Grains(0).into(),
             nonce: ledger.nonce,
             nonce_pending: 1,
             delegations: Vec::new(),

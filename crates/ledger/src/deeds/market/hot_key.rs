@@ -7,12 +7,14 @@ use crate::crypto::PublicKey;
 use crate::outcome::Rejection;
 use crate::outcome::market::{self as outcome, Event};
 use crate::state::Read;
+use crate::state::account::account;
 use crate::state::market;
 use crate::transaction::market::HotKeyReplacement;
 use crate::transition::Transition;
 
 /// Replaces the hot key of the signer's peer; the new key's signature was checked. A commitment of
-/// the old key goes with it: it was bound to that key.
+/// the old key goes with it: it was bound to that key. Where the new key has no account, the owner
+/// opens one, so that it can act for the peer at once and pay from what the peer earns.
 pub(crate) fn replace(
     transition: &mut Transition,
     signer: &PublicKey,
@@ -33,6 +35,11 @@ pub(crate) fn replace(
         if height < from {
             return Err(outcome::Rejection::HotKeyTooSoon { set, from }.into());
         }
+    }
+    if transition.entry(account(hot)).is_none() {
+        let deposit = transition.parameters().account_deposit;
+        transition.debit(signer, deposit)?;
+        transition.credit(&hot, deposit)?;
     }
     let old = std::mem::replace(&mut peer.hot, hot);
     transition.put(market::peer(id), Arc::new(peer));

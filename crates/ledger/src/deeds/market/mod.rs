@@ -13,6 +13,7 @@ use crate::types::Endpoint;
 
 mod hot_key;
 pub(crate) mod payout;
+mod place;
 pub(crate) mod price;
 pub(crate) mod registration;
 mod weights;
@@ -36,6 +37,7 @@ pub(crate) fn act(
         // The payment took place with the fee.
         Action::Emit => transition.own_peer(signer).map(|_| ()),
         Action::ReplaceHotKey { replacement } => hot_key::replace(transition, signer, replacement),
+        Action::Leave { peer } => place::leave(transition, signer, *peer),
     }
 }
 

@@ -204,7 +204,9 @@ fn displaceable(
     parameters: &Parameters,
     epoch: Epoch,
 ) -> Vec<PeerId> {
-    let count = usize::try_from(parameters.registrations_max).unwrap_or(usize::MAX);
+    // By work and by burning.
+    let count = parameters.registrations_max.saturating_mul(2);
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
     let mut candidates: Vec<(Score, Grains, PeerId)> = ids
         .iter()
         .zip(peers)

@@ -1,22 +1,24 @@
 //! Registration: a place in the market, for work, for the current price, or by a sponsor.
 //!
-//! Difficulty and price are steered towards a number of registrations an epoch, each on its own.
-//! When every place is taken, a newcomer displaces the peer of lowest incentive that is no longer
-//! immune, as found at the end of the last epoch.
+//! Every registration raises the difficulty of the next one's work, or its price, at once, and an
+//! epoch's end takes as many raises back as there should be registrations in one: a flood soon
+//! costs more than it can pay for, and where there are as many as there should be, both stay. Work
+//! and burning have places of their own in an epoch, so that neither shuts the other out.
 
 use std::sync::Arc;
 
+use super::place;
 use crate::crypto::{Hash, PublicKey};
-use crate::deeds::stake;
 use crate::money::Grains;
 use crate::outcome::Rejection;
 use crate::outcome::market::{self as outcome, Event};
+use crate::state::chain::Clock;
 use crate::state::market::{self, Peer, RegistrationTerms};
 use crate::state::stake::Pool;
 use crate::state::{Read, State};
 use crate::transaction::market::{Payment, Registration, meets_difficulty, work_hash};
 use crate::transition::Transition;
-use crate::types::PeerId;
+use crate::types::{Epoch, PeerId};
 
 /// The highest difficulty and price that steering reaches; the parameters' own bounds.
 const DIFFICULTY_MAX: u64 = 1 << 60;
@@ -33,7 +35,10 @@ pub(crate) fn register(
         return Err(outcome::Rejection::HotKeyTaken { key: *hot, peer }.into());
     }
     let mut terms = transition.the(market::registration()).as_ref().clone();
-    let count = terms.by_work.saturating_add(terms.by_burn);
+    let count = match registration.payment {
+        Payment::Work { .. } => terms.by_work,
+        Payment::Burn { .. } => terms.by_burn,
+    };
     if count >= transition.parameters().registrations_max {
         return Err(outcome::Rejection::RegistrationsFull { count }.into());
     }
@@ -45,7 +50,7 @@ pub(crate) fn register(
     let full = u64::from(places.taken) > transition.parameters().peers_max;
     transition.set(market::places(), places);
     if full {
-        displace(transition, id)?;
+        place::displace(transition, id)?;
     }
     let clock = *transition.clock();
     let (hot, cold) = (*hot, *cold);
@@ -64,17 +69,11 @@ fn pay(
     registration: &Registration,
     terms: &mut RegistrationTerms,
 ) -> Result<Grains, Rejection> {
+    let target = transition.parameters().registrations_target;
     match registration.payment {
         Payment::Work { nonce } => {
-            let chain = transition.clock().chain;
-            let good = |challenge: &Hash, difficulty: u64| {
-                let Registration { hot, cold, .. } = registration;
-                meets_difficulty(&work_hash(&chain, challenge, hot, cold, nonce), difficulty)
-            };
-            let now = good(&terms.challenge, terms.difficulty);
-            if !now && !good(&terms.challenge_before, terms.difficulty_before) {
-                return Err(outcome::Rejection::Work { difficulty: terms.difficulty }.into());
-            }
+            check_work(transition, registration, nonce, terms)?;
+            terms.difficulty = raised(terms.difficulty, target).min(DIFFICULTY_MAX);
             terms.by_work += 1;
             Ok(Grains::ZERO)
         }
@@ -85,60 +84,70 @@ fn pay(
             }
             transition.debit(signer, price)?;
             transition.burn(price)?;
+            terms.price = Grains(raised(price.0, target).min(PRICE_MAX));
             terms.by_burn += 1;
             Ok(price)
         }
     }
 }
 
-/// Frees a place for peer `by`. The displaced peer's row goes at once; what others gave it counts
-/// for nothing from now on and is cleared at the end of the epoch; its stakes are returned through
-/// unbonding over the next blocks; what it accrued is never minted.
-fn displace(transition: &mut Transition, by: PeerId) -> Result<(), Rejection> {
-    let candidates = transition.the(market::displaceable()).clone();
-    let found = candidates.iter().find_map(|id| Some((*id, transition.peer(*id)?.clone())));
-    let peers = transition.parameters().peers_max;
-    let (id, peer) = found.ok_or(outcome::Rejection::NoPlace { peers })?;
-    transition.remove(market::peer(id));
-    transition.remove(market::peer_by_hot(peer.hot));
-    transition.remove(market::weights(id));
-    transition.remove(market::payout(id));
-    transition.remove(market::commitment(id));
-    transition.remove(market::hot_key_set(id));
-    stake::retire(transition, id, peer.pool);
-    let mut places = *transition.the(market::places());
-    places.taken -= 1;
-    transition.set(market::places(), places);
-    transition.event(Event::Displaced { peer: id, by });
+/// Checks the work for a recent challenge, and notes that it was used: for as long as the challenge
+/// counts, its hot key registers by work no more, though its peer be gone.
+fn check_work(
+    transition: &mut Transition,
+    registration: &Registration,
+    nonce: u64,
+    terms: &RegistrationTerms,
+) -> Result<(), Rejection> {
+    let Registration { hot, cold, .. } = registration;
+    let Clock { chain, epoch, .. } = *transition.clock();
+    let before = Epoch(epoch.0.saturating_sub(1));
+    if [before, epoch].iter().any(|of| transition.entry(market::worked(*of, *hot)).is_some()) {
+        return Err(outcome::Rejection::WorkUsed { key: *hot }.into());
+    }
+    let difficulty = terms.difficulty;
+    let good = |challenge: &Hash| {
+        meets_difficulty(&work_hash(&chain, challenge, hot, cold, nonce), difficulty)
+    };
+    if !good(&terms.challenge) && !good(&terms.challenge_before) {
+        return Err(outcome::Rejection::Work { difficulty }.into());
+    }
+    transition.put(market::worked(epoch, *hot), ());
     Ok(())
 }
 
 /// Price, difficulty and challenge of the next epoch; the challenge is the hash of the block
-/// before the epoch's last, which nobody knew earlier.
+/// before the epoch's last, which nobody knew earlier. Work on the one before counts still, so that
+/// an epoch's end voids nobody's, but is measured by what is asked now.
 pub(crate) fn end_epoch(transition: &mut Transition, state: &State, challenge: Hash) {
     let (terms, parameters) = (state.registration(), state.parameters());
     let target = parameters.registrations_target;
-    let difficulty = steer(terms.difficulty, terms.by_work, target)
-        .clamp(parameters.registration_difficulty_min, DIFFICULTY_MAX);
-    let price = steer(terms.price.0, terms.by_burn, target)
-        .clamp(parameters.registration_price_min.0, PRICE_MAX);
+    let lowered = |value| (0..target).fold(value, |value, _| lowered(value, target));
+    let difficulty =
+        lowered(terms.difficulty).clamp(parameters.registration_difficulty_min, DIFFICULTY_MAX);
+    let price = lowered(terms.price.0).clamp(parameters.registration_price_min.0, PRICE_MAX);
     let next = RegistrationTerms {
         price: Grains(price),
         difficulty,
         challenge,
         challenge_before: terms.challenge,
-        difficulty_before: terms.difficulty,
         by_work: 0,
         by_burn: 0,
     };
     transition.set(market::registration(), Arc::new(next));
+    for (epoch, hot) in state.worked_before(state.clock().epoch) {
+        transition.remove(market::worked(epoch, hot));
+    }
 }
 
-/// `value * (target + count) / (2 * target)`, rounded up: halves without registrations, stays at
-/// the target, at most quadruples.
-fn steer(value: u64, count: u64, target: u64) -> u64 {
-    let (count, target) = (u128::from(count), u128::from(target.max(1)));
-    let count = count.min(7 * target);
-    let steered = (u128::from(value) * (target + count)).div_ceil(2 * target);
-    u64::try_from(steered).unwrap_or(u64::MAX)
+/// `value * (target + 1) / target`, rounded up: what the next registration takes after one.
+fn raised(value: u64, target: u64) -> u64 {
+    let (value, target) = (u128::from(value), u128::from(target.max(1)));
+    u64::try_from((value * (target + 1)).div_ceil(target)).unwrap_or(u64::MAX)
+}
+
+/// `value * target / (target + 1)`, rounded down: undoes one [`raised`] exactly.
+fn lowered(value: u64, target: u64) -> u64 {
+    let (value, target) = (u128::from(value), u128::from(target.max(1)));
+    u64::try_from(value * target / (target + 1)).unwrap_or(u64::MAX)
 }

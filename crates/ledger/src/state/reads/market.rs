@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::Read;
+use super::{KEY_MIN, Read};
 use crate::crypto::PublicKey;
 use crate::state::map::State;
 use crate::state::market::{self, Key, MarketReport, Peer, Places, RegistrationTerms};
-use crate::types::{PeerId, Share};
+use crate::types::{Epoch, PeerId, Share};
 
 impl State {
     /// A peer.
@@ -48,6 +48,16 @@ impl State {
     /// What registration takes now.
     pub fn registration(&self) -> &RegistrationTerms {
         self.the(market::registration()).as_ref()
+    }
+
+    /// The hot keys that registered by work before an epoch and are still remembered.
+    pub(crate) fn worked_before(&self, epoch: Epoch) -> impl Iterator<Item = (Epoch, PublicKey)> {
+        let first = market::worked(Epoch(0), KEY_MIN);
+        let last = market::worked(epoch, KEY_MIN);
+        self.scan(first, last).filter_map(|(key, ())| match key {
+            Key::Worked(epoch, hot) => Some((epoch, hot)),
+            _ => None,
+        })
     }
 
     /// How many places were given and are taken.

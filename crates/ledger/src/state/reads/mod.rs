@@ -134,7 +134,7 @@ impl State {
         Read::supply(self)
     }
 
-    /// An account; one that was never used has nothing.
+    /// An account; a key without one has nothing.
     pub fn account(&self, key: &PublicKey) -> Account {
         Read::account(self, key)
     }
