@@ -65,13 +65,10 @@ impl Books {
         self.rank(entry);
     }
 
-    /// The next one that must leave at this height.
-    pub fn leaving(&self, height: u64) -> Option<(PublicKey, u64)> {
-        let (leaves, hash) = self.expiries.first()?;
-        if *leaves > height {
-            return None;
-        }
-        self.hashes.get(hash).copied()
+    /// Those that must leave at this height.
+    pub fn leaving(&self, height: u64) -> Vec<(PublicKey, u64)> {
+        let due = self.expiries.iter().take_while(|(leaves, _)| *leaves <= height);
+        due.filter_map(|(_, hash)| self.hashes.get(hash).copied()).collect()
     }
 
     /// How many are entered with when they leave.

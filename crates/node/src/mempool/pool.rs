@@ -275,7 +275,10 @@ impl Pool {
     fn examine(&mut self, owner: &PublicKey) {
         let Some(sender) = self.senders.get_mut(owner) else { return };
         let nonce = self.state.account(owner).nonce;
-        while sender.nonce < nonce
+        // Nonces go back only where the account was closed: all that waits is of the old one.
+        let closed = nonce < sender.nonce;
+        let kept = if closed { u64::MAX } else { nonce };
+        while sender.nonce < kept
             && let Some(entry) = sender.queue.pop_front()
         {
             sender.bytes -= entry.bytes();
@@ -283,7 +286,7 @@ impl Pool {
             sender.nonce += 1;
         }
         sender.nonce = nonce;
-        let kept = sender.parked.split_off(&nonce);
+        let kept = sender.parked.split_off(&kept);
         for entry in std::mem::replace(&mut sender.parked, kept).into_values() {
             sender.bytes -= entry.bytes();
             self.books.unpark(&entry);
@@ -304,7 +307,7 @@ impl Pool {
 
     /// Removes what can be in no later block.
     fn expire(&mut self) {
-        while let Some((owner, nonce)) = self.books.leaving(self.state.height().0) {
+        for (owner, nonce) in self.books.leaving(self.state.height().0) {
             self.leave(&owner, nonce);
         }
     }

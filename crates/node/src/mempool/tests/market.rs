@@ -28,8 +28,8 @@ pub fn endpoint() -> Endpoint {
 /// What accounts 0 to 7 have.
 pub const RICH: Grains = Grains(1_000_000_000_000);
 
-/// Accounts 0 to 7 are rich, 8 to 15 have what is said; of 16 to 19, whose accounts are empty, each
-/// is the hot key of a peer.
+/// Accounts 0 to 7 are rich, 8 to 15 have what is said, 50 has next to nothing and is paid; each of
+/// 16 to 19, which have no account, is the hot key of a peer.
 pub fn genesis(poor: Grains, parameters: Parameters) -> Genesis {
     let accounts = (0..16).map(|index| {
         let balance = if index < 8 { RICH } else { poor };
@@ -47,7 +47,7 @@ pub fn genesis(poor: Grains, parameters: Parameters) -> Genesis {
         time_ms: 1,
         parameters,
         validators: vec![Validator { name: "v".to_string(), key: key(100).public() }],
-        accounts: accounts.collect(),
+        accounts: accounts.chain([(key(50).public(), Grains(1))]).collect(),
         peers: peers.collect(),
     }
 }

@@ -169,7 +169,8 @@ fn what_a_peer_accrued_pays_for_one() {
     let everybody = (0..4).map(|peer| (PeerId(peer), Share(250_000_000)));
     let weights = Row::new(everybody.collect()).expect("a row");
     for (hot, nonce) in (16..20).zip(0..) {
-        let (to, amount) = (key(hot).public(), Grains(2_000_000));
+        let deposit = market.state.parameters().account_deposit;
+        let (to, amount) = (key(hot).public(), Grains(2_000_000 + deposit.0));
         let first = account::Action::Transfer { to, amount };
         let row = market::Action::SetWeights { weights: weights.clone() };
         let both = vec![market.sign(0, nonce, 0, first), market.sign(hot, 0, 0, row)];
@@ -211,6 +212,33 @@ fn what_a_block_refused_leaves() {
     assert_eq!(left, [(key(2).public(), 0), (key(2).public(), 1)]);
     assert_eq!(market.pool.size(), (0, 0));
     market.audit();
+}
+
+#[test]
+fn what_waits_goes_with_an_account_that_is_closed() {
+    let parameters = Parameters {
+        registration_difficulty: 8,
+        registration_difficulty_min: 2,
+        ..Parameters::default()
+    };
+    let mut market = Market::with(MempoolLimits::default(), &genesis(Grains::MST, parameters));
+    assert!(market.decide(vec![market.transfer(9, 0, 0)]).is_empty());
+    let closes_from = market.state.account(&key(9).public()).closes_from();
+    while market.state.height() < closes_from {
+        market.block();
+    }
+    // Free, so that no balance says that it is in vain; and one that waits for it.
+    let tipless = market.work(9, 1, 40).transaction;
+    let tipless = market.sign(9, 1, 0, tipless.action);
+    market.submit(tipless).expect("possible");
+    market.submit(market.transfer(9, 3, 0)).expect("waits behind a gap");
+    let close = account::Action::Close { to: key(0).public() };
+    assert!(market.decide(vec![market.sign(9, 1, 0, close)]).is_empty());
+    assert_eq!(market.pool.size(), (0, 0));
+    market.audit();
+    for _ in 0..40 {
+        market.block();
+    }
 }
 
 #[test]
