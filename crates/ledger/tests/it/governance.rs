@@ -231,7 +231,7 @@ fn no_money_votes_twice_on_its_way_from_account_to_account() {
     chain.run_to(arrival.0);
     chain.act("cold-1", transfer("bob", mst(111))).unwrap();
     chain.act("bob", stake(0, mst(100))).unwrap();
-    let young = Refused::Influence { needed: Grains(1_000_000), available: Grains(0) };
+    let young = Refused::Influence { needed: Grains(10_000_000), available: Grains(0) };
     assert_eq!(refusal(chain.act("bob", vote(0, true))), young);
     assert_eq!(sums(&chain, 0), (mst(100), Grains(0)));
     // Nor does what somebody adds who has voted; what is old keeps its vote when the young goes.
@@ -329,12 +329,12 @@ fn who_has_the_quorum_keeps_the_place() {
 #[test]
 fn dust_closes_no_vote_and_is_cleared_away_in_steps() {
     let mut chain = chain(short());
-    let dust = crowd(&mut chain, 200, Grains(1_000_000), Grains(3_000_000));
+    let dust = crowd(&mut chain, 200, Grains(10_000_000), Grains(23_000_000));
     chain.act("cold-0", propose("unbonding_blocks", 9)).unwrap();
     let votes = dust.iter().map(|name| chain.sign(name, 0, vote(0, false))).collect();
     assert!(chain.all(votes).iter().all(|receipt| receipt.result.is_ok()));
     chain.act("cold-1", vote(0, true)).unwrap();
-    assert_eq!(sums(&chain, 0), (mst(200), Grains(200_000_000)));
+    assert_eq!(sums(&chain, 0), (mst(200), mst(2)));
     assert!(matches!(decide(&mut chain, 0)[..], [Happened::Accepted { .. }]));
     for left in [202, 138, 74, 10, 0] {
         assert_eq!(chain.state.votes(0).count(), left);

@@ -127,7 +127,7 @@ fn a_market_that_would_not_end_computing_is_refused_in_words() {
     check("the work of an epoch's end", Parameters { peers_max: 4_096, ..plain.clone() });
     check("the work of an epoch's end", Parameters { market_restart: true, ..plain.clone() });
     check("exceeds timeout_propose_ms in us", quick);
-    check("the fee of a vote", Parameters { fee_per_byte: Grains(10_000), ..plain.clone() });
+    check("the fee of a vote", Parameters { fee_per_byte: Grains(100_000), ..plain.clone() });
     check(
         "timeout_prevote_ms (2001) exceeds",
         Parameters { timeout_prevote_ms: 2_001, ..plain.clone() },
