@@ -1,13 +1,14 @@
 //! What a peer does for others: answering, and training on the gradients that come back.
 //!
 //! The graph of an answer is kept by request until its gradient arrives or newer requests push it
-//! out; where there is no room, whoever has most of it for its standing makes room. Strangers' gradients are an attack surface, so each passes six bounds: shape and
-//! finiteness; the norm, which may not exceed what is usual among the senders; the sender's
-//! standing, which scales the step itself (scaling the gradient would be undone by the optimiser's
-//! normalisation); a budget between two own steps, half of which is for who has standing; agreement with what the others send (module
-//! `agreement`), which drops senders who unteach what the others come for; and a probe on held-out
-//! text, which takes back any update that hurts by more than a set amount and drops senders who
-//! hurt on average.
+//! out; where there is no room, whoever has most of it for its standing makes room. Strangers'
+//! gradients are an attack surface, so each passes six bounds: shape and finiteness; the norm,
+//! which may not exceed what is usual among the senders; the sender's standing, which scales the
+//! step itself (scaling the gradient would be undone by the optimiser's normalisation); a budget
+//! between two own steps, half of which is for who has standing; agreement with what the others
+//! send (module `agreement`), which drops senders who unteach what the others come for; and a probe
+//! on held-out text, which takes back any update that hurts by more than a set amount and drops
+//! senders who hurt on average.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
