@@ -130,6 +130,7 @@ pub struct Continuation {
 /// # async fn example(key: muster_ledger::crypto::SecretKey) -> Result<(), muster_peer::AskError> {
 /// use muster_ledger::money::Grains;
 /// let ledger = muster_api::Client::new(vec!["http://127.0.0.1:7700".into()])?;
+/// ledger.pin(muster_ledger::crypto::Hash([7; 32]))?;
 /// let wanted = muster_peer::Ask {
 ///     text: b"To be".to_vec(),
 ///     bytes: 64,
