@@ -9,6 +9,7 @@ mod error;
 mod history;
 mod index;
 mod proposals;
+mod storage;
 mod tree;
 
 use std::collections::BTreeMap;
@@ -29,7 +30,8 @@ use muster_ledger::state::{Key, State, Value};
 use muster_ledger::tree::{all_entries, update};
 use muster_ledger::types::Height;
 use redb::{
-    Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
+    Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend,
+    TableDefinition, WriteTransaction,
 };
 
 use crate::consensus::StoredCertificate;
@@ -108,7 +110,25 @@ impl Store {
         genesis: &Genesis,
         validator: &PublicKey,
     ) -> Result<(Self, Opened), StoreError> {
-        let open = || Self::open_unguarded(path, cache_bytes, genesis, validator);
+        Self::open_on(|| storage::file(path), path, cache_bytes, genesis, validator)
+    }
+
+    /// The same on any storage; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_on<S: StorageBackend>(
+        storage: impl Fn() -> Result<S, DatabaseError>,
+        path: &Path,
+        cache_bytes: usize,
+        genesis: &Genesis,
+        validator: &PublicKey,
+    ) -> Result<(Self, Opened), StoreError> {
+        let open = || {
+            let database = storage::database(storage, cache_bytes);
+            let database = database.map_err(|error| store_error(path, error.into()))?;
+            Self::open_unguarded(database, path, genesis, validator)
+        };
         // The database trusts some of what it reads: a damaged file can make it panic. Whatever it
         // held is dropped with the panic, so that nothing half-read is used.
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(open)).unwrap_or_else(|_| {
@@ -118,15 +138,11 @@ impl Store {
     }
 
     fn open_unguarded(
+        database: Database,
         path: &Path,
-        cache_bytes: usize,
         genesis: &Genesis,
         validator: &PublicKey,
     ) -> Result<(Self, Opened), StoreError> {
-        let database = Database::builder()
-            .set_cache_size(cache_bytes)
-            .create(path)
-            .map_err(|error| store_error(path, error.into()))?;
         let store = Self {
             database: Some(database),
             path: path.to_path_buf(),
