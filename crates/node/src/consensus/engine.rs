@@ -1,7 +1,8 @@
 //! Starts the engine with our types and limits.
 
+use std::fs::OpenOptions;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,7 @@ use tokio::sync::mpsc::Sender;
 use super::codec::EngineCodec;
 use super::context::{Address, MusterContext};
 use super::inlet::Inlet;
+use super::log;
 use super::parts::part_bytes_max;
 use super::signing::{ChainVerifier, ValidatorSigner};
 use crate::config::Gossip;
@@ -280,6 +282,15 @@ fn engine_config(settings: &EngineSettings) -> Result<Config, NodeError> {
     })
 }
 
+/// Cuts off what a loss of power left unwritten at the end of the engine's log, if there is one.
+fn mend_log(path: &Path) -> std::io::Result<()> {
+    match OpenOptions::new().read(true).write(true).open(path) {
+        Ok(mut log) => log::mend(&mut log),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Starts the engine. The node's network identity is derived from the validator's key, and proves
 /// to others that it belongs to it. Parts of proposals go to the inlet; without one they come with
 /// the engine's questions.
@@ -298,6 +309,7 @@ pub async fn start(
         address: settings.listen,
         reason,
     })?;
+    mend_log(&settings.wal).map_err(|error| fault(&error))?;
     let config = engine_config(settings)?;
     let signer = ValidatorSigner::new(settings.chain, key.clone());
     let verifier = ChainVerifier { chain: settings.chain };

@@ -9,6 +9,7 @@ pub mod context;
 mod engine;
 pub mod host;
 mod inlet;
+pub mod log;
 pub mod parts;
 pub mod signing;
 
