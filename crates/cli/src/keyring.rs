@@ -119,7 +119,10 @@ mod tests {
     fn folder() -> (tempfile::TempDir, Wallet) {
         let folder = tempfile::tempdir().expect("a folder");
         let wallet = Wallet::trial().expect("randomness");
-        std::fs::write(folder.path().join("passphrase"), "secret\n").expect("written");
+        let passphrase = folder.path().join("passphrase");
+        std::fs::write(&passphrase, "secret\n").expect("written");
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&passphrase, private).expect("made private");
         wallet.save(&folder.path().join("wallet.age"), "secret").expect("saved");
         (folder, wallet)
     }

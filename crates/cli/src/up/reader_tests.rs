@@ -89,7 +89,7 @@ fn each_mistake_is_said_with_its_line() {
         ),
         (
             "[network]\nepoch_blocks = 0",
-            "market.toml:2: `epoch_blocks`: epoch_blocks is 0, it must be from 1 to 1000000",
+            "market.toml:2: `epoch_blocks`: epoch_blocks is 0, it must be from 2 to 100000",
         ),
         ("[network]\nepoch_blocks = \"ten\"", "market.toml:2: `epoch_blocks`: "),
         ("network = 3", "market.toml:1: `network` must be a table"),

@@ -151,7 +151,7 @@ pub fn status(chain: &Hash) -> Value {
 /// `GET /v1/accounts/{address}` of somebody rich.
 pub fn account(address: &PublicKey) -> Value {
     json!({
-        "address": address.to_string(), "balance": "1000000000000", "nonce": 5,
+        "address": address.to_string(), "balance": "1000000000000", "deposit": "10000000", "nonce": 5,
         "nonce_pending": 5, "delegations": [], "unbondings": [], "owns": []
     })
 }

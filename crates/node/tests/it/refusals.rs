@@ -329,7 +329,7 @@ async fn requests_of_all_kinds_get_an_answer() {
 }
 
 /// What clients rely on: a path that goes away or is renamed is no accident.
-const PATHS: [&str; 23] = [
+const PATHS: [&str; 25] = [
     "/health",
     "/metrics",
     "/openapi.json",
@@ -338,7 +338,9 @@ const PATHS: [&str; 23] = [
     "/v1/blocks",
     "/v1/blocks/{height}",
     "/v1/committee",
+    "/v1/committees",
     "/v1/events",
+    "/v1/genesis",
     "/v1/history",
     "/v1/market",
     "/v1/mempool",

@@ -12,10 +12,14 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use crate::network::{Network, PATIENCE, genesis, genesis_peers, user_key};
 
-/// A number out of what a node counts.
+/// A number out of what a node counts, as soon as it answers whoever asked so much before.
 async fn count(network: &Network, name: &str) -> f64 {
     let url = format!("{}/metrics", network.urls[0]);
-    let text = reqwest::get(url).await.expect("an answer").text().await.expect("a body");
+    let asked = network.wait("the node to answer", async || {
+        let answer = reqwest::get(&url).await.ok()?;
+        if answer.status().is_success() { answer.text().await.ok() } else { None }
+    });
+    let text = asked.await;
     let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
     line.unwrap_or_else(|| panic!("{name} is not counted")).parse().expect("a number")
 }

@@ -91,7 +91,7 @@ fn refusals_say_why() {
     forged.signature.0[0] ^= 1;
     assert_eq!(market.submit(forged), Err(Refusal::Rejected(Rejection::Signature)));
     let stranger = market.submit(market.transfer(60, 0, 0));
-    assert!(matches!(stranger, Err(Refusal::Rejected(Rejection::CannotPay { .. }))));
+    assert!(matches!(stranger, Err(Refusal::Rejected(Rejection::Account(_)))));
     let far = market.submit(market.transfer(3, 1_024, 0));
     assert_eq!(far, Err(Refusal::SenderFull { count_max: 1_024, bytes_max: 1 << 20 }));
     let late = market.submit(market.sign_until(0, 3, 0, 0, pay(1)));
