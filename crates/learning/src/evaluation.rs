@@ -49,7 +49,7 @@ impl Learner {
     /// Draws the held-out batches (always the same) and names the peers to ask.
     ///
     /// # Errors
-    /// [`LearnerError::PeerIndex`].
+    /// [`LearnerError::Peers`].
     pub fn begin_evaluation(
         &mut self,
         available: &[PeerIndex],

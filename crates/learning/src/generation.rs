@@ -61,7 +61,7 @@ impl Learner {
     /// drawn so far.
     ///
     /// # Errors
-    /// [`LearnerError::Tensor`] for an empty text, [`LearnerError::PeerIndex`],
+    /// [`LearnerError::Tensor`] for an empty text, [`LearnerError::Peers`],
     /// [`LearnerError::Temperature`].
     pub fn begin_ask(
         &mut self,

@@ -55,7 +55,7 @@ impl Learner {
     /// Reads the next batch and chooses whom of `available` to ask.
     ///
     /// # Errors
-    /// [`LearnerError::PeerIndex`].
+    /// [`LearnerError::Peers`].
     pub fn begin_step(&mut self, available: &[PeerIndex]) -> Result<StepPlan, LearnerError> {
         let available = self.know(available)?;
         let batch = self.corpus.batch(self.seed, self.step, self.training.batch);

@@ -25,7 +25,7 @@ pub struct Account {
     /// What it holds, free to spend.
     pub balance: Grains,
     /// The nonce of its next transaction. Each that is included counts it up; an account does not
-    /// begin at 0 but above every nonce that the key used before ([`Account::open`]).
+    /// begin at 0 but above every nonce that the key used before (`Account::open`).
     pub nonce: u64,
     /// Held for as long as the account is there, and given back when it is closed. Nothing for
     /// accounts of the genesis.

@@ -1,7 +1,7 @@
 //! The HTTP API: reads, submissions, events, metrics, the dashboard.
 //!
 //! Nothing here is privileged: whatever changes the ledger carries a signature. Whatever strangers
-//! can make the node hold or do is bounded, in all and for each of them ([`limits`]); errors are
+//! can make the node hold or do is bounded, in all and for each of them (`limits`); errors are
 //! problem documents.
 
 mod admission;
