@@ -24,6 +24,8 @@ Commands:
                      (needs Python 3)
       --only <WORD>      Only the contests with this word in their title, printed instead
       --rounds <N>       How many turns every contestant has
+  simulate [ARGUMENTS]...  Run validators in virtual time with everything that goes wrong, by seeds
+                     (see `cargo xtask simulate --help`)
   help               Print this";
 
 /// A command.
@@ -37,6 +39,8 @@ pub enum Command {
     Tidy,
     /// Measure.
     Bench(Contests),
+    /// Simulate validators; the arguments are those of `simulate`.
+    Simulate(Vec<String>),
     /// Say what there is.
     Help,
 }
@@ -75,6 +79,7 @@ pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Command, Str
         "up" => Ok(Command::Up(arguments.collect())),
         "test" => tests(&mut arguments),
         "bench" => contests(&mut arguments),
+        "simulate" => Ok(Command::Simulate(arguments.collect())),
         "tidy" => match arguments.next() {
             None => Ok(Command::Tidy),
             Some(argument) => Err(unknown(&argument)),
@@ -156,6 +161,8 @@ mod tests {
         check("bench --only a --rounds 3", {
             Ok(Command::Bench(Contests { only: Some("a".into()), rounds: Some(3) }))
         });
+        let simulate = ["--seeds", "10"].map(str::to_owned).to_vec();
+        check("simulate --seeds 10", Ok(Command::Simulate(simulate)));
         check("tset", Err("there is no command `tset`"));
         check("tidy now", Err("`now` means nothing here"));
         check("test --repeat", Err("--repeat needs a value"));

@@ -1,4 +1,5 @@
-//! Commands for people who work on this repository: `cargo xtask up` and `cargo xtask test`.
+//! Commands for people who work on this repository: `cargo xtask up`, `cargo xtask test`,
+//! `cargo xtask bench` and `cargo xtask simulate`.
 //!
 //! Everything is compiled in the release profile, for runs and tests alike, so that the heavy
 //! dependencies are compiled once.
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Command::Test(tests) => test::run(&tests),
         Command::Tidy => tidy::run(),
         Command::Bench(contests) => bench(&contests),
+        Command::Simulate(arguments) => simulate(&arguments),
         Command::Help => {
             process::println_plain(arguments::HELP);
             Ok(ExitCode::SUCCESS)
@@ -50,16 +52,33 @@ fn up(arguments: &[String]) -> anyhow::Result<ExitCode> {
     prerequisites::check(&[prerequisites::RUST, prerequisites::C_COMPILER, prerequisites::NODE])?;
     let first = dashboard::build()?;
     process::say("building muster (the first time takes some minutes)");
-    // The whole workspace, as the tests do: the same choice of packages finds the same
-    // dependencies compiled.
+    // Nearly the whole workspace, as the tests do: the same choice of packages finds the same
+    // dependencies compiled. What only tests the others adds none and is left out.
     let mut build = process::cargo();
-    build.args(["build", "--release", "--workspace"]);
+    build.args(["build", "--release", "--workspace", "--exclude", "muster-simulation"]);
     dashboard::announce(&mut build, first);
     compile::run(&mut build, "compile muster; what the compiler says stands above")?;
-    let binary = place::target().join("release/muster");
-    // The market takes this process's place, so that Ctrl-C and the exit code are its own.
+    become_program("muster", |command| command.arg("up").args(arguments))
+}
+
+fn simulate(arguments: &[String]) -> anyhow::Result<ExitCode> {
+    prerequisites::check(&[prerequisites::RUST, prerequisites::C_COMPILER])?;
+    process::say("building the simulation");
+    let mut build = process::cargo();
+    build.args(["build", "--release", "--workspace", "--bin", "simulate"]);
+    compile::run(&mut build, "compile the simulation; what the compiler says stands above")?;
+    become_program("simulate", |command| command.args(arguments))
+}
+
+/// Runs a program that was built in this process's place, so that Ctrl-C and the exit code are its
+/// own.
+fn become_program(
+    name: &str,
+    say: impl FnOnce(&mut std::process::Command) -> &mut std::process::Command,
+) -> anyhow::Result<ExitCode> {
     use std::os::unix::process::CommandExt;
-    let error = std::process::Command::new(&binary).arg("up").args(arguments).exec();
+    let binary = place::target().join("release").join(name);
+    let error = say(&mut std::process::Command::new(&binary)).exec();
     Err(anyhow::anyhow!("cannot start {}: {error}", binary.display()))
 }
 
