@@ -5,6 +5,7 @@ mod flood;
 mod host;
 mod hostile;
 mod inlet;
+mod namespaces;
 mod network;
 mod openapi;
 mod ports;

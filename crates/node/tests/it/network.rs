@@ -1,7 +1,7 @@
 //! Networks of real node processes: this very test binary, started again as a node.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -115,13 +115,22 @@ impl Network {
 
     /// The same, from a genesis.
     pub fn of(genesis: Genesis, gossip: Gossip) -> Self {
+        Self::at(genesis, gossip, |_| Ipv4Addr::LOCALHOST)
+    }
+
+    /// The same, each node at an address of its own.
+    pub fn at(genesis: Genesis, gossip: Gossip, host: impl Fn(usize) -> Ipv4Addr) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let validators = genesis.validators.len();
         let path = directory.path().join("genesis.json");
         fs::write(&path, serde_json::to_vec(&genesis).expect("serialises")).expect("written");
         let ports = free_ports(2 * validators);
+        let addresses = |ports: &[u16]| -> Vec<SocketAddr> {
+            ports.iter().enumerate().map(|(index, port)| (host(index), *port).into()).collect()
+        };
         let (consensus, api) = ports.split_at(validators);
-        let urls: Vec<String> = api.iter().map(|port| format!("http://127.0.0.1:{port}")).collect();
+        let (consensus, api) = (addresses(consensus), addresses(api));
+        let urls: Vec<String> = api.iter().map(|address| format!("http://{address}")).collect();
         let configs = (0..validators)
             .map(|index| {
                 let home = directory.path().join(format!("validator-{index}"));
@@ -133,11 +142,11 @@ impl Network {
                     home: ".".into(),
                     genesis: "../genesis.json".into(),
                     key: "key".into(),
-                    listen: ([127, 0, 0, 1], consensus[index]).into(),
-                    api: ([127, 0, 0, 1], api[index]).into(),
-                    peers: others(index).map(|o| format!("127.0.0.1:{}", consensus[o])).collect(),
+                    listen: consensus[index],
+                    api: api[index],
+                    peers: others(index).map(|other| consensus[other].to_string()).collect(),
                     api_peers: others(index).map(|other| urls[other].clone()).collect(),
-                    public_api: false,
+                    public_api: !api[index].ip().is_loopback(),
                     api_proxies: Vec::new(),
                     gossip,
                     forward_hops: 1,
@@ -223,6 +232,14 @@ impl Network {
         self.spawn(index, program);
     }
 
+    /// Starts a node in a network namespace that `ip netns` knows.
+    pub fn start_in_namespace(&mut self, index: usize, namespace: &str) {
+        let mut program = Command::new("ip");
+        program.args(["netns", "exec", namespace]);
+        program.arg(std::env::current_exe().expect("known"));
+        self.spawn(index, program);
+    }
+
     fn spawn(&mut self, index: usize, mut program: Command) {
         let log = fs::File::options()
             .create(true)
@@ -281,6 +298,17 @@ impl Network {
             client.status().await.ok().filter(|status| status.height >= height)
         })
         .await
+    }
+
+    /// Waits until these nodes have decided a height; the block there is the same on all of them.
+    pub async fn same_block(&self, nodes: &[usize], height: u64) {
+        let mut found = Vec::new();
+        for node in nodes {
+            self.wait_height(*node, height).await;
+            let block = self.client(*node).block(height).await.expect("decided");
+            found.push((block.summary.hash, block.summary.state_root));
+        }
+        assert!(found.windows(2).all(|pair| pair[0] == pair[1]), "they differ: {found:?}");
     }
 
     pub async fn wait<T>(&self, what: &str, mut question: impl AsyncFnMut() -> Option<T>) -> T {

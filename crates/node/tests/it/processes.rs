@@ -12,16 +12,6 @@ use muster_node::Gossip;
 
 use crate::network::{Network, PATIENCE, user_key};
 
-async fn same_block(network: &Network, nodes: &[usize], height: u64) {
-    let mut roots = Vec::new();
-    for node in nodes {
-        network.wait_height(*node, height).await;
-        let block = network.client(*node).block(height).await.expect("decided");
-        roots.push((block.summary.hash, block.summary.state_root));
-    }
-    assert!(roots.windows(2).all(|pair| pair[0] == pair[1]), "they differ: {roots:?}");
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_nodes_decide_transfers_and_prove_them() {
     let mut network = Network::new(4, 200, Gossip::Relay);
@@ -37,7 +27,7 @@ async fn four_nodes_decide_transfers_and_prove_them() {
     let receipt = client.wait(&last, PATIENCE).await.expect("decided");
     assert_eq!(receipt.result, Ok(()));
     assert!(receipt.fee.grains() > 0);
-    same_block(&network, &[0, 1, 2, 3], receipt.height).await;
+    network.same_block(&[0, 1, 2, 3], receipt.height).await;
 
     // Another node knows it too, and what came of it.
     let other = network.client(3);
@@ -117,7 +107,7 @@ async fn killed_nodes_come_back_with_the_same_chain() {
     assert!(later.height > at_kill);
     network.start(2);
     let caught_up = network.wait_height(0, 1).await.height;
-    same_block(&network, &[0, 1, 2, 3], caught_up).await;
+    network.same_block(&[0, 1, 2, 3], caught_up).await;
     // It votes again: blocks carry four signatures.
     let client = network.client(0);
     network
@@ -135,7 +125,7 @@ async fn killed_nodes_come_back_with_the_same_chain() {
     (0..4).for_each(|node| network.kill(node));
     network.start_all();
     let decided = before.height;
-    same_block(&network, &[0, 1, 2, 3], decided + 3).await;
+    network.same_block(&[0, 1, 2, 3], decided + 3).await;
     let block = network.client(3).block(decided).await.expect("still there");
     assert_eq!((block.summary.hash, block.summary.state_root), (before.block, before.state_root));
 }
@@ -144,5 +134,5 @@ async fn killed_nodes_come_back_with_the_same_chain() {
 async fn broadcast_works_where_all_are_connected() {
     let mut network = Network::new(4, 200, Gossip::Broadcast);
     network.start_all();
-    same_block(&network, &[0, 1, 2, 3], 4).await;
+    network.same_block(&[0, 1, 2, 3], 4).await;
 }
