@@ -89,11 +89,16 @@ pub fn yield_to_validators() {
 
 /// What is logged where RUST_LOG says nothing: the engine tells every vote at the level of info.
 const LOG_FILTER: &str = "info,arc_malachitebft=warn";
+/// What is logged of it only where RUST_LOG names it. It tells of every message that a neighbour is
+/// too slow for, and writes out all its bytes: strangers filled the disk with it, ten megabytes a
+/// second, and most of the time that they took of a validator was spent on writing it.
+const TALKATIVE: &str = "libp2p_gossipsub";
 
 /// Lines of what happens on stderr, as RUST_LOG filters them.
 pub fn start_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(LOG_FILTER));
+    let asked = std::env::var("RUST_LOG").unwrap_or_default();
+    let filter = tracing_subscriber::EnvFilter::try_new(log_filter(&asked))
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(log_filter("")));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -101,4 +106,29 @@ pub fn start_log() {
             std::io::IsTerminal::is_terminal(&std::io::stderr()) && crate::output::colours_wanted(),
         )
         .init();
+}
+
+/// The filter where RUST_LOG asks for this.
+fn log_filter(asked: &str) -> String {
+    let asked = if asked.trim().is_empty() { LOG_FILTER } else { asked };
+    match asked.contains(TALKATIVE) {
+        true => asked.to_owned(),
+        false => format!("{asked},{TALKATIVE}=error"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::log_filter;
+
+    #[test]
+    fn what_strangers_can_make_endless_is_logged_only_where_it_is_named() {
+        for (asked, expected) in [
+            ("", "info,arc_malachitebft=warn,libp2p_gossipsub=error"),
+            ("info", "info,libp2p_gossipsub=error"),
+            ("off,libp2p_gossipsub=warn", "off,libp2p_gossipsub=warn"),
+        ] {
+            assert_eq!(log_filter(asked), expected, "{asked}");
+        }
+    }
 }
