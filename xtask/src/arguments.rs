@@ -26,6 +26,10 @@ Commands:
       --rounds <N>       How many turns every contestant has
   simulate [ARGUMENTS]...  Run validators in virtual time with everything that goes wrong, by seeds
                      (see `cargo xtask simulate --help`)
+  siege [ARGUMENTS]...  Attack a market of real processes in all known ways at once, and say whether
+                     it works (see `cargo xtask siege --help`)
+  soak [ARGUMENTS]...  Let such a market run for long, with attackers, load and faults, and see
+                     whether anything grows (see `cargo xtask soak --help`)
   help               Print this";
 
 /// A command.
@@ -41,6 +45,10 @@ pub enum Command {
     Bench(Contests),
     /// Simulate validators; the arguments are those of `simulate`.
     Simulate(Vec<String>),
+    /// Attack a market; the arguments are those of `siege siege`.
+    Siege(Vec<String>),
+    /// Let a market run for long; the arguments are those of `siege soak`.
+    Soak(Vec<String>),
     /// Say what there is.
     Help,
 }
@@ -80,6 +88,8 @@ pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Command, Str
         "test" => tests(&mut arguments),
         "bench" => contests(&mut arguments),
         "simulate" => Ok(Command::Simulate(arguments.collect())),
+        "siege" => Ok(Command::Siege(arguments.collect())),
+        "soak" => Ok(Command::Soak(arguments.collect())),
         "tidy" => match arguments.next() {
             None => Ok(Command::Tidy),
             Some(argument) => Err(unknown(&argument)),
@@ -163,6 +173,8 @@ mod tests {
         });
         let simulate = ["--seeds", "10"].map(str::to_owned).to_vec();
         check("simulate --seeds 10", Ok(Command::Simulate(simulate)));
+        check("siege --help", Ok(Command::Siege(vec!["--help".into()])));
+        check("soak", Ok(Command::Soak(Vec::new())));
         check("tset", Err("there is no command `tset`"));
         check("tidy now", Err("`now` means nothing here"));
         check("test --repeat", Err("--repeat needs a value"));

@@ -1,5 +1,5 @@
 //! Commands for people who work on this repository: `cargo xtask up`, `cargo xtask test`,
-//! `cargo xtask bench` and `cargo xtask simulate`.
+//! `cargo xtask bench`, `cargo xtask simulate`, `cargo xtask siege` and `cargo xtask soak`.
 //!
 //! Everything is compiled in the release profile, for runs and tests alike, so that the heavy
 //! dependencies are compiled once.
@@ -34,6 +34,8 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Bench(contests) => bench(&contests),
         Command::Simulate(arguments) => simulate(&arguments),
+        Command::Siege(arguments) => siege("siege", &arguments),
+        Command::Soak(arguments) => siege("soak", &arguments),
         Command::Help => {
             process::println_plain(arguments::HELP);
             Ok(ExitCode::SUCCESS)
@@ -55,7 +57,8 @@ fn up(arguments: &[String]) -> anyhow::Result<ExitCode> {
     // Nearly the whole workspace, as the tests do: the same choice of packages finds the same
     // dependencies compiled. What only tests the others adds none and is left out.
     let mut build = process::cargo();
-    build.args(["build", "--release", "--workspace", "--exclude", "muster-simulation"]);
+    build.args(["build", "--release", "--workspace"]);
+    build.args(["--exclude", "muster-simulation", "--exclude", "muster-siege"]);
     dashboard::announce(&mut build, first);
     compile::run(&mut build, "compile muster; what the compiler says stands above")?;
     become_program("muster", |command| command.arg("up").args(arguments))
@@ -68,6 +71,18 @@ fn simulate(arguments: &[String]) -> anyhow::Result<ExitCode> {
     build.args(["build", "--release", "--workspace", "--bin", "simulate"]);
     compile::run(&mut build, "compile the simulation; what the compiler says stands above")?;
     become_program("simulate", |command| command.args(arguments))
+}
+
+/// Builds the program that attacks, and the one that it attacks, which it looks for beside itself.
+fn siege(verb: &str, arguments: &[String]) -> anyhow::Result<ExitCode> {
+    prerequisites::check(&[prerequisites::RUST, prerequisites::C_COMPILER, prerequisites::NODE])?;
+    let first = dashboard::build()?;
+    process::say("building muster and those who attack it");
+    let mut build = process::cargo();
+    build.args(["build", "--release", "--workspace", "--bin", "muster", "--bin", "siege"]);
+    dashboard::announce(&mut build, first);
+    compile::run(&mut build, "compile the siege; what the compiler says stands above")?;
+    become_program("siege", |command| command.arg(verb).args(arguments))
 }
 
 /// Runs a program that was built in this process's place, so that Ctrl-C and the exit code are its
