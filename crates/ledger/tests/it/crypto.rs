@@ -60,25 +60,30 @@ fn batches_say_which_signature_is_wrong() {
     assert!(verify_batch(&[]).is_empty());
 }
 
+/// The checksum has 16 bits: of all wrong letters one in 65,536 gets through. Of these 2,500, which
+/// are always the same, none does.
+#[test]
+fn a_wrong_letter_gives_no_other_address() {
+    let alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+    let right = SecretKey::from_seed([5; 32]).public().to_string();
+    let mut wrong = 0;
+    for at in 0..right.len() {
+        for letter in alphabet.chars() {
+            let text = format!("{}{letter}{}", &right[..at], &right[at + 1..]);
+            if text != right {
+                assert!(text.parse::<PublicKey>().is_err(), "{text}");
+                wrong += 1;
+            }
+        }
+    }
+    assert!(wrong > 2_500);
+}
+
 proptest! {
     #[test]
     fn addresses_round_trip(bytes: [u8; 32]) {
         let text = PublicKey(bytes).to_string();
         prop_assert_eq!(text.parse::<PublicKey>().unwrap(), PublicKey(bytes));
-    }
-
-    #[test]
-    fn a_wrong_letter_never_gives_another_address(seed: [u8; 32], at in 0_usize..47, letter in 0_usize..58) {
-        let alphabet = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
-        let key = SecretKey::from_seed(seed).public();
-        let mut text = key.to_string().into_bytes();
-        text[at] = alphabet[letter];
-        let text = String::from_utf8(text).unwrap();
-        // The checksum has 16 bits: a miss would be one in 65,536, and is fixed by the seed.
-        match text.parse::<PublicKey>() {
-            Ok(parsed) => prop_assert!(parsed == key),
-            Err(_) => prop_assert!(text != key.to_string()),
-        }
     }
 
     #[test]
