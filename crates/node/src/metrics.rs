@@ -80,6 +80,8 @@ pub struct Metrics {
     pub equivocations: AtomicU64,
     /// Transactions taken into the mempool.
     pub mempool_accepted: AtomicU64,
+    /// Transactions that waited here already.
+    pub mempool_known: AtomicU64,
     /// Transactions refused.
     pub mempool_refused: AtomicU64,
     /// HTTP requests answered.
@@ -107,7 +109,7 @@ impl Metrics {
     #[must_use]
     pub fn text(&self, gauges: &[(&str, &str, f64)]) -> String {
         let mut text = String::with_capacity(8 << 10);
-        let counters: [(&str, &str, &AtomicU64); 13] = [
+        let counters: [(&str, &str, &AtomicU64); 14] = [
             ("muster_transactions_total", "Transactions decided since start.", &self.transactions),
             ("muster_block_bytes_total", "Bytes of blocks decided since start.", &self.block_bytes),
             ("muster_late_blocks_total", "Blocks decided after round 0.", &self.late_blocks),
@@ -117,6 +119,7 @@ impl Metrics {
             ("muster_blocks_synced_total", "Blocks fetched from others.", &self.blocks_synced),
             ("muster_equivocations_total", "Conflicting messages seen.", &self.equivocations),
             ("muster_mempool_accepted_total", "Transactions accepted.", &self.mempool_accepted),
+            ("muster_mempool_known_total", "Transactions had already.", &self.mempool_known),
             ("muster_mempool_refused_total", "Transactions refused.", &self.mempool_refused),
             ("muster_http_requests_total", "HTTP requests answered.", &self.http_requests),
             ("muster_http_limited_total", "HTTP requests over the rate.", &self.http_limited),

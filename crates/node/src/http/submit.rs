@@ -73,6 +73,7 @@ impl Api {
         let known = results.iter().filter(|r| matches!(r, Err(Refusal::Known))).count() as u64;
         let refused = results.len() as u64 - accepted - known;
         self.metrics.mempool_accepted.fetch_add(accepted, Ordering::Relaxed);
+        self.metrics.mempool_known.fetch_add(known, Ordering::Relaxed);
         self.metrics.mempool_refused.fetch_add(refused, Ordering::Relaxed);
         Ok(results)
     }
