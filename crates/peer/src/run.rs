@@ -111,6 +111,8 @@ fn boxed(config: PeerConfig, shutdown: Shutdown<'static>) -> Running<'static> {
 
 async fn live(config: PeerConfig, shutdown: Shutdown<'static>) -> Result<(), PeerError> {
     config.validate()?;
+    // Connections of others, our own to them and to nodes: more than most systems give unasked.
+    let descriptors = muster_files::raise_open_files_max();
     std::fs::create_dir_all(&config.home)
         .map_err(|source| PeerError::Home { path: config.home.clone(), source })?;
     let listener = TcpListener::bind(config.listen)
@@ -127,6 +129,7 @@ async fn live(config: PeerConfig, shutdown: Shutdown<'static>) -> Result<(), Pee
         listen = %config.listen,
         behaviour = ?config.behaviour,
         steps = learner.steps(),
+        descriptors,
         "peer started"
     );
     let progress = Arc::new(Mutex::new(Progress { steps: learner.steps(), ..Progress::default() }));
