@@ -8,14 +8,14 @@ use muster_ledger::crypto::hash;
 
 use crate::error::SiegeError;
 use crate::market::Market;
-use crate::process::{Process, folder_bytes};
+use crate::process::Process;
 
 /// How long a process is gone, from a draw of 0 to 1.
 const GONE: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(25)];
 /// How long it stays out of disk once it runs without.
 const FULL: Duration = Duration::from_secs(45);
-/// What can still be written before the disk is full, bytes.
-const ROOM: u64 = 256 << 10;
+/// The least that can be written of a file where the disk is full, bytes: the beginning of a log.
+const ROOM: u64 = 64 << 10;
 
 /// What befalls a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,11 +122,10 @@ impl Fate {
             }
             Kind::Full => {
                 process.kill();
-                let folder = process.task.log.parent().map_or(0, |folder| {
-                    let longest = std::fs::metadata(folder.join("ledger.redb"));
-                    longest.map_or_else(|_| folder_bytes(folder), |metadata| metadata.len())
-                });
-                process.again(Some(folder + ROOM))?;
+                // What lies beyond the middle of the database cannot be written any more.
+                let database = process.task.log.with_file_name("ledger.redb");
+                let length = std::fs::metadata(database).map_or(0, |metadata| metadata.len());
+                process.again(Some(ROOM.max(length / 2)))?;
                 gone = FULL;
                 "out of disk"
             }

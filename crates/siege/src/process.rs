@@ -33,18 +33,23 @@ pub struct Usage {
     pub descriptors: u64,
 }
 
-/// What a process takes now; nothing where it is gone.
-pub fn usage(process: u32) -> Option<Usage> {
-    let folder = PathBuf::from(format!("/proc/{process}"));
-    let stat = fs::read_to_string(folder.join("stat")).ok()?;
+/// Seconds of a processor that a process has taken; of one that has ended, until it is waited for.
+fn processor(process: u32) -> Option<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The name, in parentheses, may hold anything.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = |index: usize| fields.get(index)?.parse::<f64>().ok();
+    Some((ticks(11)? + ticks(12)?) / TICKS_A_SECOND)
+}
+
+/// What a process takes now; nothing where it is gone.
+pub fn usage(process: u32) -> Option<Usage> {
+    let folder = PathBuf::from(format!("/proc/{process}"));
     let status = fs::read_to_string(folder.join("status")).ok()?;
     let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let memory: u64 = memory.trim().trim_end_matches(" kB").parse().ok()?;
     Some(Usage {
-        processor: (ticks(11)? + ticks(12)?) / TICKS_A_SECOND,
+        processor: processor(process)?,
         memory: memory << 10,
         descriptors: fs::read_dir(folder.join("fd")).ok()?.count() as u64,
     })
@@ -152,8 +157,8 @@ impl Process {
 
     /// SIGKILL: it can write nothing more.
     pub fn kill(&mut self) {
-        self.before = self.usage().map_or(self.before, |usage| usage.processor);
         if let Some(mut child) = self.child.take() {
+            self.before += processor(child.id()).unwrap_or(0.0);
             // It may have ended by itself.
             let _ = child.kill();
             let _ = child.wait();

@@ -6,6 +6,7 @@ mod liar;
 mod lies;
 mod market;
 mod offline;
+mod siege;
 
 use std::path::Path;
 use std::process::{Command, Output};
