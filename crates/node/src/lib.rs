@@ -44,8 +44,9 @@ const HTTP_THREADS: usize = 2;
 /// Threads that read the disk and check signatures for it.
 const HTTP_BLOCKING_THREADS: usize = 8;
 
-/// How long one part's end waits for the other's, which may be its cause.
-const VERDICT: Duration = Duration::from_secs(5);
+/// How long one part's end waits for the other's, which may be its cause: both come at once, but
+/// on a machine that is very busy.
+const VERDICT: Duration = Duration::from_secs(30);
 
 /// Runs a node until `shutdown` resolves.
 ///

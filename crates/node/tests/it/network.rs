@@ -26,7 +26,7 @@ pub const NODE_CONFIG: &str = "MUSTER_TEST_NODE";
 /// How the line begins with which a node ends that failed.
 pub const LAST_WORDS: &str = "muster: ";
 /// How long anything may take before a test gives up. Generous: the machine may be busy.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(600);
 
 pub fn validator_key(index: usize) -> SecretKey {
     SecretKey::from_seed([index as u8 + 1; 32])
@@ -305,7 +305,9 @@ impl Network {
         let mut found = Vec::new();
         for node in nodes {
             self.wait_height(*node, height).await;
-            let block = self.client(*node).block(height).await.expect("decided");
+            let client = self.client(*node);
+            let asked = self.wait("a block", async || client.block(height).await.ok());
+            let block = asked.await;
             found.push((block.summary.hash, block.summary.state_root));
         }
         assert!(found.windows(2).all(|pair| pair[0] == pair[1]), "they differ: {found:?}");

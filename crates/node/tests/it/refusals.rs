@@ -12,7 +12,7 @@ use muster_node::store::Store;
 use muster_node::{Gossip, NodeConfig, NodeError, audit, run};
 use proptest::prelude::*;
 
-use crate::network::{Network, genesis, user_key, validator_key, write_key, write_tls};
+use crate::network::{Network, PATIENCE, genesis, user_key, validator_key, write_key, write_tls};
 use crate::ports::free_ports;
 
 /// A home with a database at genesis.
@@ -50,7 +50,7 @@ fn open(config: &NodeConfig, key: &SecretKey) -> Result<(), NodeError> {
 /// What a person reads when the node is started.
 async fn refusal(config: &NodeConfig) -> String {
     let node = run(config.clone(), std::future::pending());
-    match tokio::time::timeout(Duration::from_secs(30), node).await {
+    match tokio::time::timeout(PATIENCE, node).await {
         Ok(Err(error)) => error.to_string(),
         Ok(Ok(())) => panic!("it ended without an error"),
         Err(_) => panic!("it runs although it should not"),
