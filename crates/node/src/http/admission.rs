@@ -14,7 +14,7 @@ use http_body::Body as _;
 
 use super::api::Api;
 use super::budget::Share;
-use super::limits::{BODY_TIMEOUT, REQUEST_BYTES_MAX, SMALL_ANSWER};
+use super::limits::{BODY_TIMEOUT, REQUEST_BYTES_MAX, SMALL};
 use super::places::Busy;
 use super::problems::HttpProblem;
 use super::rate::{BYTES_A_TOKEN, TIME_A_TOKEN};
@@ -72,9 +72,13 @@ async fn received(
         let status = StatusCode::PAYLOAD_TOO_LARGE;
         return Err(HttpProblem::new(status, "content-too-large", "Content too large", detail));
     }
-    let share = api.requests.take(source, length).ok_or_else(|| {
-        HttpProblem::busy("too many bytes are being sent to this node at once: try again")
-    })?;
+    let share = if length <= SMALL {
+        api.requests.hold(source, length)
+    } else {
+        api.requests.take(source, length).ok_or_else(|| {
+            HttpProblem::busy("too many bytes are being sent to this node at once: try again")
+        })?
+    };
     api.rate.charge(source, length as f64 / BYTES_A_TOKEN, Instant::now());
     let (parts, body) = request.into_parts();
     let reading = to_bytes(body, usize::try_from(length).unwrap_or(usize::MAX));
@@ -117,7 +121,7 @@ pub async fn weigh(State(api): State<Arc<Api>>, request: Request, next: Next) ->
     if length == 0 {
         return Response::from_parts(parts, body);
     }
-    let share = if length <= SMALL_ANSWER {
+    let share = if length <= SMALL {
         Some(api.answers.hold(source, length))
     } else {
         api.answers.take(source, length)

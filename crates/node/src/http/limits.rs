@@ -21,9 +21,10 @@ pub const STREAM_BLOCKS_MAX: u64 = 1_000;
 pub const ANSWERS: u64 = 64 << 20;
 /// Bytes of answers on their way to one address.
 pub const ANSWERS_OF_SOURCE: u64 = 4 << 20;
-/// Answers that are no longer than this are always sent: a connection has one at a time, so that
-/// the connections bound them. Whoever fills the rest keeps nobody from a status or a receipt.
-pub const SMALL_ANSWER: u64 = 16 << 10;
+/// Bodies and answers that are no longer than this are always taken and sent: a connection has one
+/// at a time, so that the connections bound them. Whoever fills the rest, be it with lengths that
+/// are announced and never come, keeps nobody from handing in a transaction or from its receipt.
+pub const SMALL: u64 = 16 << 10;
 /// Bytes of requests that are being read or answered.
 pub const REQUESTS: u64 = 32 << 20;
 /// Bytes of requests of one address that are being read or answered.

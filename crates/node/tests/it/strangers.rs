@@ -262,6 +262,24 @@ async fn a_body_is_announced_and_no_longer_than_it_may_be() {
             (count(&network, "muster_http_request_bytes").await == 0.0).then_some(())
         })
         .await;
+    // Nor do long ones, which are announced to take all that there is.
+    let mut long = Vec::new();
+    for _ in 0..32 {
+        let mut stream = TcpStream::connect(address(&network)).await.expect("accepted");
+        let head = format!("{head}content-length: {}\r\n\r\n", 1 << 20);
+        stream.write_all(head.as_bytes()).await.expect("sent");
+        long.push(stream);
+    }
+    network
+        .wait("the long bodies to be waited for", async || {
+            let all = 32.0 * f64::from(1 << 20);
+            (count(&network, "muster_http_request_bytes").await >= all).then_some(())
+        })
+        .await;
+    decide(&network, 1).await;
+    for stream in &mut long {
+        hung_up_with(stream, "HTTP/1.1 408").await;
+    }
 }
 
 async fn hung_up_with(stream: &mut TcpStream, expected: &str) {
