@@ -9,6 +9,10 @@ use serde_json::Value;
 
 use crate::{json, muster, stderr, stdout};
 
+/// How long anything may take before a test fails: it says how soon a hang is told of, and must
+/// hold on a machine that is busy with ten other things.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 const SCENARIO: &str = r#"
 seed = 11
 duration = "30s"
@@ -93,6 +97,7 @@ fn a_market_runs_recovers_and_goes_on() {
     let url = wait_for_height(home, height + 2, &second);
     ask_and_pay(home, &url, folder.path());
     vote_and_weigh(home, folder.path());
+    close_and_leave(home, folder.path());
     let summary_again = end(second);
     assert!(number(&summary_again, "height") > height + 2);
     assert_eq!(summary_again["chain"], summary["chain"]);
@@ -123,7 +128,7 @@ fn wait_for_height(home: &str, height: i128, process: &std::process::Child) -> S
     let start = Instant::now();
     loop {
         assert!(
-            start.elapsed() < Duration::from_secs(90),
+            start.elapsed() < PATIENCE,
             "process {} does not reach height {height}",
             process.id()
         );
@@ -163,6 +168,10 @@ fn ask_and_pay(home: &str, url: &str, data: &Path) {
     assert_eq!(paid["signer"].as_str(), Some(user.trim()));
     run(&["transfer", "cold/peer-0", "0.5", "--home", home]);
     assert_eq!(balance("cold/peer-0"), before + 1_500_000_000);
+
+    // Opened early: an account may be closed only some blocks later.
+    run(&["transfer", "friend", "3", "--home", home]);
+    assert_eq!(balance("friend"), 2_990_000_000, "a hundredth is its deposit");
 
     run(&["stake", "add", "0", "2", "--home", home]);
     let stakes = json(&run(&["stake", "list", "--home", home, "--json"]));
@@ -226,11 +235,56 @@ fn vote_and_weigh(home: &str, data: &Path) {
     assert!(stakes["unbondings"].as_array().is_some_and(|all| !all.is_empty()), "{stakes:#}");
 }
 
+/// An account is closed, and a peer is ended, each by whose it is and by nobody else.
+fn close_and_leave(home: &str, data: &Path) {
+    let run = |arguments: &[&str]| {
+        muster(data).args(arguments).args(["--home", home]).output().expect("it starts")
+    };
+    let account = |name: &str| {
+        let account = json(&run(&["query", "account", name, "--json"]));
+        let amount = |field: &str| account[field].as_str().unwrap_or("0").parse::<u64>();
+        (amount("balance").expect("a number"), amount("deposit").expect("a number"))
+    };
+    let both = run(&["transfer", "user", "1", "--close", "--key", "friend"]);
+    assert_eq!(both.status.code(), Some(2), "an amount and all of it contradict each other");
+    assert_eq!(account("friend").1, 10_000_000, "its deposit");
+    let before = account("user").0;
+    until("the account to be closed", || {
+        let closed = run(&["transfer", "user", "--close", "--key", "friend", "--json"]);
+        let words = stderr(&closed);
+        assert!(closed.status.success() || words.contains("may be closed from"), "{words}");
+        closed.status.success()
+    });
+    assert_eq!(account("friend"), (0, 0));
+    let came = account("user").0 - before;
+    // All of it but the fees of this try and of those before; stake on its way back may come too.
+    assert!(came > 2_900_000_000, "{came}");
+
+    let peers = || stdout(&run(&["query", "peers", "--json"]));
+    let is_there = |number: i128| {
+        let peers: Value = serde_json::from_str(&peers()).expect("JSON");
+        let list = peers["peers"].as_array().expect("a list").clone();
+        list.iter().any(|peer| self::number(peer, "id") == number)
+    };
+    assert!(is_there(1));
+    let unconfirmed = run(&["peer", "leave", "1", "--key", "cold/cabal-0"]);
+    assert_eq!(unconfirmed.status.code(), Some(1));
+    assert!(stderr(&unconfirmed).contains("its number was not written"), "{unconfirmed:?}");
+    let foreign = run(&["peer", "leave", "1", "--yes"]);
+    assert_eq!(foreign.status.code(), Some(1), "only its owner ends it");
+    assert!(is_there(1));
+    let left = run(&["peer", "leave", "1", "--yes", "--key", "cold/cabal-0"]);
+    assert_eq!(left.status.code(), Some(0), "{}", stderr(&left));
+    assert!(stdout(&left).contains("peer 1 is ended"), "{}", stdout(&left));
+    // What comes back has another number.
+    assert!(!is_there(1));
+}
+
 /// Waits for something that must come, and fails with its name where it does not.
 fn until(what: &str, mut there: impl FnMut() -> bool) {
     let began = Instant::now();
     while !there() {
-        assert!(began.elapsed() < Duration::from_secs(120), "still waiting for {what}");
+        assert!(began.elapsed() < PATIENCE, "still waiting for {what}");
         std::thread::sleep(Duration::from_millis(300));
     }
 }

@@ -18,7 +18,9 @@ use utoipa_axum::routes;
 
 use super::api::{Answer, Api, parse};
 use super::chain::certificate;
+use super::limits::ANSWER_TIMEOUT;
 use super::problems::HttpProblem;
+use crate::chain::Tip;
 
 /// How often a proof is tried again when a block is decided meanwhile.
 const PROOF_TRIES: usize = 3;
@@ -98,28 +100,34 @@ pub async fn proof(
             .into(),
             _ => return Err(HttpProblem::not_found("proofs are of an account or a peer")),
         };
-    api.read(move |api| prove(api, &key).map(Json)).await
-}
-
-fn prove(api: &Api, key: &Key) -> Result<Proof, HttpProblem> {
+    let mut tip = api.tip.clone();
     for _ in 0..PROOF_TRIES {
-        let tip = api.now();
-        let value = tip.state.get(key).map(encode);
-        let known = value.clone().map(|value| (tree::key_hash(key), value));
-        let snapshot = api.store.tree(known)?;
-        // The database may be a block ahead of the tip that was read.
-        let Ok((_, proof)) = tree::prove(&snapshot, tip.header.height, key) else { continue };
-        let decided = api.store.decided(tip.height())?.ok_or_else(|| {
-            HttpProblem::busy("no block has been decided yet, so that nothing certifies the state")
-        })?;
-        return Ok(Proof {
-            height: tip.height(),
-            key: HexBytes(encode(key)),
-            value: value.map(HexBytes),
-            proof: HexBytes(proof.encode()),
-            header: HexBytes(encode(&tip.header)),
-            certificate: certificate(&decided.certificate),
-        });
+        let now = tip.borrow_and_update().clone();
+        if let Some(proof) = api.read(move |api| prove(api, &now, &key)).await? {
+            return Ok(Json(proof));
+        }
+        // The block that is on the disk already is the next to be told of. An error means that the
+        // node ends.
+        let _ = tokio::time::timeout(ANSWER_TIMEOUT, tip.changed()).await;
     }
     Err(HttpProblem::busy("blocks are decided faster than the proof is made: try again"))
+}
+
+/// A proof in the state after a block; `None` where the disk is a block ahead of it.
+fn prove(api: &Api, tip: &Tip, key: &Key) -> Result<Option<Proof>, HttpProblem> {
+    let value = tip.state.get(key).map(encode);
+    let known = value.clone().map(|value| (tree::key_hash(key), value));
+    let snapshot = api.store.tree(known)?;
+    let Ok((_, proof)) = tree::prove(&snapshot, tip.header.height, key) else { return Ok(None) };
+    let decided = api.store.decided(tip.height())?.ok_or_else(|| {
+        HttpProblem::busy("no block has been decided yet, so that nothing certifies the state")
+    })?;
+    Ok(Some(Proof {
+        height: tip.height(),
+        key: HexBytes(encode(key)),
+        value: value.map(HexBytes),
+        proof: HexBytes(proof.encode()),
+        header: HexBytes(encode(&tip.header)),
+        certificate: certificate(&decided.certificate),
+    }))
 }

@@ -67,6 +67,24 @@ async fn check_proof(network: &Network, key: &PublicKey) {
     assert!(verify(&header, &few, &members).is_err());
 }
 
+/// Whoever asks for a proof gets one, also at the moment at which a block is on the disk and not
+/// told of yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn proofs_are_given_while_blocks_are_decided_without_pause() {
+    let mut network = Network::new(1, 50, Gossip::Relay);
+    network.start_all();
+    let first = network.wait_height(0, 1).await.height;
+    let ask = async |asker: usize| {
+        let (client, key) = (network.client(0), user_key(asker).public());
+        for _ in 0..200 {
+            client.prove_account(&key).await.expect("a proof");
+        }
+    };
+    tokio::join!(ask(0), ask(1), ask(0), ask(1));
+    // They were asked for on both sides of some decisions.
+    network.wait_height(0, first + 3).await;
+}
+
 fn check_supply(status: &Status) {
     let supply = &status.supply;
     let expected = supply.genesis.grains() + supply.minted.grains() - supply.burned.grains();
