@@ -66,6 +66,7 @@ pub mod outcome;
 pub mod parameters;
 pub mod protocol;
 pub mod sealed;
+pub mod snapshot;
 pub mod state;
 pub mod transaction;
 pub mod tree;

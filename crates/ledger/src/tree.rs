@@ -38,7 +38,12 @@ pub enum TreeError {
 
 /// Where an entry stands in the tree.
 pub fn key_hash(key: &Key) -> KeyHash {
-    KeyHash(hash("state key", &[&encode(key)]).0)
+    encoded_key_hash(&encode(key))
+}
+
+/// The same, for a key's encoding.
+pub(crate) fn encoded_key_hash(key: &[u8]) -> KeyHash {
+    KeyHash(hash("state key", &[key]).0)
 }
 
 /// The root and the new nodes after `changes` are applied at `height` on top of the height

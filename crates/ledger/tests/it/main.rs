@@ -16,6 +16,7 @@ mod properties;
 mod protocol;
 mod registration;
 mod sequence;
+mod snapshot;
 mod staking;
 mod support;
 mod tree;
