@@ -111,6 +111,7 @@ export class FixtureMarket {
       network: this.options.hostile ? HOSTILE_NAMES[0] : "trial",
       chain: this.chain,
       height: this.height,
+      first_block: 1,
       time_ms: START_MS + this.height * 1003,
       block: hash(`block ${this.height}`),
       state_root: hash(`state ${this.height}`),

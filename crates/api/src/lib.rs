@@ -25,6 +25,7 @@ mod pages;
 mod parameters;
 mod problem;
 mod scalar;
+pub mod snapshot;
 mod sse;
 pub mod stake;
 mod status;
@@ -46,6 +47,7 @@ pub use market::{
 pub use parameters::Parameters;
 pub use problem::{PROBLEM_JSON, Problem};
 pub use scalar::{Address, Amount, Digest, HexBytes, ScalarError, SignatureHex};
+pub use snapshot::{Snapshot, SnapshotSummary, Snapshots};
 pub use stake::{Delegation, Unbonding};
 pub use status::{
     Committee, Equivocation, MempoolStatus, Protocol, Status, Supply, Upgrade, ValidatorStatus,

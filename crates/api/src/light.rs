@@ -9,6 +9,7 @@ use muster_ledger::light::{Follower, LightError, verify_entry};
 use muster_ledger::state::{Key, Value};
 use muster_ledger::tree;
 use muster_ledger::types::Height;
+use muster_ledger::vote;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -17,7 +18,7 @@ use crate::client::{Client, ClientError};
 use crate::scalar::{Address, HexBytes};
 
 /// Longest header that is read, bytes.
-const HEADER_BYTES_MAX: usize = 4 << 10;
+pub(crate) const HEADER_BYTES_MAX: usize = 4 << 10;
 /// Longest entry of the state that is read, bytes.
 const ENTRY_BYTES_MAX: usize = 16 << 20;
 
@@ -54,6 +55,26 @@ impl From<&Validator> for Member {
     fn from(validator: &Validator) -> Self {
         Self { name: validator.name.clone(), address: validator.key.into() }
     }
+}
+
+/// A header that follows from a genesis.
+#[derive(Clone, Debug)]
+pub struct Followed {
+    /// The header.
+    pub header: Header,
+    /// The certificate that says so.
+    pub certificate: vote::Certificate,
+    /// The committee that decided the block.
+    pub committee: Vec<Validator>,
+}
+
+/// A committee that took the place of another.
+#[derive(Clone, Debug)]
+pub struct FollowedChange {
+    /// The block that names it.
+    pub block: Followed,
+    /// Its members, in canonical order.
+    pub next: Vec<Validator>,
 }
 
 /// Why something that a node says is not known to be so.
@@ -110,12 +131,22 @@ impl Client {
     /// # Errors
     /// [`FollowError`]: no answer, or one that does not follow from what is trusted.
     pub async fn follow(&self, follower: &mut Follower, height: u64) -> Result<(), FollowError> {
+        self.follow_all(follower, height).await.map(|_| ())
+    }
+
+    /// The same; also the changes on the way.
+    pub(crate) async fn follow_all(
+        &self,
+        follower: &mut Follower,
+        height: u64,
+    ) -> Result<Vec<FollowedChange>, FollowError> {
+        let mut changes = Vec::new();
         loop {
             let known = follower.height();
             for change in &self.committees(known.0).await?.changes {
                 let header: Header = decode("the header", &change.header.0, HEADER_BYTES_MAX)?;
                 if header.height >= Height(height) {
-                    return Ok(());
+                    return Ok(changes);
                 }
                 // A node may repeat what was asked for before.
                 if header.height <= follower.height() {
@@ -127,10 +158,15 @@ impl Client {
                     .map(|member| Validator { name: member.name.clone(), key: member.address.0 });
                 let light = |reason| FollowError::Light { height: header.height.0, reason };
                 let (certificate, next) = ((&change.certificate).into(), next.collect::<Vec<_>>());
+                let committee = follower.committee().to_vec();
                 follower.follow(&header, &certificate, &next).map_err(light)?;
+                changes.push(FollowedChange {
+                    block: Followed { header, certificate, committee },
+                    next,
+                });
             }
             if follower.height() == known {
-                return Ok(());
+                return Ok(changes);
             }
         }
     }

@@ -22,6 +22,8 @@ pub struct Status {
     pub chain: Digest,
     /// Height of the last decided block; 0 before the first.
     pub height: u64,
+    /// The first block that this node has with its transactions and events; it keeps none before.
+    pub first_block: u64,
     /// Time of the last decided block, milliseconds since 1970 (UTC).
     pub time_ms: u64,
     /// Hash of the last decided block.

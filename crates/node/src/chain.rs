@@ -17,7 +17,7 @@ use muster_ledger::state::State;
 use muster_ledger::state::chain::protocol;
 use muster_ledger::transaction::SignedTransaction;
 use muster_ledger::tree;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::consensus::StoredCertificate;
 use crate::error::NodeError;
@@ -154,6 +154,13 @@ pub struct Chain {
     candidates: HashMap<Hash, Arc<Candidate>>,
     /// The certificate of the newest block, with signatures that came in after its decision.
     finalized: Option<StoredCertificate>,
+    marks: Option<Marks>,
+}
+
+/// At which heights the state is told apart from those between, and to whom.
+struct Marks {
+    every: u64,
+    sender: mpsc::Sender<Arc<Tip>>,
 }
 
 impl Chain {
@@ -187,8 +194,17 @@ impl Chain {
             tip: sender,
             candidates: HashMap::new(),
             finalized: None,
+            marks: None,
         };
         Ok((chain, receiver))
+    }
+
+    /// From now on the receiver gets each block whose height is a multiple of `every`, unless it
+    /// still works on one before.
+    pub fn mark(&mut self, every: u64) -> mpsc::Receiver<Arc<Tip>> {
+        let (sender, receiver) = mpsc::channel(1);
+        self.marks = Some(Marks { every, sender });
+        receiver
     }
 
     /// The newest block and the state after it.
@@ -371,6 +387,12 @@ impl Chain {
         self.metrics.decided(decided, before.header.time_ms);
         let tip = Arc::new(tip);
         self.tip.send_replace(tip.clone());
+        if let Some(marks) = &self.marks
+            && tip.height().is_multiple_of(marks.every)
+        {
+            // One that is full or gone wants none now.
+            let _ = marks.sender.try_send(tip.clone());
+        }
         self.mempool.settle(&tip.state, &candidate.execution.changes);
     }
 

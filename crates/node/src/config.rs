@@ -10,10 +10,17 @@ use muster_ledger::protocol::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::error::NodeError;
+use crate::http::limits::STREAM_BLOCKS_MAX;
 use crate::http::tls::TlsFiles;
 
 /// Longest genesis file that is read, bytes.
 const GENESIS_BYTES_MAX: u64 = 256 << 20;
+
+/// The fewest blocks that a node keeps: as far back as streams of events begin.
+pub const KEEP_BLOCKS_MIN: u64 = STREAM_BLOCKS_MAX;
+
+/// The fewest blocks from one snapshot to the next.
+pub const SNAPSHOT_BLOCKS_MIN: u64 = 100;
 
 /// How consensus messages travel between validators.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +74,15 @@ pub struct NodeConfig {
     /// Memory for the database's cache, MiB.
     #[serde(default = "cache_mib")]
     pub cache_mib: u32,
+    /// How many of the newest blocks are kept with their receipts and events, at least 1,000; all
+    /// unless said. The state, and what proves it, does not depend on older ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_blocks: Option<u64>,
+    /// A snapshot of the state is made at each block whose height is a multiple of this, at least
+    /// 100, for those who join; 0 for none. Blocks since the older of the two that are kept are
+    /// never removed.
+    #[serde(default = "snapshot_blocks")]
+    pub snapshot_blocks: u64,
     /// The newest protocol version that this node goes along with; where the chain switches to a
     /// later one, it stops. Unless said, the newest that the program knows.
     #[serde(default = "newest")]
@@ -82,6 +98,10 @@ fn one() -> u8 {
 
 fn newest() -> Version {
     Version::NEWEST
+}
+
+fn snapshot_blocks() -> u64 {
+    5_000
 }
 
 fn cache_mib() -> u32 {
@@ -118,6 +138,12 @@ impl NodeConfig {
         self.home.join("ledger.redb")
     }
 
+    /// Where the snapshots are that this node gives to others.
+    #[must_use]
+    pub fn snapshots(&self) -> PathBuf {
+        self.home.join("snapshots")
+    }
+
     /// Where the consensus engine keeps its log.
     #[must_use]
     pub fn wal(&self) -> PathBuf {
@@ -143,6 +169,15 @@ impl NodeConfig {
         }
         if !(4..=65_536).contains(&self.cache_mib) {
             return Err(setting("cache_mib", &self.cache_mib, "it must be from 4 to 65536"));
+        }
+        if let Some(blocks) = self.keep_blocks.filter(|blocks| *blocks < KEEP_BLOCKS_MIN) {
+            let reason = format!("it must be at least {KEEP_BLOCKS_MIN}, or left out to keep all");
+            return Err(setting("keep_blocks", &blocks, &reason));
+        }
+        if (1..SNAPSHOT_BLOCKS_MIN).contains(&self.snapshot_blocks) {
+            let reason =
+                format!("it must be 0 for no snapshots, or at least {SNAPSHOT_BLOCKS_MIN}");
+            return Err(setting("snapshot_blocks", &self.snapshot_blocks, &reason));
         }
         Ok(())
     }

@@ -79,6 +79,9 @@ pub enum NodeError {
     /// The system gives no threads for the API.
     #[error("the API cannot be served: {0}")]
     Serve(std::io::Error),
+    /// The system gives no thread for what is done beside consensus.
+    #[error("a thread cannot be started: {0}")]
+    Thread(std::io::Error),
     /// The consensus engine could not be started.
     #[error("consensus could not be started: {0}")]
     Engine(String),

@@ -13,10 +13,13 @@ pub mod consensus;
 pub mod error;
 pub mod gossip;
 pub mod http;
+pub mod join;
 pub mod mempool;
 pub mod metrics;
+pub mod snapshots;
 pub mod store;
 pub mod telemetry;
+pub mod upkeep;
 
 use std::fs;
 use std::pin::Pin;
@@ -26,6 +29,7 @@ use std::time::Duration;
 pub use audit::{Audit, audit};
 pub use config::{Gossip, NodeConfig};
 pub use error::NodeError;
+use muster_ledger::crypto::SecretKey;
 use muster_ledger::genesis::Genesis;
 use tokio::sync::{oneshot, watch};
 
@@ -37,7 +41,9 @@ use http::tls::TlsFiles;
 use http::{Api, ApiParts, Proxies, limits};
 use mempool::{Mempool, MempoolLimits};
 use metrics::Metrics;
+use snapshots::Snapshots;
 use store::Store;
+use upkeep::Upkeep;
 
 /// Threads that speak HTTP.
 const HTTP_THREADS: usize = 2;
@@ -67,17 +73,7 @@ fn boxed<'a>(config: NodeConfig, shutdown: Shutdown<'a>) -> Running<'a> {
 }
 
 async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), NodeError> {
-    // Whoever is first in the process installs the provider; that another was first is fine.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    config.resolve(&std::env::current_dir().unwrap_or_default());
-    config.validate()?;
-    let genesis = config.read_genesis()?;
-    let key = Arc::new(config.read_key()?);
-    let home = |reason: std::io::Error| NodeError::Home {
-        path: config.home.clone(),
-        reason: reason.to_string(),
-    };
-    fs::create_dir_all(&config.home).map_err(home)?;
+    let (genesis, key) = prepare(&mut config)?;
     let door = open_door(&config)?;
     let cache = (config.cache_mib as usize) << 20;
     let (store, opened) = Store::open(&config.database(), cache, &genesis, &key.public())?;
@@ -93,7 +89,7 @@ async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), Node
         state_root = %opened.header.state_root,
         "opened"
     );
-    let (chain, tip) = Chain::new(
+    let (mut chain, tip) = Chain::new(
         store.clone(),
         mempool.clone(),
         metrics.clone(),
@@ -102,10 +98,22 @@ async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), Node
         opened.header,
         opened.state,
     )?;
+    let snapshots = Snapshots::open(config.snapshots(), &settings.chain);
+    let snapshots = Arc::new(snapshots.map_err(|error| unusable(&config, &error))?);
+    let marks = chain.mark(config.snapshot_blocks);
     let signer = ValidatorSigner::new(settings.chain, key.clone());
     let verifier = ChainVerifier { chain: settings.chain };
     let host = Host::new(chain, signer, verifier, metrics.clone(), equivocations.clone());
     let engine = consensus::start(&settings, key, Some(host.inlet())).await?;
+    // Only now: a node that cannot start leaves nobody behind who holds its database.
+    let upkeep = Upkeep {
+        store: store.clone(),
+        tip: tip.clone(),
+        marks,
+        snapshots: snapshots.clone(),
+        keep_blocks: config.keep_blocks,
+    };
+    upkeep.start().map_err(NodeError::Thread)?;
     let (application, mut stopper) = Application::new(engine, host, metrics.clone());
     let application = spawn_application(application);
 
@@ -115,6 +123,7 @@ async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), Node
         genesis,
         tip,
         store,
+        snapshots,
         mempool,
         metrics,
         gossip,
@@ -132,6 +141,22 @@ async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), Node
     // First the connections, then what they had begun to read; both have this long.
     let _ = tokio::time::timeout(3 * limits::DRAIN, server).await;
     result
+}
+
+/// Reads what the configuration names, and makes the home.
+fn prepare(config: &mut NodeConfig) -> Result<(Genesis, Arc<SecretKey>), NodeError> {
+    // Whoever is first in the process installs the provider; that another was first is fine.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    config.resolve(&std::env::current_dir().unwrap_or_default());
+    config.validate()?;
+    let (genesis, key) = (config.read_genesis()?, config.read_key()?);
+    fs::create_dir_all(&config.home).map_err(|error| unusable(config, &error))?;
+    Ok((genesis, Arc::new(key)))
+}
+
+/// That the home cannot be used, for the reason that the system gave.
+fn unusable(config: &NodeConfig, reason: &std::io::Error) -> NodeError {
+    NodeError::Home { path: config.home.clone(), reason: reason.to_string() }
 }
 
 /// What became of the application: gone without a word where its thread panicked.

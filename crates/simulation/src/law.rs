@@ -190,13 +190,12 @@ impl Law {
         }
         tip.state.audit().map_err(|error| error.to_string())?;
         for height in 1..=tip.height() {
-            let decided = store.decided(height).map_err(|error| error.to_string())?;
-            let decided = decided.ok_or_else(|| format!("its block {height} is lost"))?;
+            let whole = store.whole(height).map_err(|error| error.to_string())?;
+            let (decided, ..) = whole.ok_or_else(|| format!("its block {height} is lost"))?;
             let first = *self.decided.entry(height).or_insert(decided.hash);
             if first != decided.hash {
                 return Err(format!("its block {height} is another than that of the others"));
             }
-            store.block(&decided).map_err(|error| error.to_string())?;
         }
         // A block may be durable though the power went before anybody heard of it.
         self.applied.insert(node, tip.height());

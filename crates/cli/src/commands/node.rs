@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
+use muster_node::join::Joined;
 use muster_node::{Audit, NodeConfig};
 
-use super::{asked_to_end, block_on_all_cores, follow_supervisor, start_log};
+use super::{asked_to_end, block_on, block_on_all_cores, follow_supervisor, start_log};
 use crate::output;
 use crate::wallet::write_whole;
 
@@ -35,6 +36,17 @@ pub struct Options {
 enum Verb {
     /// Make a key and a configuration; prints the key's address, which belongs into the genesis
     Init(Init),
+    /// Make the database of a node that has none from a snapshot of the state, instead of executing
+    /// all blocks: nothing in it is believed that does not follow from the genesis. What was
+    /// fetched stays when it is cut short: run it again
+    Join {
+        /// The node's configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The HTTP interface of a node that gives snapshots; may be repeated
+        #[arg(long = "from", value_name = "URL", required = true)]
+        sources: Vec<String>,
+    },
     /// Check all that a node stores: that its money adds up, and that its entries give the state
     /// root of its newest block. The node must not run
     Audit {
@@ -70,6 +82,7 @@ struct Init {
 pub fn run(options: Options) -> Result<()> {
     match &options.command {
         Some(Verb::Init(init)) => return initialise(init),
+        Some(Verb::Join { config, sources }) => return join(config, sources),
         Some(Verb::Audit { config }) => return audit(config),
         None => {}
     }
@@ -80,6 +93,19 @@ pub fn run(options: Options) -> Result<()> {
     config.api = options.api.unwrap_or(config.api);
     config.listen = options.listen.unwrap_or(config.listen);
     block_on_all_cores(async { Ok(muster_node::run(config, asked_to_end()).await?) })
+}
+
+fn join(config: &Path, sources: &[String]) -> Result<()> {
+    start_log();
+    let read = NodeConfig::read(config)?;
+    block_on(async {
+        let Joined { height, entries, chunks, fetched } =
+            muster_node::join::join(read, sources).await?;
+        output::say(&format!("start it with: muster node --config {}", config.display()));
+        output::print(&format!(
+            "height {height}: {entries} entries in {chunks} chunks, {fetched} bytes fetched now"
+        ))
+    })
 }
 
 fn audit(config: &Path) -> Result<()> {

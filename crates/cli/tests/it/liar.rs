@@ -138,8 +138,8 @@ pub fn status(chain: &Hash) -> Value {
     let zero = "0".repeat(64);
     json!({
         "name": hostile, "version": hostile, "protocol": { "version": 1, "newest": 1 },
-        "network": hostile, "chain": chain.to_string(), "height": 9, "time_ms": 0, "block": zero,
-        "state_root": zero, "epoch": 0, "epoch_end": 10, "epoch_blocks": 10,
+        "network": hostile, "chain": chain.to_string(), "height": 9, "first_block": 1, "time_ms": 0,
+        "block": zero, "state_root": zero, "epoch": 0, "epoch_end": 10, "epoch_blocks": 10,
         "block_time_ms": 1000, "blocks_per_second": 1.0,
         "validators": [{ "name": hostile, "address": key("v").public().to_string() }],
         "peers": 0, "transactions": 0, "mempool": { "transactions": 0, "bytes": 0 },

@@ -169,6 +169,8 @@ impl Network {
                 gossip: plan.gossip,
                 forward_hops: plan.hops,
                 cache_mib: argument("--cache-mib", 16),
+                keep_blocks: None,
+                snapshot_blocks: 0,
                 protocol_version_max: Version::NEWEST,
                 tls: None,
             };

@@ -10,7 +10,7 @@ use malachitebft_app_channel::{AppMsg, Channels, NetworkMsg};
 
 use muster_ledger::crypto::PublicKey;
 
-use super::context::{Height, MusterContext, Part};
+use super::context::{MusterContext, Part};
 use super::engine::{Engine, EngineStopper, meet};
 use super::host::Host;
 use crate::chain::now_ms;
@@ -97,8 +97,7 @@ impl Application {
                 let _ = reply.send(self.host.history(*range.start(), *range.end())?);
             }
             AppMsg::GetHistoryMinHeight { reply } => {
-                // Every block since the first is kept.
-                let _ = reply.send(Height(1));
+                let _ = reply.send(self.host.oldest());
             }
             AppMsg::ExtendVote { reply, .. } => {
                 let _ = reply.send(None);

@@ -415,6 +415,12 @@ impl Host {
         }
     }
 
+    /// The oldest block that [`Host::history`] has.
+    #[must_use]
+    pub fn oldest(&self) -> Height {
+        Height(self.chain.store().first())
+    }
+
     /// Decided blocks for a node that is behind; the engine asks for a few and bounds the answer.
     ///
     /// # Errors

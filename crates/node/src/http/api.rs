@@ -27,6 +27,7 @@ use crate::consensus::Equivocations;
 use crate::gossip::Gossip;
 use crate::mempool::Mempool;
 use crate::metrics::Metrics;
+use crate::snapshots::Snapshots;
 use crate::store::Store;
 use crate::telemetry::Reports;
 
@@ -48,6 +49,8 @@ pub struct Api {
     pub tip: watch::Receiver<Arc<Tip>>,
     /// The database.
     pub store: Arc<Store>,
+    /// Snapshots of the state.
+    pub snapshots: Arc<Snapshots>,
     /// What waits.
     pub mempool: Arc<Mempool>,
     /// Counters.
@@ -89,6 +92,8 @@ pub struct ApiParts {
     pub tip: watch::Receiver<Arc<Tip>>,
     /// The database.
     pub store: Arc<Store>,
+    /// Snapshots of the state.
+    pub snapshots: Arc<Snapshots>,
     /// What waits.
     pub mempool: Arc<Mempool>,
     /// Counters.
@@ -113,6 +118,7 @@ impl Api {
             network: parts.genesis.name,
             tip: parts.tip,
             store: parts.store,
+            snapshots: parts.snapshots,
             mempool: parts.mempool,
             metrics: parts.metrics,
             reports: Reports::default(),

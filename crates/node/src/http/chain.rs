@@ -96,6 +96,7 @@ pub async fn status(State(api): State<Arc<Api>>) -> Json<Status> {
         network: api.network.clone(),
         chain: clock.chain.into(),
         height: tip.height(),
+        first_block: api.store.first(),
         time_ms: tip.header.time_ms,
         block: tip.hash.into(),
         state_root: tip.header.state_root.into(),
@@ -124,7 +125,7 @@ pub struct BlocksQuery {
     limit: Option<u64>,
 }
 
-/// Blocks, newest first.
+/// Blocks, newest first, down to the first that this node keeps.
 #[utoipa::path(get, path = "/v1/blocks", tag = "chain", params(BlocksQuery),
                responses((status = 200, body = Blocks)))]
 pub async fn blocks(
@@ -133,7 +134,8 @@ pub async fn blocks(
 ) -> Answer<Blocks> {
     let Query(query) = query?;
     let end = query.before.unwrap_or(u64::MAX).min(api.now().height() + 1);
-    let start = end.saturating_sub(query.limit.unwrap_or(20).min(BLOCKS_MAX)).max(1);
+    let start = end.saturating_sub(query.limit.unwrap_or(20).min(BLOCKS_MAX));
+    let start = start.max(api.store.first());
     api.read(move |api| {
         let mut blocks = Vec::new();
         for height in (start..end).rev() {
@@ -144,10 +146,12 @@ pub async fn blocks(
     .await
 }
 
-/// One block with its certificate and a page of its transactions, by their index.
+/// One block with its certificate and a page of its transactions, by their index. A node may keep
+/// the newest blocks alone: its status names the first.
 #[utoipa::path(get, path = "/v1/blocks/{height}", tag = "chain",
                params(("height" = u64, Path, description = "The height"), PageQuery),
-               responses((status = 200, body = Block), (status = 404, body = Problem)))]
+               responses((status = 200, body = Block), (status = 404, body = Problem),
+                         (status = 410, description = "Not kept here", body = Problem)))]
 pub async fn block(
     State(api): State<Arc<Api>>,
     path: Result<Path<u64>, PathRejection>,
@@ -155,13 +159,9 @@ pub async fn block(
 ) -> Result<MadeJson, HttpProblem> {
     let (Path(height), Query(query)) = (path?, query?);
     api.made(format!("block {height} {}", query.words()), move |api, tip| {
-        let (Some(decided), Some(outcome)) =
-            (api.store.decided(height)?, api.store.outcome(height)?)
-        else {
-            let detail = format!("there is no block {height} yet, the newest is {}", tip.height());
-            return Err(HttpProblem::not_found(detail));
+        let Some((decided, block, outcome)) = api.store.whole(height)? else {
+            return Err(no_block(height, api.store.first(), tip.height()));
         };
-        let block = api.store.block(&decided)?;
         let items = block.transactions.iter().zip(&outcome.receipts).zip(0u32..);
         let items = items.filter(|(_, index)| query.reaches(*index));
         let items = items.map(|((signed, receipt), index)| {
@@ -177,6 +177,14 @@ pub async fn block(
         })
     })
     .await
+}
+
+/// Why there is no such block.
+fn no_block(height: u64, first: u64, newest: u64) -> HttpProblem {
+    if (1..first).contains(&height) {
+        return HttpProblem::pruned(height, first);
+    }
+    HttpProblem::not_found(format!("there is no block {height} yet, the newest is {newest}"))
 }
 
 /// A transaction, decided or waiting.
@@ -195,21 +203,27 @@ pub async fn transaction(
         }
         match find_transaction(&api.store, &hash)? {
             Some(transaction) => Ok(Json(transaction)),
-            None => Err(HttpProblem::not_found(format!(
-                "this node knows no transaction {hash}: it was not sent here, or it expired"
-            ))),
+            None => Err(no_transaction(&hash, api.store.first())),
         }
     })
     .await
 }
 
+/// Why there is no such transaction; `first` is the first block that is kept.
+fn no_transaction(hash: &Hash, first: u64) -> HttpProblem {
+    let mut detail =
+        format!("this node knows no transaction {hash}: it was not sent here, or it expired");
+    if first > 1 {
+        detail += &format!(", or it was decided before block {first}, the first that is kept here");
+    }
+    HttpProblem::not_found(detail)
+}
+
 fn find_transaction(store: &Store, hash: &Hash) -> Result<Option<Transaction>, HttpProblem> {
     for (height, index) in store.find_transaction(hash)? {
-        let Some(outcome) = store.outcome(height)? else { continue };
+        let Some((_, block, outcome)) = store.whole(height)? else { continue };
         let receipt = outcome.receipts.get(index as usize).filter(|receipt| receipt.hash == *hash);
-        if let (Some(receipt), Some(decided)) = (receipt, store.decided(height)?)
-            && let Some(signed) = store.block(&decided)?.transactions.get(index as usize)
-        {
+        if let (Some(receipt), Some(signed)) = (receipt, block.transactions.get(index as usize)) {
             let (fee, result) = (receipt.fee, &receipt.result);
             return Ok(Some(Transaction::decided(signed, height, index, fee, result)));
         }

@@ -22,6 +22,7 @@ mod problems;
 mod proof;
 mod rate;
 mod routes;
+mod snapshots;
 mod source;
 mod sse;
 mod submit;

@@ -28,6 +28,15 @@ impl HttpProblem {
         Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
     }
 
+    /// A block that this node had, or that others have; `first` is the first that is here.
+    pub fn pruned(height: u64, first: u64) -> Self {
+        let detail = format!(
+            "block {height} is not kept here: this node has the blocks from {first} on; ask a node \
+             that keeps all"
+        );
+        Self::new(StatusCode::GONE, "pruned", "Pruned", detail)
+    }
+
     /// The request cannot be understood.
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad-request", "Bad request", detail)

@@ -19,7 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::api::Api;
 use super::limits::{ANSWER_TIMEOUT, BODY_BYTES_MAX, CONCURRENCY};
 use super::problems::HttpProblem;
-use super::{admission, chain, dashboard, governance, market, node, proof, sse, submit};
+use super::{admission, chain, dashboard, governance, market, node, proof, snapshots, sse, submit};
 
 /// The description of the API.
 #[derive(OpenApi)]
@@ -48,6 +48,7 @@ struct Description;
 #[must_use]
 pub fn openapi_json() -> String {
     described()
+        .merge(snapshots::routes())
         .merge(sse::routes())
         .into_openapi()
         .to_pretty_json()
@@ -59,11 +60,14 @@ pub fn router(api: Arc<Api>) -> Router {
     let weigh = middleware::from_fn_with_state(api.clone(), admission::weigh);
     let described: Router<Arc<Api>> = described().into();
     // Within the compression: what is held for an answer is what it was before.
-    let answers = described.layer(weigh);
+    let answers = described.layer(weigh.clone());
+    // Packed already, on the disk.
+    let snapshots: Router<Arc<Api>> = snapshots::routes().into();
     let compression = CompressionLayer::new().quality(CompressionLevel::Fastest);
     let streams: Router<Arc<Api>> = sse::routes().into();
     answers
         .layer(compression)
+        .merge(snapshots.layer(weigh))
         .merge(streams)
         // Of each path: who hands in transactions by the thousand does not hold up who reads.
         .layer(ConcurrencyLimitLayer::new(CONCURRENCY))

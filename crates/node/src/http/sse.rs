@@ -33,7 +33,8 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
 
 /// `GET /v1/events`: server-sent events. Each has an id "height.index", its kind as the event's
 /// name and JSON as data. With `Last-Event-ID` the stream goes on after that event; without, it
-/// begins with the next block. It goes back at most 1,000 blocks. Where too many streams are open,
+/// begins with the next block. It goes back at most 1,000 blocks, which every node keeps unless it
+/// began with a snapshot. Where too many streams are open,
 /// the oldest of whoever has most is ended.
 #[utoipa::path(
     get, path = "/v1/events", tag = "chain",
@@ -53,7 +54,7 @@ pub async fn events(
             HttpProblem::bad_request("Last-Event-ID must be height.index, such as 12.3")
         })?),
     };
-    let (height, index) = begin(last, api.now().height())?;
+    let (height, index) = begin(last, api.store.first(), api.now().height())?;
     let place = api
         .streams
         .enter(source)
@@ -69,13 +70,15 @@ pub async fn events(
 }
 
 /// The height and the index with which a stream begins after an event, if it is not too far back.
-fn begin(last: Option<(u64, usize)>, newest: u64) -> Result<(u64, usize), HttpProblem> {
+/// `kept` is the first block that is here.
+fn begin(last: Option<(u64, usize)>, kept: u64, newest: u64) -> Result<(u64, usize), HttpProblem> {
     let Some((height, index)) = last else { return Ok((newest + 1, 0)) };
-    let first = newest.saturating_sub(STREAM_BLOCKS_MAX);
+    // Before the first block of all there is nothing that could be missing.
+    let first = newest.saturating_sub(STREAM_BLOCKS_MAX).max(if kept > 1 { kept } else { 0 });
     if height < first {
         let detail = format!(
-            "events go back {STREAM_BLOCKS_MAX} blocks at most: begin with Last-Event-ID \
-             {first}.0 or without, and read what was before in /v1/blocks"
+            "events go back {STREAM_BLOCKS_MAX} blocks at most, and no further than the blocks \
+             that are kept here: begin with Last-Event-ID {first}.0 or without"
         );
         return Err(HttpProblem::new(StatusCode::GONE, "too-far-back", "Too far back", detail));
     }
@@ -124,7 +127,8 @@ enum Sent {
     Events { text: Bytes, next: Option<usize> },
 }
 
-/// The events of a block from an index on, once it is there; `None` where that cannot be.
+/// The events of a block from an index on, once it is there; `None` where that cannot be, or cannot
+/// be any more: whoever asks again is told why.
 async fn read(
     api: &Api,
     tip: &mut watch::Receiver<Arc<Tip>>,
@@ -141,11 +145,12 @@ async fn read(
         tokio::time::sleep(PAUSE).await;
     }
     match api.told.piece(&api.store, height, index).await {
-        Ok((piece, time)) => {
+        Ok(Some((piece, time))) => {
             api.rate.charge(source, time.div_duration_f64(TIME_A_TOKEN), Instant::now());
             let (text, next) = piece.from(index);
             Some(Sent::Events { text, next })
         }
+        Ok(None) => None,
         Err(error) => {
             tracing::error!(%error, height, "the events of a block cannot be read");
             None
@@ -159,18 +164,24 @@ mod tests {
 
     #[test]
     fn a_stream_begins_after_an_event_that_is_not_too_far_back() {
-        for (last, newest, expected) in [
-            (None, 7, Some((8, 0))),
-            (Some((5, 3)), 7, Some((5, 4))),
-            (Some((9, 0)), 7, Some((9, 1))),
-            (Some((0, 0)), 7, Some((1, 0))),
-            (Some((0, 0)), 1_000, Some((1, 0))),
-            (Some((0, 0)), 1_001, None),
-            (Some((9_000, usize::MAX)), 10_000, Some((9_000, usize::MAX))),
-            (Some((8_999, 5)), 10_000, None),
+        for (last, kept, newest, expected) in [
+            (None, 1, 7, Some((8, 0))),
+            (Some((5, 3)), 1, 7, Some((5, 4))),
+            (Some((9, 0)), 1, 7, Some((9, 1))),
+            (Some((0, 0)), 1, 7, Some((1, 0))),
+            (Some((0, 0)), 1, 1_000, Some((1, 0))),
+            (Some((0, 0)), 1, 1_001, None),
+            (Some((9_000, usize::MAX)), 8_000, 10_000, Some((9_000, usize::MAX))),
+            (Some((8_999, 5)), 8_000, 10_000, None),
+            // A node that began with a snapshot of block 9,998.
+            (None, 9_999, 10_000, Some((10_001, 0))),
+            (Some((9_999, 5)), 9_999, 10_000, Some((9_999, 6))),
+            (Some((9_998, 5)), 9_999, 10_000, None),
+            (Some((0, 0)), 2, 1, None),
         ] {
-            let found = begin(last, newest);
-            assert_eq!(found.as_ref().ok(), expected.as_ref(), "after {last:?} at {newest}");
+            let found = begin(last, kept, newest);
+            let asked = format!("after {last:?} at {newest}, kept from {kept}");
+            assert_eq!(found.as_ref().ok(), expected.as_ref(), "{asked}");
             if let Err(problem) = found {
                 assert_eq!(problem.0.status, 410);
                 assert!(problem.0.detail.contains("Last-Event-ID"), "{}", problem.0.detail);

@@ -59,7 +59,8 @@ struct Kept {
 }
 
 impl Told {
-    /// The piece with the event at `index` of a decided block, and how long it took to write.
+    /// The piece with the event at `index` of a decided block, and how long it took to write; none
+    /// where the block is not kept.
     ///
     /// # Errors
     /// When the disk fails.
@@ -68,30 +69,34 @@ impl Told {
         store: &Arc<Store>,
         height: u64,
         index: usize,
-    ) -> Result<(Arc<Piece>, Duration), StoreError> {
+    ) -> Result<Option<(Arc<Piece>, Duration)>, StoreError> {
         let name = (height, index / PIECE);
         let mut kept = self.kept.lock().await;
         if let Some((_, piece)) = kept.pieces.iter().find(|(known, _)| *known == name) {
-            return Ok((piece.clone(), Duration::ZERO));
+            return Ok(Some((piece.clone(), Duration::ZERO)));
         }
         let known = kept.newest.clone().filter(|(known, _)| *known == height);
         let store = store.clone();
         let writing = tokio::task::spawn_blocking(move || {
             let begun = Instant::now();
             let source = match known {
-                Some((_, source)) => Some(source),
-                None => source(&store, height)?.map(Arc::new),
+                Some((_, source)) => source,
+                None => match source(&store, height)? {
+                    Some(source) => Arc::new(source),
+                    None => return Ok(None),
+                },
             };
-            let piece = source.as_ref().map_or_else(empty, |source| write(source, name.1));
-            Ok::<_, StoreError>((source, Arc::new(piece), begun.elapsed()))
+            let piece = Arc::new(write(&source, name.1));
+            Ok::<_, StoreError>(Some((source, piece, begun.elapsed())))
         });
-        let (source, piece, time) = writing.await.expect("writing events does not panic")?;
-        kept.newest = source.map(|source| (height, source));
+        let written = writing.await.expect("writing events does not panic")?;
+        let Some((source, piece, time)) = written else { return Ok(None) };
+        kept.newest = Some((height, source));
         if kept.pieces.len() == PIECES_KEPT {
             kept.pieces.pop_front();
         }
         kept.pieces.push_back((name, piece.clone()));
-        Ok((piece, time))
+        Ok(Some((piece, time)))
     }
 }
 
@@ -100,10 +105,6 @@ fn source(store: &Store, height: u64) -> Result<Option<Source>, StoreError> {
         return Ok(None);
     };
     Ok(Some(Source { decided, outcome }))
-}
-
-fn empty() -> Piece {
-    Piece { text: Bytes::new(), starts: Vec::new(), total: 0 }
 }
 
 /// A piece of a block's events, the block itself first.

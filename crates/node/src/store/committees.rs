@@ -1,17 +1,18 @@
 //! At which blocks the committee changed, and to whom: what is followed from the genesis.
 
-use borsh::BorshDeserialize;
+use borsh::{BorshDeserialize, BorshSerialize};
 use muster_ledger::committee::Validator;
 use muster_ledger::encoding::encode;
 use redb::{TableDefinition, WriteTransaction};
 
 use super::{Decided, Store, StoreError};
 
-/// The committee of the next block, by the height of the block that names it.
+/// Changes by height. They stay when their blocks are pruned: whoever follows committees from the
+/// genesis needs all of them.
 const COMMITTEES: TableDefinition<u64, &[u8]> = TableDefinition::new("committees");
 
 /// A block that names another committee than the one that decided it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Change {
     /// The block.
     pub decided: Decided,
@@ -24,12 +25,9 @@ pub(super) fn begin(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     Ok(())
 }
 
-pub(super) fn write(
-    transaction: &WriteTransaction,
-    height: u64,
-    next: &[Validator],
-) -> Result<(), redb::Error> {
-    transaction.open_table(COMMITTEES)?.insert(height, encode(next).as_slice())?;
+pub(super) fn write(transaction: &WriteTransaction, change: &Change) -> Result<(), redb::Error> {
+    let height = change.decided.header.height.0;
+    transaction.open_table(COMMITTEES)?.insert(height, encode(change).as_slice())?;
     Ok(())
 }
 
@@ -46,14 +44,11 @@ impl Store {
         let mut members = 0;
         let rows = table.range(after.saturating_add(1)..).map_err(|error| self.error(error))?;
         for row in rows {
-            let (height, next) = row.map_err(|error| self.error(error))?;
-            let next = Vec::try_from_slice(next.value()).map_err(|error| self.damaged(error))?;
-            let height = height.value();
-            let decided = self
-                .decided(height)?
-                .ok_or_else(|| self.damaged(format!("it has no certificate of height {height}")))?;
-            members += next.len();
-            changes.push(Change { decided, next });
+            let (_, change) = row.map_err(|error| self.error(error))?;
+            let change =
+                Change::try_from_slice(change.value()).map_err(|error| self.damaged(error))?;
+            members += change.next.len();
+            changes.push(change);
             if members >= members_max {
                 break;
             }
@@ -70,7 +65,6 @@ mod tests {
     use muster_ledger::protocol::Version;
     use muster_ledger::types::Height;
 
-    use super::super::DECIDED;
     use super::*;
     use crate::consensus::StoredCertificate;
 
@@ -105,12 +99,9 @@ mod tests {
                 StoredCertificate { height, round: 0, block: hash, signatures: Vec::new() };
             let decided =
                 Decided { header, hash, certificate, bytes: 0, transactions: 0, committee: 1 };
-            let next = [validator(1), validator(height as u8)];
-            let written = store.write(|transaction| {
-                transaction.open_table(DECIDED)?.insert(height, encode(&decided).as_slice())?;
-                write(transaction, height, &next)
-            });
-            written.expect("written");
+            let next = vec![validator(1), validator(height as u8)];
+            let change = Change { decided, next };
+            store.write(|transaction| write(transaction, &change)).expect("written");
         }
         // Two members a change: three of them end a page with the second change.
         let page = |after| {

@@ -36,7 +36,10 @@ pub enum StoreError {
         reason: String,
     },
     /// The file was written by another version of the program.
-    #[error("the database {path} has layout {found}, this program knows {LAYOUT}")]
+    #[error(
+        "the database {path} has layout {found}, this program knows {LAYOUT}: use the program that \
+         made it, or move the home away and begin anew"
+    )]
     Layout {
         /// The file.
         path: PathBuf,

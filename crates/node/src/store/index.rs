@@ -7,12 +7,15 @@ use std::sync::{MutexGuard, PoisonError};
 
 use muster_ledger::crypto::Hash;
 use muster_ledger::outcome::Receipt;
+use muster_ledger::types::Height;
 use redb::{TableDefinition, WriteTransaction};
 
 use super::{META, Store, StoreError};
 
 /// (first 8 bytes of a transaction's hash, height, index).
 const TRANSACTIONS: TableDefinition<(u64, u64, u32), ()> = TableDefinition::new("transactions");
+/// The name of the height that the table reaches.
+const INDEXED: &str = "indexed";
 /// Transactions that wait in memory before they are written.
 const INDEX_PENDING_MAX: usize = 20_000;
 
@@ -31,15 +34,17 @@ impl PendingIndex {
         if receipts.is_empty() {
             return;
         }
-        let entry = |(index, receipt): (u32, &Receipt)| (prefix_of(&receipt.hash), height, index);
-        let mut entries: Vec<Entry> = (0u32..).zip(receipts).map(entry).collect();
-        entries.sort_unstable();
-        self.blocks.push(entries);
+        self.blocks.push(entries(height, receipts));
     }
 
     /// Whether so many more would be too many to keep in memory.
     pub(super) fn is_full_with(&self, more: usize) -> bool {
         self.blocks.iter().map(Vec::len).sum::<usize>() + more > INDEX_PENDING_MAX
+    }
+
+    /// Forgets the transactions of blocks below a height.
+    pub(super) fn forget_before(&mut self, height: u64) {
+        self.blocks.retain(|entries| entries.first().is_some_and(|entry| entry.1 >= height));
     }
 
     fn find(&self, prefix: u64) -> Vec<(u64, u32)> {
@@ -53,6 +58,14 @@ impl PendingIndex {
     }
 }
 
+/// The entries of a block, in order.
+fn entries(height: u64, receipts: &[Receipt]) -> Vec<Entry> {
+    let entry = |(index, receipt): (u32, &Receipt)| (prefix_of(&receipt.hash), height, index);
+    let mut entries: Vec<Entry> = (0u32..).zip(receipts).map(entry).collect();
+    entries.sort_unstable();
+    entries
+}
+
 fn prefix_of(hash: &Hash) -> u64 {
     let mut head = [0; 8];
     head.copy_from_slice(&hash.0[..8]);
@@ -60,14 +73,12 @@ fn prefix_of(hash: &Hash) -> u64 {
 }
 
 impl Store {
-    /// Brings the transactions decided since the index was last written back into memory.
+    /// Brings the transactions decided since the index was last written back into memory, as far
+    /// as their blocks are kept.
     pub(super) fn load_pending_index(&self, height: u64) -> Result<(), StoreError> {
-        let indexed = self.meta("indexed")?;
-        let indexed = u64::from_le_bytes(
-            indexed.try_into().map_err(|_| self.damaged("its index has no height"))?,
-        );
+        let begin = (self.meta_number(INDEXED)? + 1).max(self.first());
         let mut pending = PendingIndex::default();
-        for height in indexed + 1..=height {
+        for height in begin..=height {
             let outcome = self
                 .outcome(height)?
                 .ok_or_else(|| self.damaged(format!("it has no receipts of height {height}")))?;
@@ -100,10 +111,26 @@ impl Store {
     }
 }
 
-/// Makes the table.
-pub(super) fn begin(transaction: &WriteTransaction) -> Result<(), redb::Error> {
+/// Makes the table, for what comes after a height.
+pub(super) fn begin(transaction: &WriteTransaction, height: Height) -> Result<(), redb::Error> {
     transaction.open_table(TRANSACTIONS)?;
-    transaction.open_table(META)?.insert("indexed", 0u64.to_le_bytes().as_slice())?;
+    transaction.open_table(META)?.insert(INDEXED, height.0.to_le_bytes().as_slice())?;
+    Ok(())
+}
+
+/// Removes the transactions of these blocks.
+pub(super) fn forget<'a>(
+    transaction: &WriteTransaction,
+    blocks: impl Iterator<Item = (u64, &'a [Receipt])>,
+) -> Result<(), redb::Error> {
+    let mut entries: Vec<Entry> =
+        blocks.flat_map(|(height, receipts)| entries(height, receipts)).collect();
+    // In the order of the table, so that each of its pages is visited once.
+    entries.sort_unstable();
+    let mut table = transaction.open_table(TRANSACTIONS)?;
+    for entry in entries {
+        table.remove(entry)?;
+    }
     Ok(())
 }
 
@@ -119,6 +146,6 @@ pub(super) fn write(
     for entry in entries {
         table.insert(entry, ())?;
     }
-    transaction.open_table(META)?.insert("indexed", indexed.to_le_bytes().as_slice())?;
+    transaction.open_table(META)?.insert(INDEXED, indexed.to_le_bytes().as_slice())?;
     Ok(())
 }

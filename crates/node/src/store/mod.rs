@@ -4,17 +4,20 @@
 //! effects or nothing of it. Bodies of proposals are durable before anybody votes for them, because
 //! the engine's log holds only hashes.
 
+mod begin;
 mod committees;
 mod error;
 mod history;
 mod index;
 mod proposals;
+mod prune;
 mod storage;
 mod tree;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use jmt::storage::TreeUpdateBatch;
@@ -35,6 +38,7 @@ use redb::{
 };
 
 use crate::consensus::StoredCertificate;
+pub use begin::Beginning;
 pub use committees::Change as CommitteeChange;
 pub use error::StoreError;
 use error::store_error;
@@ -52,7 +56,7 @@ const STATE: TableDefinition<&[u8], &[u8]> = TableDefinition::new("state");
 const OUTCOMES: TableDefinition<u64, &[u8]> = TableDefinition::new("outcomes");
 
 /// Version of the layout of the tables.
-const LAYOUT: u32 = 2;
+const LAYOUT: u32 = 3;
 
 /// A decided block without its body.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -87,6 +91,8 @@ pub struct Store {
     database: Option<Database>,
     path: PathBuf,
     pending: Mutex<PendingIndex>,
+    /// See [`Store::first`].
+    first: AtomicU64,
 }
 
 /// What a database holds when it is opened: the newest block's header and the state after it.
@@ -143,18 +149,23 @@ impl Store {
         genesis: &Genesis,
         validator: &PublicKey,
     ) -> Result<(Self, Opened), StoreError> {
-        let store = Self {
-            database: Some(database),
-            path: path.to_path_buf(),
-            pending: Mutex::new(PendingIndex::default()),
-        };
+        let store = Self::on(database, path);
         let opened = if store.is_empty()? {
-            store.begin(genesis, validator)?
+            store.begin(genesis, validator, None)?
         } else {
             store.check_identity(genesis, validator)?;
             store.load(genesis)?
         };
         Ok((store, opened))
+    }
+
+    fn on(database: Database, path: &Path) -> Self {
+        Self {
+            database: Some(database),
+            path: path.to_path_buf(),
+            pending: Mutex::new(PendingIndex::default()),
+            first: AtomicU64::new(1),
+        }
     }
 
     fn database(&self) -> &Database {
@@ -182,39 +193,18 @@ impl Store {
         }
     }
 
-    /// Writes the genesis.
-    fn begin(&self, genesis: &Genesis, validator: &PublicKey) -> Result<Opened, StoreError> {
-        let state = State::genesis(genesis)
-            .map_err(|reason| StoreError::State { path: self.path.clone(), reason })?;
-        let changes = all_entries(&state);
-        let (root, batch) =
-            update(&EmptyTree, Height(0), &changes).map_err(|error| self.damaged(error))?;
-        let header = genesis.header(root);
-        self.write(|transaction| {
-            {
-                let mut meta = transaction.open_table(META)?;
-                meta.insert("layout", LAYOUT.to_le_bytes().as_slice())?;
-                meta.insert("chain", genesis.chain_id().0.as_slice())?;
-                meta.insert("validator", validator.0.as_slice())?;
-            }
-            transaction.open_table(DECIDED)?;
-            transaction.open_table(OUTCOMES)?;
-            proposals::begin(transaction)?;
-            index::begin(transaction)?;
-            committees::begin(transaction)?;
-            history::begin(transaction)?;
-            write_state(transaction, &changes)?;
-            tree::write_nodes(transaction, &batch)
-        })?;
-        Ok(Opened { header, state })
-    }
-
     fn meta(&self, name: &str) -> Result<Vec<u8>, StoreError> {
         let transaction = self.read()?;
         let table = transaction.open_table(META).map_err(|error| self.error(error))?;
         let value = table.get(name).map_err(|error| self.error(error))?;
         let value = value.ok_or_else(|| self.damaged(format!("it has no {name}")))?;
         Ok(value.value().to_vec())
+    }
+
+    fn meta_number(&self, name: &str) -> Result<u64, StoreError> {
+        let bytes = self.meta(name)?;
+        let bytes = bytes.try_into().map_err(|_| self.damaged(format!("its {name} is no number")));
+        Ok(u64::from_le_bytes(bytes?))
     }
 
     fn check_identity(&self, genesis: &Genesis, validator: &PublicKey) -> Result<(), StoreError> {
@@ -272,6 +262,7 @@ impl Store {
             );
             return Err(self.damaged(reason));
         }
+        self.first.store(self.meta_number(prune::FIRST)?, Ordering::Relaxed);
         self.load_pending_index(state.height().0)?;
         Ok(Opened { header, state })
     }
@@ -346,7 +337,9 @@ impl Store {
                 history::write(transaction, &point)?;
             }
             if committee_changed {
-                committees::write(transaction, height, execution.state.committee())?;
+                let next = execution.state.committee().to_vec();
+                let decided = decided.clone();
+                committees::write(transaction, &CommitteeChange { decided, next })?;
             }
             if flush {
                 index::write(transaction, &pending, height - 1)?;
@@ -374,7 +367,7 @@ impl Store {
     /// # Errors
     /// When the disk fails.
     pub fn decided(&self, height: u64) -> Result<Option<Decided>, StoreError> {
-        self.get_decoded(DECIDED, height)
+        self.get_decoded(&self.read()?, DECIDED, height)
     }
 
     /// The newest decided block.
@@ -392,15 +385,21 @@ impl Store {
         }
     }
 
-    /// The body of a decided block, decoded.
+    /// A decided block with its body and outcome, as they stand together; none where the block is
+    /// not decided yet or not here any more.
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn block(&self, decided: &Decided) -> Result<Block, StoreError> {
-        let body = self.body(&decided.hash)?.ok_or_else(|| {
-            self.damaged(format!("it lacks the body of height {}", decided.header.height))
-        })?;
-        borsh::from_slice(&body).map_err(|error| self.damaged(error))
+    pub fn whole(&self, height: u64) -> Result<Option<(Decided, Block, Outcome)>, StoreError> {
+        let transaction = self.read()?;
+        let decided: Option<Decided> = self.get_decoded(&transaction, DECIDED, height)?;
+        let outcome: Option<Outcome> = self.get_decoded(&transaction, OUTCOMES, height)?;
+        let (Some(decided), Some(outcome)) = (decided, outcome) else { return Ok(None) };
+        let body = proposals::body(&transaction, &decided.hash)
+            .map_err(|error| self.error(error))?
+            .ok_or_else(|| self.damaged(format!("it lacks the body of height {height}")))?;
+        let block = borsh::from_slice(&body).map_err(|error| self.damaged(error))?;
+        Ok(Some((decided, block, outcome)))
     }
 
     /// Receipts and events of a decided block.
@@ -408,15 +407,15 @@ impl Store {
     /// # Errors
     /// When the disk fails.
     pub fn outcome(&self, height: u64) -> Result<Option<Outcome>, StoreError> {
-        self.get_decoded(OUTCOMES, height)
+        self.get_decoded(&self.read()?, OUTCOMES, height)
     }
 
     fn get_decoded<T: BorshDeserialize>(
         &self,
+        transaction: &ReadTransaction,
         table: TableDefinition<u64, &[u8]>,
         key: u64,
     ) -> Result<Option<T>, StoreError> {
-        let transaction = self.read()?;
         let table = transaction.open_table(table).map_err(|error| self.error(error))?;
         let value = table.get(key).map_err(|error| self.error(error))?;
         value

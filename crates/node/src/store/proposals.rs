@@ -4,7 +4,7 @@
 
 use muster_ledger::crypto::{Hash, PublicKey};
 use muster_ledger::encoding::encode;
-use redb::{ReadableTable, TableDefinition, WriteTransaction};
+use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
 use super::{Decided, Store, StoreError};
 use crate::consensus::Announcement;
@@ -87,11 +87,23 @@ impl Store {
     /// # Errors
     /// When the disk fails.
     pub fn body(&self, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
-        let transaction = self.read()?;
-        let table = transaction.open_table(BODIES).map_err(|error| self.error(error))?;
-        let body = table.get(&hash.0).map_err(|error| self.error(error))?;
-        Ok(body.map(|body| body.value().to_vec()))
+        body(&self.read()?, hash).map_err(|error| self.error(error))
     }
+}
+
+/// The encoded block with this hash.
+pub(super) fn body(
+    transaction: &ReadTransaction,
+    hash: &Hash,
+) -> Result<Option<Vec<u8>>, redb::Error> {
+    let body = transaction.open_table(BODIES)?.get(&hash.0)?;
+    Ok(body.map(|body| body.value().to_vec()))
+}
+
+/// Removes the body of a decided block.
+pub(super) fn forget(transaction: &WriteTransaction, hash: &Hash) -> Result<(), redb::Error> {
+    transaction.open_table(BODIES)?.remove(&hash.0)?;
+    Ok(())
 }
 
 /// Moves the decided body out of the undecided ones, and removes the others of its height.

@@ -8,12 +8,15 @@ use redb::{ReadOnlyTable, ReadTransaction, TableDefinition, WriteTransaction};
 
 const NODES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("nodes");
 
-/// The tree before the genesis.
+/// The tree before its first entries, at any height.
 pub(super) struct EmptyTree;
 
 impl TreeReader for EmptyTree {
-    fn get_node_option(&self, _key: &NodeKey) -> anyhow::Result<Option<Node>> {
-        Ok(None)
+    fn get_node_option(&self, key: &NodeKey) -> anyhow::Result<Option<Node>> {
+        // jmt asks for the root of the height before; before height 0 that is the last number,
+        // and it wants none there.
+        let before = key.nibble_path().is_empty() && key.version() != Version::MAX;
+        Ok(before.then_some(Node::Null))
     }
 
     fn get_value_option(

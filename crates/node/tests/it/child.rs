@@ -1,8 +1,22 @@
-//! The node that [`crate::network`] starts: this test does nothing unless told to be one.
+//! The processes that other tests start: these tests do nothing unless told to be one.
 
 use std::path::Path;
 
 use muster_node::NodeConfig;
+
+/// The command that joins, which is told its configuration and whom to join from.
+#[test]
+fn join() {
+    let (Some(path), Ok(url)) =
+        (std::env::var_os(crate::joining::JOIN_CONFIG), std::env::var(crate::joining::JOIN_FROM))
+    else {
+        return;
+    };
+    let config = NodeConfig::read(Path::new(&path)).expect("a configuration");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(muster_node::join::join(config, &[url])).expect("joined");
+}
 
 #[test]
 fn node() {

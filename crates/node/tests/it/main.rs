@@ -2,14 +2,17 @@
 
 mod child;
 mod flood;
+mod grown;
 mod host;
 mod hostile;
 mod inlet;
+mod joining;
 mod namespaces;
 mod network;
 mod openapi;
 mod ports;
 mod processes;
+mod pruned;
 mod refusals;
 mod strangers;
 mod upgrade;

@@ -151,6 +151,8 @@ impl Network {
                     gossip,
                     forward_hops: 1,
                     cache_mib: 8,
+                    keep_blocks: None,
+                    snapshot_blocks: 0,
                     protocol_version_max: Version::NEWEST,
                     tls: None,
                 };

@@ -36,6 +36,8 @@ fn home(directory: &Path) -> NodeConfig {
         gossip: Gossip::Relay,
         forward_hops: 1,
         cache_mib: 4,
+        keep_blocks: None,
+        snapshot_blocks: 0,
         protocol_version_max: muster_ledger::protocol::Version::NEWEST,
         tls: None,
     }
@@ -100,6 +102,10 @@ async fn what_cannot_be_used_is_named() {
     check(&refusal(&config).await, &["consensus", &address.to_string()]);
     let config = NodeConfig { peers: vec!["nowhere".to_string()], ..good.clone() };
     check(&refusal(&config).await, &["peers", "host:port"]);
+    let config = NodeConfig { keep_blocks: Some(999), ..good.clone() };
+    check(&refusal(&config).await, &["keep_blocks", "at least 1000"]);
+    let config = NodeConfig { snapshot_blocks: 99, ..good.clone() };
+    check(&refusal(&config).await, &["snapshot_blocks", "at least 100"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -329,7 +335,7 @@ async fn requests_of_all_kinds_get_an_answer() {
 }
 
 /// What clients rely on: a path that goes away or is renamed is no accident.
-const PATHS: [&str; 25] = [
+const PATHS: [&str; 28] = [
     "/health",
     "/metrics",
     "/openapi.json",
@@ -349,6 +355,9 @@ const PATHS: [&str; 25] = [
     "/v1/peers/{id}",
     "/v1/proofs/{kind}/{id}",
     "/v1/proposals",
+    "/v1/snapshots",
+    "/v1/snapshots/{height}",
+    "/v1/snapshots/{height}/chunks/{number}",
     "/v1/status",
     "/v1/supply",
     "/v1/telemetry",
