@@ -15,6 +15,7 @@ mod pins;
 mod properties;
 mod protocol;
 mod registration;
+mod samples;
 mod sequence;
 mod snapshot;
 mod staking;
