@@ -1,5 +1,6 @@
 //! Commands for people who work on this repository: `cargo xtask up`, `cargo xtask test`,
-//! `cargo xtask bench`, `cargo xtask simulate`, `cargo xtask siege` and `cargo xtask soak`.
+//! `cargo xtask bench`, `cargo xtask simulate`, `cargo xtask siege`, `cargo xtask soak` and
+//! `cargo xtask fuzz`.
 //!
 //! Everything is compiled in the release profile, for runs and tests alike, so that the heavy
 //! dependencies are compiled once.
@@ -9,6 +10,7 @@ mod browser;
 mod compile;
 mod dashboard;
 mod deny;
+mod fuzz;
 mod place;
 mod prerequisites;
 mod process;
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
     let result = match command {
         Command::Up(arguments) => up(&arguments),
         Command::Test(tests) => test::run(&tests),
+        Command::Fuzz(fuzzing) => fuzz::run(&fuzzing),
         Command::Tidy => tidy::run(),
         Command::Bench(contests) => bench(&contests),
         Command::Simulate(arguments) => simulate(&arguments),
@@ -59,6 +62,7 @@ fn up(arguments: &[String]) -> anyhow::Result<ExitCode> {
     let mut build = process::cargo();
     build.args(["build", "--release", "--workspace"]);
     build.args(["--exclude", "muster-simulation", "--exclude", "muster-siege"]);
+    build.args(["--exclude", "muster-fuzz"]);
     dashboard::announce(&mut build, first);
     compile::run(&mut build, "compile muster; what the compiler says stands above")?;
     become_program("muster", |command| command.arg("up").args(arguments))

@@ -29,6 +29,14 @@ pub const C_COMPILER: Prerequisite = Prerequisite {
     remedy: "install a C compiler (Debian: `apt-get install build-essential`)",
 };
 
+/// A C++ compiler: libFuzzer is written in it.
+pub const CPP_COMPILER: Prerequisite = Prerequisite {
+    program: "c++",
+    version_min: (0, 0),
+    purpose: "compile libFuzzer",
+    remedy: "install a C++ compiler (Debian: `apt-get install build-essential`)",
+};
+
 /// Node.js, with which npm comes.
 pub const NODE: Prerequisite = Prerequisite {
     program: "node",

@@ -151,6 +151,13 @@ pub fn without_escapes(text: &str) -> String {
     plain
 }
 
+/// A text of a JSON object of which it is known that it holds nothing that JSON escapes.
+pub fn field<'a>(message: &'a str, name: &str) -> Option<&'a str> {
+    let start = message.split_once(&format!("\"{name}\":\""))?.1;
+    let value = start.split('"').next()?;
+    (!value.contains('\\')).then_some(value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -87,16 +87,9 @@ fn binary(message: &str) -> Option<Binary> {
     if !message.contains("\"test\":true},\"features\"") {
         return None;
     }
-    let path = PathBuf::from(field(message, "executable")?);
-    let manifest = field(message, "manifest_path")?;
+    let path = PathBuf::from(process::field(message, "executable")?);
+    let manifest = process::field(message, "manifest_path")?;
     Some(Binary { path, folder: Path::new(manifest).parent()?.to_path_buf() })
-}
-
-/// A text of a JSON object of which it is known that it holds nothing that JSON escapes.
-fn field<'a>(message: &'a str, name: &str) -> Option<&'a str> {
-    let start = message.split_once(&format!("\"{name}\":\""))?.1;
-    let value = start.split('"').next()?;
-    (!value.contains('\\')).then_some(value)
 }
 
 #[cfg(test)]

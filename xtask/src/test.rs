@@ -9,7 +9,10 @@ use anyhow::{Context, bail};
 
 use crate::arguments::Tests;
 use crate::process::{self, Counts};
-use crate::{browser, dashboard, deny, place, prerequisites, repeat, tidy};
+use crate::{browser, dashboard, deny, fuzz, place, prerequisites, repeat, tidy};
+
+/// How long each decoder is fuzzed, two at a time.
+const FUZZ_SECONDS: u64 = 60;
 
 /// What was run so far, and what came of it.
 #[derive(Default)]
@@ -77,6 +80,13 @@ pub fn run(options: &Tests) -> anyhow::Result<ExitCode> {
         });
     }
     report.part("Rust tests and doc tests (cargo test)", |counts| rust_tests(counts, &[], first));
+    if options.without_fuzz {
+        process::say("NOT fuzzed, as asked: the decoders");
+    } else {
+        report.part("decoders under a fuzzer, a minute each", |counts| {
+            fuzz::test(counts, FUZZ_SECONDS)
+        });
+    }
     // All targets: the benchmarks compile, too.
     report.part("lints (cargo clippy)", |_| {
         passes(&[
