@@ -56,7 +56,6 @@ fn params(block_ms: u64) -> HeightParams<MusterContext> {
 
 /// One node: index, directory and all consensus ports in the arguments.
 async fn child(index: usize, directory: &Path, ports: &[u16]) {
-    let gossip: String = argument("--gossip", "relay".to_string());
     let settings = EngineSettings {
         name: format!("n{index}"),
         chain: CHAIN,
@@ -66,7 +65,7 @@ async fn child(index: usize, directory: &Path, ports: &[u16]) {
             .map(|o| format!("127.0.0.1:{}", ports[o]))
             .collect(),
         wal: directory.join(format!("wal-{index}")).join("wal"),
-        gossip: if gossip == "broadcast" { Gossip::Broadcast } else { Gossip::Relay },
+        gossip: argument("--gossip", Gossip::Relay),
         block_bytes_max: 16 << 20,
         block_time: Duration::from_secs(1),
     };

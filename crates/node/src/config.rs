@@ -1,13 +1,15 @@
 //! What a node is told: `node.toml`, the key, the genesis.
 
-use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::{fmt, fs};
 
 use muster_ledger::crypto::SecretKey;
 use muster_ledger::genesis::Genesis;
 use muster_ledger::protocol::Version;
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::error::NodeError;
 use crate::http::limits::STREAM_BLOCKS_MAX;
@@ -33,6 +35,29 @@ pub enum Gossip {
     #[default]
     Relay,
 }
+
+impl fmt::Display for Gossip {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Broadcast => "broadcast",
+            Self::Relay => "relay",
+        })
+    }
+}
+
+impl FromStr for Gossip {
+    type Err = UnknownGossip;
+
+    fn from_str(text: &str) -> Result<Self, UnknownGossip> {
+        let mut all = [Self::Broadcast, Self::Relay].into_iter();
+        all.find(|gossip| gossip.to_string() == text).ok_or(UnknownGossip)
+    }
+}
+
+/// Another word than the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("it must be `broadcast` or `relay`")]
+pub struct UnknownGossip;
 
 /// The configuration of a node. Relative paths are relative to the file that it came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use audit::{Audit, audit};
-pub use config::{Gossip, NodeConfig};
+pub use config::{Gossip, NodeConfig, UnknownGossip};
 pub use error::NodeError;
 use muster_ledger::crypto::SecretKey;
 use muster_ledger::genesis::Genesis;

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use muster_node::Gossip;
 use muster_siege::attack::{self, Attack, Orders};
 use muster_siege::error::SiegeError;
 use muster_siege::lan;
@@ -56,6 +57,9 @@ struct Made {
     /// Seed of all keys.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How consensus messages travel: `broadcast`, as in the market of `muster up`, or `relay`.
+    #[arg(long, default_value_t = Gossip::Broadcast)]
+    gossip: Gossip,
     /// Where everything lies, an empty folder; it stays [default: a new one, which goes if all is
     /// well].
     #[arg(long, value_name = "DIR")]
@@ -230,6 +234,7 @@ impl Made {
             validators: self.validators,
             peers: self.peers,
             block_time_ms: 1_000,
+            gossip: self.gossip,
             program: program()?,
             home: std::fs::canonicalize(&home)
                 .map_err(SiegeError::system(format!("cannot find {shown}")))?,

@@ -14,6 +14,7 @@ use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
 use muster_ledger::protocol::Version;
 use muster_ledger::types::{Endpoint, Modality};
+use muster_node::Gossip;
 use toml::{Table, Value};
 
 use crate::error::SiegeError;
@@ -51,6 +52,8 @@ pub struct Plan {
     pub peers: usize,
     /// Time between blocks, milliseconds.
     pub block_time_ms: u64,
+    /// How consensus messages travel.
+    pub gossip: Gossip,
     /// The program `muster`.
     pub program: PathBuf,
     /// Where everything lies; an empty folder.
@@ -302,7 +305,7 @@ fn write_home(plan: &Plan, genesis: &Genesis, doors: &Doors) -> Result<(), Siege
     for index in 0..plan.validators {
         let folder = plan.home.join(format!("validator-{index}"));
         write_key(&folder.join("key"), &key(plan.seed, Role::Validator, index as u64))?;
-        let table = node_table(index, doors);
+        let table = node_table(index, plan.gossip, doors);
         write(folder.join("node.toml"), &table.to_string())?;
     }
     for index in 0..plan.peers {
@@ -323,7 +326,7 @@ fn list(items: impl IntoIterator<Item = Value>) -> Value {
 }
 
 /// `node.toml` of a validator: as `muster up` writes it, but that anybody may ask.
-fn node_table(index: usize, doors: &Doors) -> Table {
+fn node_table(index: usize, gossip: Gossip, doors: &Doors) -> Table {
     let others = |all: &[SocketAddr], prefix: &str| {
         let others = all.iter().enumerate().filter(|(other, _)| *other != index);
         list(others.map(|(_, address)| text(format!("{prefix}{address}"))))
@@ -338,6 +341,7 @@ fn node_table(index: usize, doors: &Doors) -> Table {
         ("public_api".into(), Value::Boolean(true)),
         ("peers".into(), others(&doors.consensus, "")),
         ("api_peers".into(), others(&doors.api, "http://")),
+        ("gossip".into(), text(gossip)),
     ])
 }
 

@@ -9,7 +9,7 @@ use malachitebft_app::engine::wal::{decode_entry, encode_entry};
 use malachitebft_app::wal::log::Log;
 use muster_node::consensus::codec::EngineCodec;
 use muster_node::consensus::context::MusterContext;
-use muster_node::consensus::log::mend;
+use muster_node::consensus::log::{finish_reset, mend};
 
 use crate::disk::File;
 
@@ -24,13 +24,15 @@ pub struct EngineLog {
 }
 
 impl EngineLog {
-    /// Opens the log as a node does: what a loss of power left unwritten is cut off first.
+    /// Opens the log as a node does: what a loss of power left unwritten or unfinished is cut off.
     ///
     /// # Errors
     /// What the disk says, or that the header cannot be read.
     pub fn open(mut file: File) -> io::Result<Self> {
         mend(&mut file)?;
-        Ok(Self { log: Log::open_with("consensus.wal", file)?, height: 0 })
+        let mut log = Log::open_with("consensus.wal", file)?;
+        finish_reset(&mut log)?;
+        Ok(Self { log, height: 0 })
     }
 
     /// A height starts: the entries of that height which a run before left, or a new log.

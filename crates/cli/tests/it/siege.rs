@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use muster_node::Gossip;
 use muster_siege::attack::{Attack, Orders, begin};
 use muster_siege::honest::{People, crowd};
 use muster_siege::market::{Market, Plan};
@@ -39,6 +40,7 @@ async fn a_market_under_siege_goes_on() {
         seed: 7,
         validators: 4,
         peers: 2,
+        gossip: Gossip::Broadcast,
         block_time_ms: 500,
         program: env!("CARGO_BIN_EXE_muster").into(),
         home: folder.path().to_path_buf(),

@@ -40,8 +40,7 @@ pub fn argument<T: std::str::FromStr>(name: &str, default: T) -> T {
 
 /// The transport of the command line.
 pub fn gossip() -> Gossip {
-    let gossip: String = argument("--gossip", "relay".to_string());
-    if gossip == "broadcast" { Gossip::Broadcast } else { Gossip::Relay }
+    argument("--gossip", Gossip::Relay)
 }
 
 fn key(kind: u8, index: usize) -> SecretKey {

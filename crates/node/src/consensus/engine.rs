@@ -14,6 +14,7 @@ use malachitebft_app_channel::app::config::{
 use malachitebft_app_channel::app::engine::network::NetworkIdentity;
 use malachitebft_app_channel::app::net::Multiaddr;
 use malachitebft_app_channel::app::types::Keypair;
+use malachitebft_app_channel::app::wal::Log;
 use malachitebft_app_channel::{
     Channels, ConsensusContext, ConsensusRequest, EngineBuilder, EngineHandle, NetworkContext,
     NetworkRequest, RequestContext, SyncContext, WalContext,
@@ -282,13 +283,14 @@ fn engine_config(settings: &EngineSettings) -> Result<Config, NodeError> {
     })
 }
 
-/// Cuts off what a loss of power left unwritten at the end of the engine's log, if there is one.
+/// Cuts off what a stop left unwritten or unfinished in the engine's log, if there is one.
 fn mend_log(path: &Path) -> std::io::Result<()> {
     match OpenOptions::new().read(true).write(true).open(path) {
-        Ok(mut log) => log::mend(&mut log),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
+        Ok(mut log) => log::mend(&mut log)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
     }
+    log::finish_reset(&mut Log::open(path)?)
 }
 
 /// Starts the engine. The node's network identity is derived from the validator's key, and proves

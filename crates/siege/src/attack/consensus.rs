@@ -11,7 +11,6 @@ use malachitebft_app_channel::app::streaming::{StreamContent, StreamId, StreamMe
 use malachitebft_app_channel::{AppMsg, NetworkMsg};
 use malachitebft_core_types::Round;
 use muster_ledger::crypto::hash;
-use muster_node::Gossip;
 use muster_node::consensus::context::{
     Address, Announcement, Height, MusterContext, Part, ValidatorSet,
 };
@@ -65,7 +64,7 @@ pub async fn parts(scene: &Scene, tasks: &mut JoinSet<()>) -> Result<(), SiegeEr
             listen: (orders.address, crate::ports::free_ports(1)[0]).into(),
             peers: vec![orders.consensus[0].to_string()],
             wal: home.join("wal"),
-            gossip: Gossip::Relay,
+            gossip: orders.gossip,
             block_bytes_max: 4 << 20,
             block_time: Duration::from_secs(1),
         };

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use muster_ledger::crypto::{Hash, PublicKey, SecretKey};
+use muster_node::Gossip;
 use serde::{Deserialize, Serialize};
 
 use crate::market::{Market, Plan, Role, Site, key};
@@ -104,6 +105,8 @@ pub struct Orders {
     pub peers: Vec<(PublicKey, SocketAddr)>,
     /// What is attacked, and how much.
     pub rates: BTreeMap<Attack, f64>,
+    /// How consensus messages travel there.
+    pub gossip: Gossip,
     /// The first address of the strangers, who have a /16.
     pub address: Ipv4Addr,
     /// A folder of their own.
@@ -115,7 +118,7 @@ pub struct Orders {
 impl Orders {
     /// Orders to attack a market.
     pub fn new(market: &Market, rates: BTreeMap<Attack, f64>) -> Self {
-        let Plan { seed, home, .. } = &market.plan;
+        let Plan { seed, gossip, home, .. } = &market.plan;
         let home = home.join("strangers");
         let hot = |index: usize| key(*seed, Role::Hot, index as u64).public();
         Self {
@@ -128,6 +131,7 @@ impl Orders {
                 .map(|(index, door)| (hot(index), *door))
                 .collect(),
             rates,
+            gossip: *gossip,
             address: market.plan.address(Site::Strangers, 0),
             tallies: home.join("tallies.json"),
             home,

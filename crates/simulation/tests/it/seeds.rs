@@ -39,6 +39,16 @@ fn every_rule_holds_in_every_seed() {
     assert_eq!(kinds.len(), 8, "{kinds:?}");
 }
 
+/// Seeds beyond the first that once broke a rule.
+#[test]
+fn what_was_mended_stays_mended() {
+    // A node lost power between the two steps in which the engine begins the log of a height.
+    for seed in [740, 2209, 3910] {
+        let report = run(Plan::new(seed), None, false);
+        assert!(report.violation.is_none(), "{report}");
+    }
+}
+
 #[test]
 fn a_seed_gives_the_same_events_again() {
     for seed in [1, 2, 3, 5, 8, 13, 21, 34] {
