@@ -25,7 +25,6 @@ use muster_node::consensus::context::{
     Address, Announcement, BlockId, Height, MusterContext, ValidatorSet,
 };
 use muster_node::consensus::parts::{Assembler, Outcome, Pieces, Present};
-use muster_node::consensus::signing::ValidatorSigner;
 use muster_node::consensus::{Engine, EngineSettings, StoredCertificate, meet, start};
 
 #[path = "../tests/it/ports.rs"]
@@ -128,17 +127,8 @@ fn application(engine: Engine, directory: &Path) {
                 persist(&block, &body);
                 let body = Bytes::from(body);
                 let pieces = Pieces::of(body.clone());
-                let mut announcement = Announcement {
-                    height,
-                    round,
-                    valid_round: Round::Nil,
-                    proposer: Address(signer.public()),
-                    block,
-                    bytes: pieces.bytes(),
-                    pieces: pieces.hash(),
-                    origin: None,
-                    signature: ValidatorSigner::unsigned(),
-                };
+                let own = Address(signer.public());
+                let mut announcement = pieces.announcement(height, round, own, block);
                 signer.sign_announcement(&mut announcement);
                 let name = [height.0.to_be_bytes(), round.as_i64().to_be_bytes()].concat();
                 let name = StreamId::new(name.into());

@@ -74,6 +74,8 @@ pub struct Metrics {
     pub proposals_invalid: AtomicU64,
     /// Parts of proposals refused.
     pub parts_refused: AtomicU64,
+    /// Times a stranger was disconnected who published what only members may.
+    pub strangers_sent_away: AtomicU64,
     /// Blocks fetched from others.
     pub blocks_synced: AtomicU64,
     /// Conflicting messages seen.
@@ -109,13 +111,14 @@ impl Metrics {
     #[must_use]
     pub fn text(&self, gauges: &[(&str, &str, f64)]) -> String {
         let mut text = String::with_capacity(8 << 10);
-        let counters: [(&str, &str, &AtomicU64); 14] = [
+        let counters: [(&str, &str, &AtomicU64); 15] = [
             ("muster_transactions_total", "Transactions decided since start.", &self.transactions),
             ("muster_block_bytes_total", "Bytes of blocks decided since start.", &self.block_bytes),
             ("muster_late_blocks_total", "Blocks decided after round 0.", &self.late_blocks),
             ("muster_rounds_total", "Consensus rounds begun.", &self.rounds),
             ("muster_proposals_invalid_total", "Invalid proposals.", &self.proposals_invalid),
             ("muster_parts_refused_total", "Parts of proposals refused.", &self.parts_refused),
+            ("muster_strangers_sent_away_total", "Strangers sent away.", &self.strangers_sent_away),
             ("muster_blocks_synced_total", "Blocks fetched from others.", &self.blocks_synced),
             ("muster_equivocations_total", "Conflicting messages seen.", &self.equivocations),
             ("muster_mempool_accepted_total", "Transactions accepted.", &self.mempool_accepted),

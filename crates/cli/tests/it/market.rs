@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -92,13 +92,13 @@ fn a_market_runs_recovers_and_goes_on() {
     assert!(said.contains("validator-2 killed, as the scenario asks"), "{said}");
     assert!(processes(home).is_empty(), "{:?}", processes(home));
 
-    let second = running(home, folder.path());
+    let second = Running::start(home, folder.path());
     let height = number(&summary, "height");
-    let url = wait_for_height(home, height + 2, &second);
+    let url = wait_for_height(home, height + 2);
     ask_and_pay(home, &url, folder.path());
     vote_and_weigh(home, folder.path());
     close_and_leave(home, folder.path());
-    let summary_again = end(second);
+    let summary_again = second.end();
     assert!(number(&summary_again, "height") > height + 2);
     assert_eq!(summary_again["chain"], summary["chain"]);
     assert_eq!(summary_again["conflicts"], 0);
@@ -113,25 +113,46 @@ fn a_market_runs_recovers_and_goes_on() {
     assert!(stderr(&contradicted).contains("has 4 validators, not 5"));
 }
 
-/// Starts the market again, without a scenario.
-fn running(home: &str, data: &Path) -> std::process::Child {
-    muster(data)
-        .args(["up", "--json", "--home", home])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts")
+/// A market that runs; its processes end with it, and it with the test.
+struct Running(Option<Child>);
+
+impl Running {
+    /// Starts the market again, without a scenario.
+    fn start(home: &str, data: &Path) -> Self {
+        let child = muster(data)
+            .args(["up", "--json", "--home", home])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        Self(Some(child.expect("it starts")))
+    }
+
+    /// Ends it as Ctrl-C would; its summary.
+    fn end(mut self) -> Value {
+        let child = self.0.take().expect("it runs");
+        let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a process number"));
+        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).expect("it is there");
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        json(&output)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 /// The URL of a node, once the market is that high.
-fn wait_for_height(home: &str, height: i128, process: &std::process::Child) -> String {
+fn wait_for_height(home: &str, height: i128) -> String {
     let start = Instant::now();
     loop {
-        assert!(
-            start.elapsed() < PATIENCE,
-            "process {} does not reach height {height}",
-            process.id()
-        );
+        assert!(start.elapsed() < PATIENCE, "the market does not reach height {height}");
         std::thread::sleep(Duration::from_millis(300));
         let Ok(running) = fs::read_to_string(Path::new(home).join("running.toml")) else {
             continue;
@@ -287,13 +308,4 @@ fn until(what: &str, mut there: impl FnMut() -> bool) {
         assert!(began.elapsed() < PATIENCE, "still waiting for {what}");
         std::thread::sleep(Duration::from_millis(300));
     }
-}
-
-/// Ends the market as Ctrl-C would; its summary.
-fn end(process: std::process::Child) -> Value {
-    let id = nix::unistd::Pid::from_raw(i32::try_from(process.id()).expect("a process number"));
-    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).expect("it is there");
-    let output = process.wait_with_output().expect("it ends");
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    json(&output)
 }

@@ -132,16 +132,13 @@ fn announcement(
         world.signers.iter().find(|signer| signer.public() == proposer).expect("a member")
     };
     let signer = if twist & 7 == 1 { &world.signers[usize::from(MEMBERS)] } else { turn(round) };
+    let own = Address(signer.public());
+    let block = if twist & 24 == 8 { CHAIN } else { name(pieces.block()) };
+    let honest = pieces.announcement(Height(height), Round::new(round), own, block);
     let mut announcement = Announcement {
-        height: Height(height),
-        round: Round::new(round),
-        valid_round: Round::Nil,
-        proposer: Address(signer.public()),
-        block: if twist & 24 == 8 { CHAIN } else { name(pieces.block()) },
-        bytes: if twist & 96 == 32 { built } else { pieces.bytes() },
-        pieces: if twist & 384 == 128 { CHAIN } else { pieces.hash() },
-        origin: None,
-        signature: ValidatorSigner::unsigned(),
+        bytes: if twist & 96 == 32 { built } else { honest.bytes },
+        pieces: if twist & 384 == 128 { CHAIN } else { honest.pieces },
+        ..honest
     };
     if twist & 1536 == 512 {
         let builder = turn(built);

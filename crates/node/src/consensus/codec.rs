@@ -91,12 +91,15 @@ impl Codec<Part> for EngineCodec {
 impl Codec<StreamMessage<Part>> for EngineCodec {
     type Error = io::Error;
 
-    /// With an inlet, all that goes on is the note that something came.
+    /// With an inlet, all that goes on is the note that something came, whatever it was: who sent
+    /// it is known to whoever gets the note.
     fn decode(&self, bytes: Bytes) -> io::Result<StreamMessage<Part>> {
-        let message: StreamMessage<Part> = decode(&bytes)?;
-        let Some(inlet) = &self.inlet else { return Ok(message) };
-        if let StreamContent::Data(part) = message.content {
-            inlet.insert(part);
+        let message: io::Result<StreamMessage<Part>> = decode(&bytes);
+        let Some(inlet) = &self.inlet else { return message };
+        match message {
+            Ok(StreamMessage { content: StreamContent::Data(part), .. }) => inlet.insert(part),
+            Ok(_) => {}
+            Err(_) => inlet.refuse(),
         }
         Ok(StreamMessage::new(StreamId::new(Bytes::new()), 0, StreamContent::Fin))
     }

@@ -152,4 +152,7 @@ fn with_an_inlet_nothing_of_a_part_goes_on() {
         assert_eq!(note, StreamMessage::new(StreamId::new(Bytes::new()), 0, StreamContent::Fin));
     }
     assert_eq!(inlet.refused(), 1);
+    let note: StreamMessage<Part> = codec.decode(Bytes::from_static(b"none")).expect("decodes");
+    assert_eq!(note, StreamMessage::new(StreamId::new(Bytes::new()), 0, StreamContent::Fin));
+    assert_eq!(inlet.refused(), 2);
 }

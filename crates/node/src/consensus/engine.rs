@@ -12,12 +12,14 @@ use malachitebft_app_channel::app::config::{
     PubSubMaxSizePerTopic, PubSubProtocol, ValuePayload, ValueSyncConfig,
 };
 use malachitebft_app_channel::app::engine::network::NetworkIdentity;
+use malachitebft_app_channel::app::metrics::SharedRegistry;
 use malachitebft_app_channel::app::net::Multiaddr;
 use malachitebft_app_channel::app::types::Keypair;
 use malachitebft_app_channel::app::wal::Log;
+use malachitebft_app_channel::spawn::spawn_network_actor;
 use malachitebft_app_channel::{
-    Channels, ConsensusContext, ConsensusRequest, EngineBuilder, EngineHandle, NetworkContext,
-    NetworkRequest, RequestContext, SyncContext, WalContext,
+    Channels, ConsensusContext, ConsensusRequest, EngineBuilder, EngineHandle, NetworkRequest,
+    RequestContext, SyncContext, WalContext,
 };
 use malachitebft_codec::Codec;
 use malachitebft_signing::Signer;
@@ -26,6 +28,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::codec::EngineCodec;
 use super::context::{Address, MusterContext};
+use super::doorkeeper::Doorkeeper;
 use super::inlet::Inlet;
 use super::log;
 use super::parts::part_bytes_max;
@@ -332,9 +335,24 @@ pub async fn start(
         Box::new(verifier),
         Box::new(signer.clone()),
     );
+    let codec_with_inlet = EngineCodec { inlet: inlet.clone() };
+    let registry = SharedRegistry::global().with_moniker(config.moniker());
+    let (network, to_network) = spawn_network_actor(
+        identity,
+        config.consensus(),
+        config.value_sync(),
+        &registry,
+        codec_with_inlet,
+    )
+    .await
+    .map_err(|error| fault(&format!("{error:#}")))?;
+    if let Some(inlet) = inlet {
+        let begun = Doorkeeper::begin(network.clone(), inlet, settings.gossip).await;
+        begun.map_err(|error| fault(&error))?;
+    }
     let (channels, handle) = EngineBuilder::new(MusterContext, config)
         .with_default_wal(WalContext::new(settings.wal.clone(), codec.clone()))
-        .with_default_network(NetworkContext::new(identity, EngineCodec { inlet }))
+        .with_custom_network(network, to_network)
         .with_default_sync(SyncContext::new(codec))
         .with_default_consensus(consensus)
         .with_default_request(RequestContext::new(100))

@@ -213,21 +213,12 @@ impl Host {
         pieces: &Pieces,
         again: Option<(Round, Origin)>,
     ) -> Result<Announcement, NodeError> {
-        let (valid_round, origin) = match again {
-            Some((valid_round, origin)) => (valid_round, Some(origin)),
-            None => (Round::Nil, None),
-        };
-        let mut announcement = Announcement {
-            height,
-            round,
-            valid_round,
-            proposer: Address(self.signer.public()),
-            block,
-            bytes: pieces.bytes(),
-            pieces: pieces.hash(),
-            origin,
-            signature: ValidatorSigner::unsigned(),
-        };
+        let own = Address(self.signer.public());
+        let mut announcement = pieces.announcement(height, round, own, block);
+        if let Some((valid_round, origin)) = again {
+            announcement.valid_round = valid_round;
+            announcement.origin = Some(origin);
+        }
         self.signer.sign_announcement(&mut announcement);
         self.chain.store().put_undecided(&undecided(&announcement), pieces.block())?;
         self.inlet.lock().remember(announcement.clone());
@@ -248,6 +239,7 @@ impl Host {
             self.inlet.insert(part);
         }
         self.metrics.parts_refused.store(self.inlet.refused(), Ordering::Relaxed);
+        self.metrics.strangers_sent_away.store(self.inlet.sent_away(), Ordering::Relaxed);
         self.note_conflicts();
         match self.complete() {
             Some((announcement, body)) => self.judge(&announcement, body, now_ms),

@@ -12,12 +12,13 @@ use super::parts::{Assembler, Outcome};
 pub struct Inlet {
     assembler: Mutex<Assembler>,
     refused: AtomicU64,
+    sent_away: AtomicU64,
 }
 
 impl Inlet {
     /// An inlet into an assembler.
     pub fn new(assembler: Assembler) -> Self {
-        Self { assembler: Mutex::new(assembler), refused: AtomicU64::new(0) }
+        Self { assembler: Mutex::new(assembler), refused: 0.into(), sent_away: 0.into() }
     }
 
     /// Parts refused so far.
@@ -25,10 +26,25 @@ impl Inlet {
         self.refused.load(Ordering::Relaxed)
     }
 
+    /// Strangers sent away so far.
+    pub fn sent_away(&self) -> u64 {
+        self.sent_away.load(Ordering::Relaxed)
+    }
+
+    /// A stranger is sent away.
+    pub fn count_sent_away(&self) {
+        self.sent_away.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Something came that is no part.
+    pub fn refuse(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Takes a part, whoever sent it.
     pub fn insert(&self, part: Part) {
         if let Outcome::Refused(refusal) = self.lock().insert(part) {
-            self.refused.fetch_add(1, Ordering::Relaxed);
+            self.refuse();
             tracing::debug!(%refusal, "a part of a proposal is refused");
         }
     }

@@ -6,6 +6,7 @@
 mod application;
 pub mod codec;
 pub mod context;
+mod doorkeeper;
 mod engine;
 pub mod host;
 mod inlet;

@@ -11,10 +11,11 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use malachitebft_core_consensus::MAX_FUTURE_ROUND_LOOKAHEAD;
-use muster_ledger::crypto::{Hash, hash};
+use malachitebft_core_types::Round;
+use muster_ledger::crypto::{Hash, PublicKey, hash};
 
-use super::context::{Address, Announcement, Part, ValidatorSet};
-use super::signing::ChainVerifier;
+use super::context::{Address, Announcement, Height, Part, ValidatorSet};
+use super::signing::{ChainVerifier, ValidatorSigner};
 
 /// Length of every piece of a block but the last, bytes.
 pub const PART_BYTES: usize = 128 * 1024;
@@ -137,6 +138,11 @@ impl Assembler {
     /// An assembler without proposals.
     pub fn new(verifier: ChainVerifier, present: Present) -> Self {
         Self { verifier, present, slots: BTreeMap::new(), bytes: 0, conflicts: Vec::new() }
+    }
+
+    /// Whether it is a key of the present committee.
+    pub fn is_member(&self, key: &PublicKey) -> bool {
+        self.present.committee.contains(key)
     }
 
     /// Bytes held now.
@@ -375,6 +381,28 @@ impl Pieces {
     /// What the announcement says of them.
     pub fn hash(&self) -> Hash {
         hash_of_list(&self.hashes)
+    }
+
+    /// The announcement of the block by a proposer, not signed yet: of a new block, in a round in
+    /// which no other is locked.
+    pub fn announcement(
+        &self,
+        height: Height,
+        round: Round,
+        proposer: Address,
+        block: Hash,
+    ) -> Announcement {
+        Announcement {
+            height,
+            round,
+            valid_round: Round::Nil,
+            proposer,
+            block,
+            bytes: self.bytes(),
+            pieces: self.hash(),
+            origin: None,
+            signature: ValidatorSigner::unsigned(),
+        }
     }
 
     /// The parts of an announced block, in order.

@@ -46,17 +46,9 @@ fn body(bytes: usize, seed: u8) -> Bytes {
 }
 
 fn unsigned(height: u64, round: u32, pieces: &Pieces) -> Announcement {
-    Announcement {
-        height: Height(height),
-        round: Round::new(round),
-        valid_round: Round::Nil,
-        proposer: committee().proposer(height, round).address,
-        block: hash("test body", &[pieces.block()]),
-        bytes: pieces.bytes(),
-        pieces: pieces.hash(),
-        origin: None,
-        signature: ValidatorSigner::unsigned(),
-    }
+    let proposer = committee().proposer(height, round).address;
+    let block = hash("test body", &[pieces.block()]);
+    pieces.announcement(Height(height), Round::new(round), proposer, block)
 }
 
 /// A block of whoever has the turn.

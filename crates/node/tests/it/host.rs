@@ -96,17 +96,8 @@ impl World {
     /// An announcement of this body by its signer, whatever the body is.
     fn announce(&self, node: &Node, round: u32, block: Hash, body: &Bytes) -> Vec<Part> {
         let pieces = Pieces::of(body.clone());
-        let mut announcement = Announcement {
-            height: HEIGHT,
-            round: Round::new(round),
-            valid_round: Round::Nil,
-            proposer: Address(node.key.public()),
-            block,
-            bytes: pieces.bytes(),
-            pieces: pieces.hash(),
-            origin: None,
-            signature: ValidatorSigner::unsigned(),
-        };
+        let (round, own) = (Round::new(round), Address(node.key.public()));
+        let mut announcement = pieces.announcement(HEIGHT, round, own, block);
         let signer = ValidatorSigner::new(self.genesis.chain_id(), Arc::new(node.key.clone()));
         signer.sign_announcement(&mut announcement);
         pieces.parts(&announcement).collect()

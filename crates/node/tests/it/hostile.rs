@@ -39,6 +39,7 @@ pub struct Orders {
     pub committee: Vec<[u8; 32]>,
     pub listen: std::net::SocketAddr,
     pub peers: Vec<String>,
+    pub gossip: Gossip,
     /// Where to ask for the height.
     pub url: String,
     pub home: PathBuf,
@@ -72,7 +73,7 @@ async fn run(orders: Orders) {
         listen: orders.listen,
         peers: orders.peers.clone(),
         wal: orders.home.join("wal"),
-        gossip: Gossip::Relay,
+        gossip: orders.gossip,
         block_bytes_max: 4 << 20,
         block_time: Duration::from_secs(1),
     };
@@ -150,17 +151,8 @@ fn junk(bytes: usize, seed: u64) -> Bytes {
 }
 
 fn announcement(height: u64, round: u32, proposer: Address, pieces: &Pieces) -> Announcement {
-    Announcement {
-        height: Height(height),
-        round: Round::new(round),
-        valid_round: Round::Nil,
-        proposer,
-        block: hash("junk block", &[pieces.block()]),
-        bytes: pieces.bytes(),
-        pieces: pieces.hash(),
-        origin: None,
-        signature: ValidatorSigner::unsigned(),
-    }
+    let block = hash("junk block", &[pieces.block()]);
+    pieces.announcement(Height(height), Round::new(round), proposer, block)
 }
 
 /// In its own name, in the proposer's, with what the proposer signed to other pieces, and for

@@ -27,6 +27,7 @@ impl Hostile {
             committee: validators.iter().map(|validator| validator.key.0).collect(),
             listen: ([127, 0, 0, 1], free_ports(1)[0]).into(),
             peers: targets.iter().map(|node| network.consensus_address(*node)).collect(),
+            gossip: network.gossip,
             url: network.urls[0].clone(),
             home: home.clone(),
             sent: sent.clone(),
@@ -58,12 +59,17 @@ impl Drop for Hostile {
     }
 }
 
-/// Parts that a node has refused.
-async fn refused(network: &Network, node: usize) -> u64 {
+/// What a node has counted.
+async fn counted(network: &Network, node: usize, what: &str) -> u64 {
     let text = reqwest::get(format!("{}/metrics", network.urls[node])).await.expect("it answers");
     let text = text.text().await.expect("it is text");
-    let line = text.lines().find_map(|line| line.strip_prefix("muster_parts_refused_total "));
+    let line = text.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix("_total "));
     line.expect("it is counted").parse().expect("a number")
+}
+
+/// Parts that a node has refused.
+async fn refused(network: &Network, node: usize) -> u64 {
+    counted(network, node, "muster_parts_refused").await
 }
 
 /// Waits until each of these nodes has decided so many blocks more.
@@ -102,6 +108,26 @@ async fn strangers_that_fill_every_stream_do_not_stop_the_chain() {
     client.wait(&hash, PATIENCE).await.expect("decided").result.expect("applied");
     goes_on(&network, &[0, 1, 2, 3], 3).await;
     assert!(strangers.iter().map(Hostile::sent).sum::<u64>() > before, "they went on meanwhile");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_that_publish_are_sent_away_and_members_are_not() {
+    for gossip in [Gossip::Broadcast, Gossip::Relay] {
+        let mut network = Network::new(4, 300, gossip);
+        network.start_all();
+        network.wait_height(0, 2).await;
+        let _stranger = Hostile::start(&network, "stranger", [100; 32], &[0]);
+        let away = "muster_strangers_sent_away";
+        let twice = async || (counted(&network, 0, away).await > 1).then_some(());
+        network
+            .wait("the stranger to be sent away, to come again and to be sent away", twice)
+            .await;
+        goes_on(&network, &[0, 1, 2, 3], 3).await;
+        // What the others heard of it they heard from a member.
+        for node in 1..4 {
+            assert_eq!(counted(&network, node, away).await, 0, "node {node}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

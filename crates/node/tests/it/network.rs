@@ -104,6 +104,8 @@ pub struct Network {
     pub genesis: Genesis,
     pub configs: Vec<PathBuf>,
     pub urls: Vec<String>,
+    /// How its consensus messages travel.
+    pub gossip: Gossip,
     children: Vec<Option<Child>>,
 }
 
@@ -162,7 +164,7 @@ impl Network {
             })
             .collect();
         let children = (0..validators).map(|_| None).collect();
-        Self { directory, genesis, configs, urls, children }
+        Self { directory, genesis, configs, urls, gossip, children }
     }
 
     /// Where the homes are.

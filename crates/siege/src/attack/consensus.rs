@@ -16,7 +16,8 @@ use muster_node::consensus::context::{
 };
 use muster_node::consensus::parts::{PART_BYTES, Pieces};
 use muster_node::consensus::signing::ValidatorSigner;
-use muster_node::consensus::{EngineSettings, start};
+use muster_node::consensus::{EngineSettings, EngineStopper, start};
+use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 
 use super::scene::Scene;
@@ -33,6 +34,8 @@ const LARGE_EVERY: u64 = 64;
 const FAR: u32 = 60;
 /// Messages that are sent in one go.
 const BURST: u64 = 10;
+/// How long a stranger stays under one name.
+const LIFE: Duration = Duration::from_secs(5);
 /// How often the height is asked for.
 const HEIGHT_INTERVAL: Duration = Duration::from_millis(300);
 /// Parts of honest proposals that are remembered, to be sent again with other pieces.
@@ -46,64 +49,90 @@ struct Common {
     overheard: Mutex<Vec<Part>>,
 }
 
-/// Nodes that are no members, at the first validator's door.
+/// Nodes that are no members, at the first validator's door. Each comes again and again, with
+/// another key and from another address: whoever was sent away cannot be told from the next.
 pub async fn parts(scene: &Scene, tasks: &mut JoinSet<()>) -> Result<(), SiegeError> {
-    let orders = &scene.orders;
     let common = Arc::new(Common {
         height: AtomicU64::new(0),
-        committee: ValidatorSet::new(orders.committee.iter().copied()),
+        committee: ValidatorSet::new(scene.orders.committee.iter().copied()),
         overheard: Mutex::default(),
     });
     for index in 0..STRANGERS {
-        let home = orders.home.join(format!("consensus-{index}"));
-        let fault = SiegeError::system(format!("cannot make {}", home.display()));
-        std::fs::create_dir_all(&home).map_err(fault)?;
-        let settings = EngineSettings {
-            name: format!("stranger-{index}"),
-            chain: orders.chain,
-            listen: (orders.address, crate::ports::free_ports(1)[0]).into(),
-            peers: vec![orders.consensus[0].to_string()],
-            wal: home.join("wal"),
-            gossip: orders.gossip,
-            block_bytes_max: 4 << 20,
-            block_time: Duration::from_secs(1),
-        };
-        let key = Arc::new(orders.key(Role::Stranger, 100 + index));
-        let engine = start(&settings, key, None).await;
-        let engine = engine.map_err(|error| SiegeError::Wrong(error.to_string()))?;
-        let (mut channels, signer, _, stopper) = engine.split();
-        let heard = common.clone();
-        let network = channels.network.clone();
-        tasks.spawn(async move {
-            while let Some(message) = channels.consensus.recv().await {
-                answer(message, &heard);
-            }
-        });
+        let mut life = begin(scene, &common, index).await?;
         let (scene, common) = (scene.clone(), common.clone());
         tasks.spawn(async move {
-            // It ends with its handle.
-            let _stopper = stopper;
-            let rate = scene.rate / (STRANGERS * BURST) as f64;
-            let mut beat = scene.beat(rate);
-            loop {
-                let turn = beat.next().await;
-                for number in turn * BURST..(turn + 1) * BURST {
-                    let part = common.part(&signer, index, number);
-                    let name = [index.to_be_bytes(), number.to_be_bytes()].concat();
-                    let sequence = u64::from(part.index);
-                    let content = StreamContent::Data(part);
-                    let message = StreamMessage::new(StreamId::new(name.into()), sequence, content);
-                    let sent = network.send(NetworkMsg::PublishProposalPart(message)).await;
-                    scene.tally.did(1);
-                    if sent.is_err() {
-                        scene.tally.was_cut(1);
-                    }
-                }
+            for number in (index + STRANGERS..).step_by(STRANGERS as usize) {
+                publish(&scene, &common, index, life).await;
+                life = match begin(&scene, &common, number).await {
+                    Ok(life) => life,
+                    Err(error) => return eprintln!("a stranger does not come again: {error}"),
+                };
             }
         });
     }
     follow(scene, common, tasks);
     Ok(())
+}
+
+/// A stranger while it is connected under one name.
+struct Life {
+    network: Sender<NetworkMsg<MusterContext>>,
+    signer: ValidatorSigner,
+    stopper: EngineStopper,
+}
+
+/// Connects under the name of that number.
+async fn begin(scene: &Scene, common: &Arc<Common>, number: u64) -> Result<Life, SiegeError> {
+    let orders = &scene.orders;
+    let index = number % STRANGERS;
+    let home = orders.home.join(format!("consensus-{number}"));
+    let fault = SiegeError::system(format!("cannot make {}", home.display()));
+    std::fs::create_dir_all(&home).map_err(fault)?;
+    let settings = EngineSettings {
+        name: format!("stranger-{index}"),
+        chain: orders.chain,
+        listen: (orders.stranger(number), crate::ports::free_ports(1)[0]).into(),
+        peers: vec![orders.consensus[0].to_string()],
+        wal: home.join("wal"),
+        gossip: orders.gossip,
+        block_bytes_max: 4 << 20,
+        block_time: Duration::from_secs(1),
+    };
+    let key = Arc::new(orders.key(Role::Stranger, 100 + number));
+    let engine = start(&settings, key, None).await;
+    let engine = engine.map_err(|error| SiegeError::Wrong(error.to_string()))?;
+    let (mut channels, signer, _, stopper) = engine.split();
+    let heard = common.clone();
+    let network = channels.network.clone();
+    // It ends with the engine.
+    tokio::spawn(async move {
+        while let Some(message) = channels.consensus.recv().await {
+            answer(message, &heard);
+        }
+    });
+    Ok(Life { network, signer, stopper })
+}
+
+/// Publishes for the length of a life.
+async fn publish(scene: &Scene, common: &Common, index: u64, life: Life) {
+    let mut beat = scene.beat(scene.rate / (STRANGERS * BURST) as f64);
+    let end = tokio::time::Instant::now() + LIFE;
+    while tokio::time::Instant::now() < end {
+        let turn = beat.next().await;
+        for number in turn * BURST..(turn + 1) * BURST {
+            let part = common.part(&life.signer, index, number);
+            let name = [index.to_be_bytes(), number.to_be_bytes()].concat();
+            let sequence = u64::from(part.index);
+            let content = StreamContent::Data(part);
+            let message = StreamMessage::new(StreamId::new(name.into()), sequence, content);
+            let sent = life.network.send(NetworkMsg::PublishProposalPart(message)).await;
+            scene.tally.did(1);
+            if sent.is_err() {
+                scene.tally.was_cut(1);
+            }
+        }
+    }
+    life.stopper.stop().await;
 }
 
 /// Keeps the height.
@@ -173,15 +202,6 @@ fn junk(bytes: usize, stranger: u64, number: u64) -> Bytes {
 }
 
 fn announcement(height: u64, round: u32, proposer: Address, pieces: &Pieces) -> Announcement {
-    Announcement {
-        height: Height(height),
-        round: Round::new(round),
-        valid_round: Round::Nil,
-        proposer,
-        block: hash("junk block", &[pieces.block()]),
-        bytes: pieces.bytes(),
-        pieces: pieces.hash(),
-        origin: None,
-        signature: ValidatorSigner::unsigned(),
-    }
+    let block = hash("junk block", &[pieces.block()]);
+    pieces.announcement(Height(height), Round::new(round), proposer, block)
 }
