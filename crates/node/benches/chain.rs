@@ -9,6 +9,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use muster_chain::chain::{Ballot, Candidate, Chain, now_ms};
+use muster_chain::consensus::StoredCertificate;
+use muster_chain::mempool::{Mempool, MempoolLimits};
+use muster_chain::metrics::Metrics;
+use muster_chain::store::Store;
 use muster_ledger::block::Header;
 use muster_ledger::committee::Validator;
 use muster_ledger::crypto::{Hash, PublicKey, SecretKey, hash};
@@ -18,11 +23,6 @@ use muster_ledger::parameters::Parameters;
 use muster_ledger::protocol::Version;
 use muster_ledger::transaction::{Action, SignedTransaction, Transaction, account, market};
 use muster_ledger::types::{Endpoint, Height, Modality, PeerId, Row, Share};
-use muster_node::chain::{Ballot, Candidate, Chain, now_ms};
-use muster_node::consensus::StoredCertificate;
-use muster_node::mempool::{Mempool, MempoolLimits};
-use muster_node::metrics::Metrics;
-use muster_node::store::Store;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 

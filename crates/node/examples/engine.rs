@@ -19,13 +19,14 @@ use malachitebft_app_channel::app::types::sync::RawDecidedValue;
 use malachitebft_app_channel::app::types::{LocallyProposedValue, ProposedValue};
 use malachitebft_app_channel::{AppMsg, NetworkMsg};
 use malachitebft_core_types::{LinearTimeouts, Round, Validity};
-use muster_ledger::crypto::{Hash, SecretKey, hash};
-use muster_node::Gossip;
-use muster_node::consensus::context::{
+use muster_chain::consensus::StoredCertificate;
+use muster_chain::consensus::context::{
     Address, Announcement, BlockId, Height, MusterContext, ValidatorSet,
 };
-use muster_node::consensus::parts::{Assembler, Outcome, Pieces, Present};
-use muster_node::consensus::{Engine, EngineSettings, StoredCertificate, meet, start};
+use muster_chain::consensus::parts::{Assembler, Outcome, Pieces, Present};
+use muster_ledger::crypto::{Hash, SecretKey, hash};
+use muster_node::Gossip;
+use muster_node::consensus::{Engine, EngineSettings, meet, start};
 
 #[path = "../tests/it/ports.rs"]
 mod ports;

@@ -14,6 +14,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use muster_api::{Client, Status};
+use muster_chain::snapshots::Snapshots;
+use muster_chain::store::Store;
 use muster_ledger::committee::Validator;
 use muster_ledger::crypto::{PublicKey, SecretKey, hash};
 use muster_ledger::genesis::Genesis;
@@ -22,8 +24,6 @@ use muster_ledger::parameters::Parameters;
 use muster_ledger::protocol::Version;
 use muster_ledger::transaction::{SignedTransaction, Transaction, account};
 use muster_ledger::types::Height;
-use muster_node::snapshots::Snapshots;
-use muster_node::store::Store;
 use muster_node::{Gossip, NodeConfig};
 
 #[path = "../tests/it/grown.rs"]

@@ -6,7 +6,7 @@ use muster_ledger::types::Height;
 
 use crate::config::NodeConfig;
 use crate::error::NodeError;
-use crate::store::Store;
+use muster_chain::store::Store;
 
 /// What was found to be whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
+use muster_chain::ChainError;
+use muster_chain::store::StoreError;
 use muster_keys::KeyFileError;
-use muster_ledger::crypto::Hash;
 use muster_ledger::genesis::GenesisError;
-use muster_ledger::protocol::Version;
 
 use crate::http::tls::TlsError;
-use crate::store::StoreError;
 
 /// Why a node cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +63,9 @@ pub enum NodeError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The chain cannot go on.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
     /// A port cannot be had.
     #[error(
         "{what} cannot listen on {address}: {reason}; choose another address or end what uses it"
@@ -88,31 +90,4 @@ pub enum NodeError {
     /// The consensus engine ended.
     #[error("the consensus engine stopped: {0}; what was decided is safe, start the node again")]
     EngineStopped(String),
-    /// The chain goes on by rules that this node does not know, or is told not to follow.
-    #[error(
-        "from height {height} on the chain runs protocol version {version}, this node goes along \
-         up to version {newest}: install a program that knows it, check protocol_version_max in \
-         node.toml, and start the node again; nothing is lost"
-    )]
-    Upgrade {
-        /// The first block by the new rules.
-        height: u64,
-        /// Their version.
-        version: Version,
-        /// The newest version that the node follows.
-        newest: Version,
-    },
-    /// A decided block cannot be applied: this node would leave the chain.
-    #[error(
-        "the decided block {hash} of height {height} cannot be applied: {reason}; \
-         this node's program or database differs from the others'"
-    )]
-    Divergence {
-        /// The height.
-        height: u64,
-        /// The block.
-        hash: Hash,
-        /// What is wrong.
-        reason: String,
-    },
 }

@@ -27,11 +27,11 @@ use muster_ledger::state::{Key, State, StateError, Value};
 use muster_ledger::vote::Certificate;
 
 use crate::config::NodeConfig;
-use crate::consensus::StoredCertificate;
-use crate::consensus::context::{Address, EngineSignature};
 use crate::error::NodeError;
-use crate::snapshots::unpack;
-use crate::store::{Beginning, CommitteeChange, Decided, Store, StoreError};
+use muster_chain::consensus::StoredCertificate;
+use muster_chain::consensus::context::{Address, EngineSignature};
+use muster_chain::snapshots::unpack;
+use muster_chain::store::{Beginning, CommitteeChange, Decided, Store, StoreError};
 
 /// Chunks that one node is asked for at once.
 const PARALLEL: usize = 4;

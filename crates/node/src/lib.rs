@@ -2,24 +2,17 @@
 //!
 //! It never sees a tensor: what peers learn is between them, the ledger knows weights and money.
 //!
-//! - [`consensus`] holds everything that knows the engine;
-//! - [`chain`] builds, checks and applies blocks, and publishes the newest state;
-//! - [`store`] is the one place that knows the disk, [`http`] the one that knows HTTP.
+//! What it agrees on and keeps is `muster-chain`'s; here it is run, and [`http`] is the one place
+//! that knows HTTP.
 
 pub mod audit;
-pub mod chain;
 pub mod config;
 pub mod consensus;
 pub mod error;
 pub mod gossip;
 pub mod http;
 pub mod join;
-pub mod mempool;
-pub mod metrics;
-pub mod snapshots;
-pub mod store;
 pub mod telemetry;
-pub mod upkeep;
 
 use std::fs;
 use std::pin::Pin;
@@ -29,21 +22,23 @@ use std::time::Duration;
 pub use audit::{Audit, audit};
 pub use config::{Gossip, NodeConfig, UnknownGossip};
 pub use error::NodeError;
+use muster_chain::ChainError;
+use muster_chain::chain::Chain;
+use muster_chain::consensus::signing::{ChainVerifier, ValidatorSigner};
+use muster_chain::consensus::{Equivocations, Host};
+use muster_chain::mempool::{Mempool, MempoolLimits};
+use muster_chain::metrics::Metrics;
+use muster_chain::snapshots::Snapshots;
+use muster_chain::store::Store;
+use muster_chain::upkeep::Upkeep;
 use muster_ledger::crypto::SecretKey;
 use muster_ledger::genesis::Genesis;
 use tokio::sync::{oneshot, watch};
 
-use chain::Chain;
-use consensus::signing::{ChainVerifier, ValidatorSigner};
-use consensus::{Application, EngineSettings, Equivocations, Host};
+use consensus::{Application, EngineSettings};
 use http::listen::Door;
 use http::tls::TlsFiles;
 use http::{Api, ApiParts, Proxies, limits};
-use mempool::{Mempool, MempoolLimits};
-use metrics::Metrics;
-use snapshots::Snapshots;
-use store::Store;
-use upkeep::Upkeep;
 
 /// Threads that speak HTTP.
 const HTTP_THREADS: usize = 2;
@@ -160,14 +155,14 @@ fn unusable(config: &NodeConfig, reason: &std::io::Error) -> NodeError {
 }
 
 /// What became of the application: gone without a word where its thread panicked.
-type Verdict = Result<Result<(), NodeError>, oneshot::error::RecvError>;
+type Verdict = Result<Result<(), ChainError>, oneshot::error::RecvError>;
 
 /// Waits until the node is told to end, or one of its parts has ended. Of the two parts each ends
 /// because the other did, in any order: the reason is that of the one which failed.
 async fn until_end(
     shutdown: impl Future<Output = ()>,
     engine: impl Future<Output = String>,
-    mut application: oneshot::Receiver<Result<(), NodeError>>,
+    mut application: oneshot::Receiver<Result<(), ChainError>>,
 ) -> Result<(), NodeError> {
     let mut engine = std::pin::pin!(engine);
     tokio::select! {
@@ -187,7 +182,7 @@ async fn until_end(
 /// An application ends well only because the engine ended.
 fn cause(engine: String, application: Verdict) -> NodeError {
     match application {
-        Ok(Err(error)) => error,
+        Ok(Err(error)) => error.into(),
         Ok(Ok(())) => NodeError::EngineStopped(engine),
         Err(_) => NodeError::EngineStopped("the application failed".to_string()),
     }
@@ -230,7 +225,7 @@ fn engine_settings(
 }
 
 /// Runs the application on a thread of its own: it executes blocks and waits for the disk.
-fn spawn_application(application: Application) -> oneshot::Receiver<Result<(), NodeError>> {
+fn spawn_application(application: Application) -> oneshot::Receiver<Result<(), ChainError>> {
     let (sender, receiver) = oneshot::channel();
     std::thread::Builder::new()
         .name("application".to_string())
@@ -270,17 +265,19 @@ fn spawn_http(
 
 #[cfg(test)]
 mod tests {
+    use muster_chain::store::StoreError;
+
     use super::*;
 
-    fn full() -> NodeError {
-        store::StoreError::NoSpace { path: "ledger.redb".into() }.into()
+    fn full() -> ChainError {
+        StoreError::NoSpace { path: "ledger.redb".into() }.into()
     }
 
     /// What a node ends with whose parts end after so many milliseconds, in these ways.
     async fn ending(
         engine_ms: u64,
         application_ms: u64,
-        verdict: Option<Result<(), NodeError>>,
+        verdict: Option<Result<(), ChainError>>,
     ) -> String {
         let (sender, receiver) = oneshot::channel();
         tokio::spawn(async move {

@@ -10,14 +10,14 @@ use malachitebft_app::engine::util::streaming::{StreamContent, StreamId, StreamM
 use malachitebft_core_types::{NilOrVal, Round, VoteType};
 use malachitebft_signing::Signer;
 use malachitebft_sync::RawDecidedValue;
-use muster_ledger::crypto::{Hash, Signature, hash};
-use muster_mechanism::random::Stream;
-use muster_node::consensus::StoredCertificate;
-use muster_node::consensus::context::{
+use muster_chain::consensus::StoredCertificate;
+use muster_chain::consensus::context::{
     Address, Announcement, BlockId, EngineSignature, Height, MusterContext, Part, Proposal, Vote,
 };
-use muster_node::consensus::parts::Pieces;
-use muster_node::consensus::signing::ValidatorSigner;
+use muster_chain::consensus::parts::Pieces;
+use muster_chain::consensus::signing::ValidatorSigner;
+use muster_ledger::crypto::{Hash, Signature, hash};
+use muster_mechanism::random::Stream;
 
 use crate::message::Message;
 use crate::plan::Vice;

@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use malachitebft_sync::RawDecidedValue;
+use muster_chain::consensus::context::MusterContext;
 use muster_mechanism::random::Stream;
-use muster_node::consensus::context::MusterContext;
 
 /// Heights asked for at once, as the engine's default.
 const HEIGHTS: u64 = 5;

@@ -13,7 +13,7 @@ use malachitebft_app::metrics::Metrics;
 use malachitebft_core_types::{
     HeightParams, ThresholdParam, ThresholdParams, Timeout, ValuePayload,
 };
-use muster_node::consensus::context::{Address, Height, MusterContext, ValidatorSet};
+use muster_chain::consensus::context::{Address, Height, MusterContext, ValidatorSet};
 
 use crate::log::Entry;
 use crate::mail::{Deed, Mail, Stop};

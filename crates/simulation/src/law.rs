@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use malachitebft_app::consensus::{LivenessMsg, SignedConsensusMsg};
 use malachitebft_app::engine::util::streaming::StreamContent;
 use malachitebft_core_types::{NilOrVal, VoteType};
+use muster_chain::chain::Tip;
+use muster_chain::consensus::context::{BlockId, Part, Vote};
+use muster_chain::store::Store;
 use muster_ledger::crypto::{Hash, PublicKey};
-use muster_node::chain::Tip;
-use muster_node::consensus::context::{BlockId, Part, Vote};
-use muster_node::store::Store;
 
 use crate::message::Message;
 

@@ -7,9 +7,9 @@ use std::io;
 use malachitebft_app::consensus::Input;
 use malachitebft_app::engine::wal::{decode_entry, encode_entry};
 use malachitebft_app::wal::log::Log;
-use muster_node::consensus::codec::EngineCodec;
-use muster_node::consensus::context::MusterContext;
-use muster_node::consensus::log::{finish_reset, mend};
+use muster_chain::consensus::codec::EngineCodec;
+use muster_chain::consensus::context::MusterContext;
+use muster_chain::consensus::log::{finish_reset, mend};
 
 use crate::disk::File;
 

@@ -3,8 +3,8 @@
 
 use malachitebft_app::consensus::{LocallyProposedValue, ProposedValue};
 use malachitebft_core_types::{HeightParams, Timeout, ValueOrigin, ValueResponse};
+use muster_chain::consensus::context::{Height, MusterContext};
 use muster_ledger::crypto::Hash;
-use muster_node::consensus::context::{Height, MusterContext};
 
 use crate::message::Message;
 

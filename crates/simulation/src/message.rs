@@ -6,10 +6,10 @@ use malachitebft_app::consensus::{LivenessMsg, SignedConsensusMsg};
 use malachitebft_app::engine::util::streaming::StreamMessage;
 use malachitebft_codec::Codec;
 use malachitebft_sync::{RawDecidedValue, Response, ValueResponse};
+use muster_chain::consensus::codec::EngineCodec;
+use muster_chain::consensus::context::{Height, MusterContext, Part};
 use muster_ledger::encoding::{decode, encode};
 use muster_ledger::transaction::SignedTransaction;
-use muster_node::consensus::codec::EngineCodec;
-use muster_node::consensus::context::{Height, MusterContext, Part};
 
 /// Longest list of transactions in one packet, bytes.
 const TRANSACTIONS_BYTES_MAX: usize = 1 << 20;

@@ -3,17 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use muster_chain::chain::Chain;
+use muster_chain::consensus::Equivocations;
+use muster_chain::consensus::host::Host;
+use muster_chain::consensus::signing::{ChainVerifier, ValidatorSigner};
+use muster_chain::mempool::{Mempool, MempoolLimits};
+use muster_chain::metrics::Metrics;
+use muster_chain::store::Store;
 use muster_ledger::crypto::{PublicKey, SecretKey};
 use muster_ledger::genesis::Genesis;
 use muster_ledger::protocol::Version;
 use muster_mechanism::random::Stream;
-use muster_node::chain::Chain;
-use muster_node::consensus::Equivocations;
-use muster_node::consensus::host::Host;
-use muster_node::consensus::signing::{ChainVerifier, ValidatorSigner};
-use muster_node::mempool::{Mempool, MempoolLimits};
-use muster_node::metrics::Metrics;
-use muster_node::store::Store;
 
 use crate::catchup::CatchUp;
 use crate::disk::Disk;

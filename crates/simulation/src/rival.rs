@@ -1,11 +1,11 @@
 //! Blocks that a dishonest proposer makes beside the one that the honest code built.
 
 use bytes::Bytes;
+use muster_chain::chain::Tip;
+use muster_chain::store::Store;
 use muster_ledger::crypto::{Hash, PublicKey, hash};
 use muster_ledger::execute::propose;
 use muster_ledger::tree::update;
-use muster_node::chain::Tip;
-use muster_node::store::Store;
 
 /// A block that nobody expects.
 #[derive(Clone, Debug)]

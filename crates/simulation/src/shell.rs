@@ -19,11 +19,11 @@ use malachitebft_core_types::{
     ValueResponse,
 };
 use malachitebft_signing::{Signer, Verifier, VerifierExt};
+use muster_chain::ChainError;
+use muster_chain::consensus::context::{Address, Height, MusterContext, Part};
+use muster_chain::consensus::host::Host;
+use muster_chain::consensus::signing::{ChainVerifier, ValidatorSigner};
 use muster_ledger::crypto::Hash;
-use muster_node::consensus::context::{Address, Height, MusterContext, Part};
-use muster_node::consensus::host::Host;
-use muster_node::consensus::signing::{ChainVerifier, ValidatorSigner};
-use muster_node::error::NodeError;
 
 use crate::disk::Disk;
 use crate::log::EngineLog;
@@ -360,7 +360,7 @@ impl Shell {
         answered.map(|()| true).map_err(|error| self.stop(error))
     }
 
-    fn answer_question(&mut self, question: Question) -> Result<(), NodeError> {
+    fn answer_question(&mut self, question: Question) -> Result<(), ChainError> {
         let later = |mail| Deed::Remind(0, mail);
         match question {
             Question::Propose(height, round) => {
@@ -400,7 +400,7 @@ impl Shell {
         &mut self,
         response: ValueResponse<MusterContext>,
         proposer: Address,
-    ) -> Result<(), NodeError> {
+    ) -> Result<(), ChainError> {
         let (height, round) = (response.certificate.height, response.certificate.round);
         let block = response.certificate.value_id;
         match self.host.synced(height, round, proposer, response.value_bytes)? {

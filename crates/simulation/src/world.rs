@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use malachitebft_core_types::ValueResponse;
 use malachitebft_peer::PeerId;
+use muster_chain::consensus::codec::EngineCodec;
+use muster_chain::consensus::context::{Address, Height};
+use muster_chain::consensus::signing::ValidatorSigner;
 use muster_ledger::crypto::Hash;
 use muster_ledger::genesis::Genesis;
 use muster_mechanism::random::Stream;
-use muster_node::consensus::codec::EngineCodec;
-use muster_node::consensus::context::{Address, Height};
-use muster_node::consensus::signing::ValidatorSigner;
 
 use crate::adversary::{Adversary, Plot};
 use crate::law::{Law, Violation};

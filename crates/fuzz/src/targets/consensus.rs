@@ -13,12 +13,12 @@ use malachitebft_core_types::{
 };
 use malachitebft_engine::util::streaming::{StreamContent, StreamId, StreamMessage};
 use malachitebft_sync as sync;
-use muster_ledger::crypto::{Hash, PublicKey, Signature};
-use muster_node::consensus::codec::{EngineCodec, StoredCertificate};
-use muster_node::consensus::context::{
+use muster_chain::consensus::codec::{EngineCodec, StoredCertificate};
+use muster_chain::consensus::context::{
     Address, BlockId, EngineSignature, Height, MusterContext, Part, Proposal, Vote,
 };
-use muster_node::consensus::log::mend;
+use muster_chain::consensus::log::mend;
+use muster_ledger::crypto::{Hash, PublicKey, Signature};
 
 use super::{choose, chosen, proposals};
 use crate::Target;

@@ -6,13 +6,13 @@ use std::sync::{Arc, OnceLock};
 use arbitrary::{Arbitrary, Result, Unstructured};
 use bytes::Bytes;
 use malachitebft_core_types::Round;
-use muster_ledger::crypto::{Hash, SecretKey, hash};
-use muster_node::consensus::Announcement;
-use muster_node::consensus::context::{Address, Height, Origin, Part, ValidatorSet};
-use muster_node::consensus::parts::{
+use muster_chain::consensus::Announcement;
+use muster_chain::consensus::context::{Address, Height, Origin, Part, ValidatorSet};
+use muster_chain::consensus::parts::{
     Assembler, HEIGHTS_AHEAD, PART_BYTES, Pieces, Present, ROUNDS_AROUND,
 };
-use muster_node::consensus::signing::{ChainVerifier, ValidatorSigner};
+use muster_chain::consensus::signing::{ChainVerifier, ValidatorSigner};
+use muster_ledger::crypto::{Hash, SecretKey, hash};
 
 use crate::Target;
 

@@ -7,15 +7,14 @@ use std::time::Instant;
 
 use malachitebft_app_channel::app::streaming::StreamMessage;
 use malachitebft_app_channel::{AppMsg, Channels, NetworkMsg};
-
+use muster_chain::ChainError;
+use muster_chain::chain::now_ms;
+use muster_chain::consensus::Host;
+use muster_chain::consensus::context::{MusterContext, Part};
+use muster_chain::metrics::Metrics;
 use muster_ledger::crypto::PublicKey;
 
-use super::context::{MusterContext, Part};
 use super::engine::{Engine, EngineStopper, meet};
-use super::host::Host;
-use crate::chain::now_ms;
-use crate::error::NodeError;
-use crate::metrics::Metrics;
 
 /// The application side of consensus.
 pub struct Application {
@@ -42,7 +41,7 @@ impl Application {
     ///
     /// # Errors
     /// When the disk fails or a decided block cannot be applied.
-    pub fn run(mut self) -> Result<(), NodeError> {
+    pub fn run(mut self) -> Result<(), ChainError> {
         while let Some(message) = self.channels.consensus.blocking_recv() {
             self.answer(message)?;
         }
@@ -50,7 +49,7 @@ impl Application {
     }
 
     // A reply that nobody waits for any more means that the engine is ending: nothing to do.
-    fn answer(&mut self, message: AppMsg<MusterContext>) -> Result<(), NodeError> {
+    fn answer(&mut self, message: AppMsg<MusterContext>) -> Result<(), ChainError> {
         match message {
             AppMsg::ConsensusReady { reply } => {
                 let (next, params) = self.host.ready();

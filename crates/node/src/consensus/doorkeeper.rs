@@ -15,9 +15,9 @@ use malachitebft_peer::PeerId;
 use muster_ledger::crypto::PublicKey;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SpawnErr};
 
-use super::context::MusterContext;
-use super::inlet::Inlet;
 use crate::config::Gossip;
+use muster_chain::consensus::Inlet;
+use muster_chain::consensus::context::MusterContext;
 
 /// How many messages of a connection are overlooked: a member's may come before the proof of its
 /// key does, and a block of 16 MiB has as many parts.
@@ -152,8 +152,8 @@ mod tests {
     use malachitebft_core_types::{NilOrVal, Round, SignedMessage, ValidatorProof, VoteType};
     use muster_ledger::crypto::Signature;
 
-    use super::super::context::{Address, EngineSignature, Height, Vote};
     use super::*;
+    use muster_chain::consensus::context::{Address, EngineSignature, Height, Vote};
 
     const MEMBER: PublicKey = PublicKey([1; 32]);
     const OTHER: PublicKey = PublicKey([2; 32]);

@@ -23,16 +23,15 @@ use malachitebft_app_channel::{
 };
 use malachitebft_codec::Codec;
 use malachitebft_signing::Signer;
+use muster_chain::consensus::codec::EngineCodec;
+use muster_chain::consensus::context::{Address, MusterContext};
+use muster_chain::consensus::parts::part_bytes_max;
+use muster_chain::consensus::signing::{ChainVerifier, ValidatorSigner};
+use muster_chain::consensus::{Inlet, log};
 use muster_ledger::crypto::{Hash, PublicKey, SecretKey, hash};
 use tokio::sync::mpsc::Sender;
 
-use super::codec::EngineCodec;
-use super::context::{Address, MusterContext};
 use super::doorkeeper::Doorkeeper;
-use super::inlet::Inlet;
-use super::log;
-use super::parts::part_bytes_max;
-use super::signing::{ChainVerifier, ValidatorSigner};
 use crate::config::Gossip;
 use crate::error::NodeError;
 

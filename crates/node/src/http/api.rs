@@ -22,14 +22,14 @@ use super::problems::HttpProblem;
 use super::rate::RateLimiter;
 use super::told::Told;
 use super::work::worked;
-use crate::chain::Tip;
-use crate::consensus::Equivocations;
 use crate::gossip::Gossip;
-use crate::mempool::Mempool;
-use crate::metrics::Metrics;
-use crate::snapshots::Snapshots;
-use crate::store::Store;
 use crate::telemetry::Reports;
+use muster_chain::chain::Tip;
+use muster_chain::consensus::Equivocations;
+use muster_chain::mempool::Mempool;
+use muster_chain::metrics::Metrics;
+use muster_chain::snapshots::Snapshots;
+use muster_chain::store::Store;
 
 /// What a handler answers.
 pub type Answer<T> = Result<Json<T>, HttpProblem>;

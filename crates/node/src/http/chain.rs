@@ -7,7 +7,8 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use muster_api::{
     Account, Address, Block, BlockSummary, Blocks, Certificate, CommitSignature, Committee, Digest,
-    MempoolStatus, Problem, Protocol, SignatureHex, Status, Supply, Transaction, ValidatorStatus,
+    Equivocation, HexBytes, MempoolStatus, Problem, Protocol, SignatureHex, Status, Supply,
+    Transaction, ValidatorStatus,
 };
 use muster_ledger::crypto::Hash;
 use muster_ledger::state as entries;
@@ -19,9 +20,9 @@ use super::api::{Answer, Api, parse};
 use super::made::MadeJson;
 use super::pages::{PageQuery, page};
 use super::problems::HttpProblem;
-use crate::chain::Tip;
-use crate::consensus::StoredCertificate;
-use crate::store::{Decided, Store};
+use muster_chain::chain::Tip;
+use muster_chain::consensus::StoredCertificate;
+use muster_chain::store::{Decided, Store};
 
 /// Most blocks of one answer.
 const BLOCKS_MAX: u64 = 200;
@@ -81,14 +82,24 @@ pub(super) fn certificate(stored: &StoredCertificate) -> Certificate {
     }
 }
 
+fn equivocation(seen: &muster_chain::consensus::Equivocation) -> Equivocation {
+    Equivocation {
+        address: seen.address.0.into(),
+        height: seen.height.0,
+        kind: seen.kind.to_string(),
+        messages: seen.messages.iter().cloned().map(HexBytes).collect(),
+    }
+}
+
 /// The node and the chain in brief.
 #[utoipa::path(get, path = "/v1/status", tag = "chain", responses((status = 200, body = Status)))]
 pub async fn status(State(api): State<Arc<Api>>) -> Json<Status> {
     let tip = api.now();
     let (clock, parameters) = (tip.state.clock(), tip.state.parameters());
     let (transactions, bytes) = api.mempool.size();
-    let equivocations =
-        api.equivocations.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    let seen = api.equivocations.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let equivocations = seen.iter().map(equivocation).collect();
+    drop(seen);
     Json(Status {
         name: api.name.clone(),
         version: env!("CARGO_PKG_VERSION").to_string(),

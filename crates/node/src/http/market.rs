@@ -18,8 +18,8 @@ use super::api::{Answer, Api};
 use super::made::MadeJson;
 use super::pages::{PageQuery, page};
 use super::problems::HttpProblem;
-use crate::chain::{Tip, now_ms};
-use crate::store::HistoryPoint;
+use muster_chain::chain::{Tip, now_ms};
+use muster_chain::store::HistoryPoint;
 
 /// Most epochs that are read for one answer.
 const EPOCHS_MAX: usize = 512;

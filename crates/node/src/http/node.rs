@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use super::api::Api;
 use super::problems::HttpProblem;
 use super::routes::openapi_json;
-use crate::chain::now_ms;
+use muster_chain::chain::now_ms;
 
 /// A node whose newest block is older than so many block times (and than 15 s) is not ready.
 const READY_BLOCK_TIMES: u64 = 20;

@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use muster_api::{PROBLEM_JSON, Problem};
 
-use crate::store::StoreError;
+use muster_chain::store::StoreError;
 
 /// An error on its way to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]

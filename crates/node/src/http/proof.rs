@@ -20,7 +20,7 @@ use super::api::{Answer, Api, parse};
 use super::chain::certificate;
 use super::limits::ANSWER_TIMEOUT;
 use super::problems::HttpProblem;
-use crate::chain::Tip;
+use muster_chain::chain::Tip;
 
 /// How often a proof is tried again when a block is decided meanwhile.
 const PROOF_TRIES: usize = 3;

@@ -19,7 +19,7 @@ use super::places::Place;
 use super::problems::HttpProblem;
 use super::rate::TIME_A_TOKEN;
 use super::source::Source;
-use crate::chain::Tip;
+use muster_chain::chain::Tip;
 
 /// After so long without an event a comment is sent, so that both ends know of each other.
 const ALIVE: Duration = Duration::from_secs(15);

@@ -17,7 +17,7 @@ use super::api::Api;
 use super::problems::HttpProblem;
 use super::source::Source;
 use crate::gossip::HOPS_HEADER;
-use crate::mempool::{Refusal, is_forged};
+use muster_chain::mempool::{Refusal, is_forged};
 
 /// Most transactions of one batch.
 const BATCH_MAX: usize = 10_000;

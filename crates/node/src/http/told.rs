@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use muster_api::{Event, EventBody, chain};
 use tokio::sync::Mutex;
 
-use crate::store::{Decided, Outcome, Store, StoreError};
+use muster_chain::store::{Decided, Outcome, Store, StoreError};
 
 /// Events of one piece: a stream holds no more at once.
 const PIECE: usize = 512;

@@ -5,18 +5,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use malachitebft_core_types::Round;
+use muster_chain::chain::Chain;
+use muster_chain::consensus::StoredCertificate;
+use muster_chain::consensus::context::{Address, BlockId, EngineSignature, Height};
+use muster_chain::mempool::{Mempool, MempoolLimits};
+use muster_chain::metrics::Metrics;
+use muster_chain::store::Store;
 use muster_ledger::crypto::{Hash, SecretKey};
 use muster_ledger::genesis::Genesis;
 use muster_ledger::protocol::Version;
 use muster_ledger::transaction::SignedTransaction;
 use muster_ledger::types::Height as LedgerHeight;
 use muster_ledger::vote::{VOTE_DOMAIN, VoteKind, vote_bytes};
-use muster_node::chain::Chain;
-use muster_node::consensus::StoredCertificate;
-use muster_node::consensus::context::{Address, BlockId, EngineSignature, Height};
-use muster_node::mempool::{Mempool, MempoolLimits};
-use muster_node::metrics::Metrics;
-use muster_node::store::Store;
 use redb::TableDefinition;
 
 /// A chain in a database, and the keys that decide it.

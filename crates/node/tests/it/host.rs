@@ -9,22 +9,22 @@ use bytes::Bytes;
 use malachitebft_app_channel::app::streaming::{StreamContent, StreamId, StreamMessage};
 use malachitebft_app_channel::app::types::ProposedValue;
 use malachitebft_core_types::{Round, Validity};
+use muster_chain::chain::{Ballot, Chain, Invalid};
+use muster_chain::consensus::context::{
+    Address, Announcement, Height, MusterContext, Part, ValidatorSet,
+};
+use muster_chain::consensus::parts::Pieces;
+use muster_chain::consensus::signing::{ChainVerifier, ValidatorSigner};
+use muster_chain::consensus::{Equivocations, Host};
+use muster_chain::mempool::{Mempool, MempoolLimits};
+use muster_chain::metrics::Metrics;
+use muster_chain::store::Store;
 use muster_ledger::crypto::{Hash, SecretKey};
 use muster_ledger::genesis::Genesis;
 use muster_ledger::money::Grains;
 use muster_ledger::protocol::Version;
 use muster_ledger::transaction::{SignedTransaction, Transaction, account};
 use muster_ledger::types::Height as LedgerHeight;
-use muster_node::chain::{Ballot, Chain, Invalid};
-use muster_node::consensus::context::{
-    Address, Announcement, Height, MusterContext, Part, ValidatorSet,
-};
-use muster_node::consensus::parts::Pieces;
-use muster_node::consensus::signing::{ChainVerifier, ValidatorSigner};
-use muster_node::consensus::{Equivocations, Host};
-use muster_node::mempool::{Mempool, MempoolLimits};
-use muster_node::metrics::Metrics;
-use muster_node::store::Store;
 use redb::{ReadableTable, TableDefinition};
 
 use crate::network::{genesis, user_key, validator_key};
@@ -262,13 +262,10 @@ fn a_member_makes_others_execute_one_block_a_turn_and_not_before_it() {
     assert_eq!(judge.refused(), 0, "neither was looked at");
     let equivocations = judge.equivocations.lock().expect("nobody panics with it");
     assert_eq!(equivocations.len(), 1);
-    assert_eq!(equivocations[0].address, member.key.public().into());
-    assert_eq!(
-        (equivocations[0].kind.as_str(), equivocations[0].messages.len()),
-        ("announcement", 2)
-    );
+    assert_eq!(equivocations[0].address.0, member.key.public());
+    assert_eq!((equivocations[0].kind, equivocations[0].messages.len()), ("announcement", 2));
     let told: Announcement =
-        borsh::from_slice(&equivocations[0].messages[0].0).expect("an announcement");
+        borsh::from_slice(&equivocations[0].messages[0]).expect("an announcement");
     assert_eq!(told, part_of(&parts[0]).announcement);
 }
 

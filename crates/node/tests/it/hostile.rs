@@ -12,13 +12,13 @@ use malachitebft_app_channel::app::streaming::{StreamContent, StreamId, StreamMe
 use malachitebft_app_channel::{AppMsg, NetworkMsg};
 use malachitebft_core_types::Round;
 use muster_api::Client;
-use muster_ledger::crypto::{PublicKey, SecretKey, hash};
-use muster_node::Gossip;
-use muster_node::consensus::context::{
+use muster_chain::consensus::context::{
     Address, Announcement, Height, MusterContext, Origin, Part, ValidatorSet,
 };
-use muster_node::consensus::parts::{PART_BYTES, Pieces};
-use muster_node::consensus::signing::ValidatorSigner;
+use muster_chain::consensus::parts::{PART_BYTES, Pieces};
+use muster_chain::consensus::signing::ValidatorSigner;
+use muster_ledger::crypto::{PublicKey, SecretKey, hash};
+use muster_node::Gossip;
 use muster_node::consensus::{EngineSettings, start};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Sender;

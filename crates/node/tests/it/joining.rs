@@ -151,8 +151,8 @@ fn with_outline(change: impl Fn(&mut Snapshot) + Send + Sync + 'static) -> impl 
 fn forged(genesis: &Genesis, key: &SecretKey, header: &Header) -> Certificate {
     let made = certificate(genesis, std::slice::from_ref(key), header.height.0, header.hash());
     let signature = |(address, signature): &(
-        muster_node::consensus::context::Address,
-        muster_node::consensus::context::EngineSignature,
+        muster_chain::consensus::context::Address,
+        muster_chain::consensus::context::EngineSignature,
     )| muster_api::CommitSignature {
         validator: address.0.into(),
         signature: muster_api::SignatureHex(signature.0),

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use muster_chain::store::Store;
 use muster_ledger::crypto::SecretKey;
 use muster_ledger::encoding::encode;
 use muster_ledger::money::Grains;
 use muster_node::http::tls::TlsFiles;
-use muster_node::store::Store;
 use muster_node::{Gossip, NodeConfig, NodeError, audit, run};
 use proptest::prelude::*;
 

@@ -10,12 +10,12 @@ use malachitebft_app_channel::app::engine::host::SyncedValueOutcome;
 use malachitebft_app_channel::app::streaming::{StreamContent, StreamId, StreamMessage};
 use malachitebft_app_channel::{AppMsg, NetworkMsg};
 use malachitebft_core_types::Round;
-use muster_ledger::crypto::hash;
-use muster_node::consensus::context::{
+use muster_chain::consensus::context::{
     Address, Announcement, Height, MusterContext, Part, ValidatorSet,
 };
-use muster_node::consensus::parts::{PART_BYTES, Pieces};
-use muster_node::consensus::signing::ValidatorSigner;
+use muster_chain::consensus::parts::{PART_BYTES, Pieces};
+use muster_chain::consensus::signing::ValidatorSigner;
+use muster_ledger::crypto::hash;
 use muster_node::consensus::{EngineSettings, EngineStopper, start};
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;

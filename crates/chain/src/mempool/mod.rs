@@ -186,7 +186,7 @@ impl Mempool {
 }
 
 /// Whether a signature did not match.
-pub(crate) fn is_forged<T>(answer: &Result<T, Refusal>) -> bool {
+pub fn is_forged<T>(answer: &Result<T, Refusal>) -> bool {
     matches!(answer, Err(Refusal::Rejected(Rejection::Signature)))
 }
 

@@ -14,7 +14,6 @@ use malachitebft_app_channel::app::types::{
     LocallyProposedValue, MisbehaviorEvidence, ProposedValue,
 };
 use malachitebft_core_types::{CommitCertificate, LinearTimeouts, Round, Validity};
-use muster_api::{Equivocation, HexBytes};
 use muster_ledger::crypto::Hash;
 use muster_ledger::encoding::encode;
 use muster_ledger::state::State;
@@ -26,13 +25,26 @@ use super::context::{
 use super::inlet::Inlet;
 use super::parts::{Assembler, Pieces, Present, builder};
 use super::signing::{ChainVerifier, ValidatorSigner};
+use crate::ChainError;
 use crate::chain::{Ballot, Chain, Invalid, Tip, hash_of};
-use crate::error::NodeError;
 use crate::metrics::Metrics;
 use crate::store::Undecided;
 
 /// Equivocations that are remembered.
 const EQUIVOCATIONS_MAX: usize = 32;
+
+/// A validator that signed two conflicting messages of one round.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Equivocation {
+    /// The validator.
+    pub address: Address,
+    /// The height at which it did.
+    pub height: Height,
+    /// "vote", "proposal" or "announcement" (of two blocks for one round).
+    pub kind: &'static str,
+    /// The two signed messages, encoded; none where the engine keeps them to itself.
+    pub messages: Vec<Vec<u8>>,
+}
 
 /// Equivocations seen since the start, newest last.
 pub type Equivocations = Arc<Mutex<Vec<Equivocation>>>;
@@ -100,7 +112,7 @@ impl Host {
         height: Height,
         round: Round,
         now_ms: u64,
-    ) -> Result<Vec<ProposedValue<MusterContext>>, NodeError> {
+    ) -> Result<Vec<ProposedValue<MusterContext>>, ChainError> {
         let tip = self.chain.tip();
         let known = self.chain.store().undecided(height.0)?;
         let mut values: Vec<_> =
@@ -129,7 +141,7 @@ impl Host {
         height: Height,
         round: Round,
         now_ms: u64,
-    ) -> Result<Option<Proposed>, NodeError> {
+    ) -> Result<Option<Proposed>, ChainError> {
         let own = Address(self.signer.public());
         if let Some((announcement, pieces)) = self.announced(height, round)?
             && announcement.proposer == own
@@ -164,7 +176,7 @@ impl Host {
         round: Round,
         valid_round: Round,
         hash: &Hash,
-    ) -> Result<Vec<StreamMessage<Part>>, NodeError> {
+    ) -> Result<Vec<StreamMessage<Part>>, ChainError> {
         if let Some((announcement, pieces)) = self.announced(height, round)?
             && announcement.block == *hash
         {
@@ -193,7 +205,7 @@ impl Host {
         &self,
         height: Height,
         round: Round,
-    ) -> Result<Option<(Announcement, Pieces)>, NodeError> {
+    ) -> Result<Option<(Announcement, Pieces)>, ChainError> {
         let undecided = self.chain.store().undecided(height.0)?;
         let announcement = undecided.into_iter().find_map(|undecided| {
             undecided.announcement.filter(|announcement| announcement.round == round)
@@ -212,7 +224,7 @@ impl Host {
         block: Hash,
         pieces: &Pieces,
         again: Option<(Round, Origin)>,
-    ) -> Result<Announcement, NodeError> {
+    ) -> Result<Announcement, ChainError> {
         let own = Address(self.signer.public());
         let mut announcement = pieces.announcement(height, round, own, block);
         if let Some((valid_round, origin)) = again {
@@ -234,7 +246,7 @@ impl Host {
         &mut self,
         message: StreamMessage<Part>,
         now_ms: u64,
-    ) -> Result<Option<ProposedValue<MusterContext>>, NodeError> {
+    ) -> Result<Option<ProposedValue<MusterContext>>, ChainError> {
         if let StreamContent::Data(part) = message.content {
             self.inlet.insert(part);
         }
@@ -259,7 +271,7 @@ impl Host {
         announcement: &Announcement,
         body: Bytes,
         now_ms: u64,
-    ) -> Result<Option<ProposedValue<MusterContext>>, NodeError> {
+    ) -> Result<Option<ProposedValue<MusterContext>>, ChainError> {
         let undecided = undecided(announcement);
         let ballot = Ballot { builder: builder(&self.committee(), announcement).0, now_ms };
         match self.chain.check(&announcement.block, body, Some(&ballot)) {
@@ -291,7 +303,7 @@ impl Host {
     pub fn decided(
         &mut self,
         certificate: &CommitCertificate<MusterContext>,
-    ) -> Result<(), NodeError> {
+    ) -> Result<(), ChainError> {
         let stored = stored(certificate);
         let (height, round) = (stored.height, stored.round);
         self.chain.apply(stored)?;
@@ -316,7 +328,7 @@ impl Host {
     fn note_conflicts(&self) {
         let conflict = || self.inlet.lock().take_conflict();
         while let Some(announcements) = conflict() {
-            let messages = announcements.iter().map(|one| HexBytes(encode(one))).collect();
+            let messages = announcements.iter().map(encode).collect();
             let [first, _] = &announcements;
             self.note_equivocation(first.height, first.proposer, "announcement", messages);
         }
@@ -335,8 +347,8 @@ impl Host {
         &self,
         height: Height,
         address: Address,
-        kind: &str,
-        messages: Vec<HexBytes>,
+        kind: &'static str,
+        messages: Vec<Vec<u8>>,
     ) {
         self.metrics.equivocations.fetch_add(1, Ordering::Relaxed);
         tracing::warn!(height = height.0, validator = %address, kind, "two conflicting messages were signed");
@@ -345,12 +357,7 @@ impl Host {
         if equivocations.len() >= EQUIVOCATIONS_MAX {
             equivocations.remove(0);
         }
-        equivocations.push(Equivocation {
-            address: address.0.into(),
-            height: height.0,
-            kind: kind.to_string(),
-            messages,
-        });
+        equivocations.push(Equivocation { address, height, kind, messages });
     }
 
     fn committee(&self) -> ValidatorSet {
@@ -367,7 +374,7 @@ impl Host {
         round: Round,
         proposer: Address,
         body: Bytes,
-    ) -> Result<SyncedValueOutcome<MusterContext>, NodeError> {
+    ) -> Result<SyncedValueOutcome<MusterContext>, ChainError> {
         let tip = self.chain.tip();
         if height.0 != tip.height() + 1 {
             return Ok(SyncedValueOutcome::LocalTransientError);
@@ -421,7 +428,7 @@ impl Host {
         &self,
         first: Height,
         last: Height,
-    ) -> Result<Vec<RawDecidedValue<MusterContext>>, NodeError> {
+    ) -> Result<Vec<RawDecidedValue<MusterContext>>, ChainError> {
         let store = self.chain.store();
         let limit = 2 * self.chain.tip().state.limits().block_bytes_max;
         let (mut values, mut bytes) = (Vec::new(), 0usize);

@@ -19,8 +19,8 @@ use muster_ledger::transaction::SignedTransaction;
 use muster_ledger::tree;
 use tokio::sync::{mpsc, watch};
 
+use crate::ChainError;
 use crate::consensus::StoredCertificate;
-use crate::error::NodeError;
 use crate::mempool::Mempool;
 use crate::metrics::Metrics;
 use crate::store::{Decided, Store, StoreError};
@@ -176,7 +176,7 @@ impl Chain {
         newest: Version,
         header: Header,
         state: State,
-    ) -> Result<(Self, watch::Receiver<Arc<Tip>>), NodeError> {
+    ) -> Result<(Self, watch::Receiver<Arc<Tip>>), ChainError> {
         let mut tip = Tip::new(header, state);
         check_version(&tip, newest)?;
         for height in tip.height().saturating_sub(RATE_BLOCKS as u64)..=tip.height() {
@@ -327,7 +327,7 @@ impl Chain {
     /// # Errors
     /// When the disk fails, or the block cannot be applied although it was decided; and, once it
     /// is applied, when the next takes a later protocol version than this node follows.
-    pub fn apply(&mut self, certificate: StoredCertificate) -> Result<(), NodeError> {
+    pub fn apply(&mut self, certificate: StoredCertificate) -> Result<(), ChainError> {
         let start = Instant::now();
         let tip = self.tip();
         let (height, hash) = (certificate.height, certificate.block);
@@ -361,8 +361,8 @@ impl Chain {
     }
 
     /// Executes a decided block whose execution is not at hand (after a restart).
-    fn restore(&mut self, height: u64, hash: &Hash) -> Result<Arc<Candidate>, NodeError> {
-        let divergence = |reason: String| NodeError::Divergence { height, hash: *hash, reason };
+    fn restore(&mut self, height: u64, hash: &Hash) -> Result<Arc<Candidate>, ChainError> {
+        let divergence = |reason: String| ChainError::Divergence { height, hash: *hash, reason };
         let body = self
             .store
             .body(hash)?
@@ -425,13 +425,13 @@ fn left_out(
 }
 
 /// Whether this node can execute the block after the tip.
-fn check_version(tip: &Tip, newest: Version) -> Result<(), NodeError> {
+fn check_version(tip: &Tip, newest: Version) -> Result<(), ChainError> {
     let height = tip.header.height.next();
     let version = tip.state.the(protocol()).at(height);
     if version <= newest.min(Version::NEWEST) {
         return Ok(());
     }
-    Err(NodeError::Upgrade { height: height.0, version, newest: newest.min(Version::NEWEST) })
+    Err(ChainError::Upgrade { height: height.0, version, newest: newest.min(Version::NEWEST) })
 }
 
 /// Whether a block names who built it: tips go there. A false name is the announcement's fault as
