@@ -30,7 +30,7 @@ mod samples;
 #[path = "../../ledger/tests/it/support.rs"]
 mod support;
 
-// The command line is a program, of which this is what reads scenarios.
+// The command line keeps its modules to itself; of them, this is what reads scenarios.
 #[allow(dead_code, reason = "the program uses the rest")]
 #[path = "../../cli/src/output.rs"]
 mod output;
