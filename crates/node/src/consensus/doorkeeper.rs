@@ -19,9 +19,9 @@ use crate::config::Gossip;
 use muster_chain::consensus::Inlet;
 use muster_chain::consensus::context::MusterContext;
 
-/// How many messages of a connection are overlooked: a member's may come before the proof of its
-/// key does, and a block of 16 MiB has as many parts.
-const OVERLOOKED: u32 = 128;
+/// How many messages of a connection are overlooked: some of a member's may come before the proof
+/// of its key does, which goes out as soon as it is connected.
+const OVERLOOKED: u32 = 16;
 
 /// Watches what comes in.
 pub struct Doorkeeper {
@@ -67,7 +67,7 @@ impl Actor for Doorkeeper {
     ) -> Result<(), ActorProcessingErr> {
         let is_member = |key: &PublicKey| self.inlet.lock().is_member(key);
         if let Some(peer_id) = guests.hear(&event, is_member) {
-            tracing::info!(%peer_id, "a stranger who publishes what only members may is sent away");
+            tracing::debug!(%peer_id, "a stranger who publishes what only members may is sent away");
             self.inlet.count_sent_away();
             // The one verdict of ours upon which the engine closes a connection.
             let result = ProofVerificationResult::Invalid;

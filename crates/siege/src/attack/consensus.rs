@@ -1,6 +1,7 @@
 //! What strangers do at the consensus port: nodes with fresh keys, which speak the protocol through
 //! the same engine and publish parts of proposals that nobody announced.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,10 +18,12 @@ use muster_chain::consensus::parts::{PART_BYTES, Pieces};
 use muster_chain::consensus::signing::ValidatorSigner;
 use muster_ledger::crypto::hash;
 use muster_node::consensus::{EngineSettings, EngineStopper, start};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 
 use super::scene::Scene;
+use super::wire;
 use crate::error::SiegeError;
 use crate::market::Role;
 
@@ -50,7 +53,8 @@ struct Common {
 }
 
 /// Nodes that are no members, at the first validator's door. Each comes again and again, with
-/// another key and from another address: whoever was sent away cannot be told from the next.
+/// another key, and every connection from another address: whoever was sent away cannot be told
+/// from the next.
 pub async fn parts(scene: &Scene, tasks: &mut JoinSet<()>) -> Result<(), SiegeError> {
     let common = Arc::new(Common {
         height: AtomicU64::new(0),
@@ -58,12 +62,13 @@ pub async fn parts(scene: &Scene, tasks: &mut JoinSet<()>) -> Result<(), SiegeEr
         overheard: Mutex::default(),
     });
     for index in 0..STRANGERS {
-        let mut life = begin(scene, &common, index).await?;
+        let road = road(scene, tasks, index).await?;
+        let mut life = begin(scene, &common, road, index).await?;
         let (scene, common) = (scene.clone(), common.clone());
         tasks.spawn(async move {
             for number in (index + STRANGERS..).step_by(STRANGERS as usize) {
                 publish(&scene, &common, index, life).await;
-                life = match begin(&scene, &common, number).await {
+                life = match begin(&scene, &common, road, number).await {
                     Ok(life) => life,
                     Err(error) => return eprintln!("a stranger does not come again: {error}"),
                 };
@@ -81,8 +86,41 @@ struct Life {
     stopper: EngineStopper,
 }
 
+/// The way to the first validator: whoever connects here is connected there, each time from another
+/// address.
+async fn road(
+    scene: &Scene,
+    tasks: &mut JoinSet<()>,
+    index: u64,
+) -> Result<SocketAddr, SiegeError> {
+    let fault = SiegeError::system("cannot listen on loopback");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, crate::ports::free_ports(1)[0])).await;
+    let listener = listener.map_err(fault)?;
+    let road = listener.local_addr().map_err(SiegeError::system("a listener has no address"))?;
+    let orders = scene.orders.clone();
+    tasks.spawn(async move {
+        for number in (50_000 + index..).step_by(STRANGERS as usize) {
+            let Ok((mut near, _)) = listener.accept().await else { return };
+            let from = orders.stranger(number);
+            let to = orders.consensus[0];
+            tokio::spawn(async move {
+                // Either side may end it at any time.
+                if let Ok(mut far) = wire::connect(from, to).await {
+                    let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+                }
+            });
+        }
+    });
+    Ok(road)
+}
+
 /// Connects under the name of that number.
-async fn begin(scene: &Scene, common: &Arc<Common>, number: u64) -> Result<Life, SiegeError> {
+async fn begin(
+    scene: &Scene,
+    common: &Arc<Common>,
+    road: SocketAddr,
+    number: u64,
+) -> Result<Life, SiegeError> {
     let orders = &scene.orders;
     let index = number % STRANGERS;
     let home = orders.home.join(format!("consensus-{number}"));
@@ -91,8 +129,8 @@ async fn begin(scene: &Scene, common: &Arc<Common>, number: u64) -> Result<Life,
     let settings = EngineSettings {
         name: format!("stranger-{index}"),
         chain: orders.chain,
-        listen: (orders.stranger(number), crate::ports::free_ports(1)[0]).into(),
-        peers: vec![orders.consensus[0].to_string()],
+        listen: (orders.address, crate::ports::free_ports(1)[0]).into(),
+        peers: vec![road.to_string()],
         wal: home.join("wal"),
         gossip: orders.gossip,
         block_bytes_max: 4 << 20,
