@@ -1,22 +1,23 @@
 //! `muster presence`: deadlines, curves and prizes of a headcount by proof-of-work.
 
+mod calibration;
 mod figure;
 mod report;
 #[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use muster_mechanism::presence::{
-    Beliefs, Game, JointBeliefs, Outcome, Payoffs, Rate, RateEstimate, Seconds,
-};
+use muster_mechanism::presence::{Beliefs, Game, JointBeliefs, Outcome, Payoffs, Rate, Seconds};
+use muster_puzzle::Puzzle;
 
-use self::report::{Calibration, Case, Curve, Point, Prize, Solution};
+use self::calibration::{Proposal, Settings};
+use self::report::{Case, Curve, Point, Prize, Solution};
 use super::document::{self, Document};
 use super::plot::PlotOption;
 use super::report::Report;
+use crate::output;
 
 /// Tell how many are present from how fast a puzzle is solved
 #[derive(clap::Args)]
@@ -70,17 +71,29 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Measure how fast this machine guesses, and choose a difficulty
+    /// Measure how fast this machine tries, and propose difficulty, deadline and number of
+    /// solutions
     Calibrate {
-        /// How long to measure, in seconds
-        #[arg(long, default_value_t = 2.0)]
+        /// Beliefs and payoffs as for `solve`, for which a round is proposed; `-` reads standard
+        /// input
+        file: Option<PathBuf>,
+        /// What is tried: sha256 or equihash
+        #[arg(long, value_name = "PUZZLE", default_value = "sha256")]
+        puzzle: String,
+        /// How long to measure, in seconds: on one core, and again on all
+        #[arg(long, default_value_t = 4.0)]
         seconds: f64,
-        /// Solutions per second that one machine shall make
+        /// Solutions per second that one core shall make, where no FILE says what is needed
         #[arg(long, default_value_t = 0.01)]
         rate: f64,
-        /// Coverage of the interval
+        /// With FILE: the deadline, in seconds, that is to be the best one
+        #[arg(long, default_value_t = 60.0)]
+        deadline: f64,
+        /// Coverage of the intervals
         #[arg(long, default_value_t = 0.95)]
         confidence: f64,
+        #[command(flatten)]
+        plot: PlotOption,
         /// Print one JSON document
         #[arg(long)]
         json: bool,
@@ -112,8 +125,16 @@ pub fn run(options: &Options) -> Result<()> {
             curve.show(*json)
         }
         Verb::Prize { file, deadline, json } => prize(&read(file)?, *deadline)?.show(*json),
-        Verb::Calibrate { seconds, rate, confidence, json } => {
-            calibrate(*seconds, *rate, *confidence)?.show(*json)
+        Verb::Calibrate { file, puzzle, seconds, rate, deadline, confidence, plot, json } => {
+            plot.check()?;
+            ensure!(file.is_some() || !plot.wanted(), "--plot draws a proposal: give a FILE");
+            let puzzle = named(puzzle)?;
+            let game = file.as_deref().map(|file| believed(&read(file)?)).transpose()?;
+            let (seconds, rate, deadline) = (*seconds, *rate, *deadline);
+            let settings = Settings { puzzle, seconds, confidence: *confidence, rate, deadline };
+            let found = calibration::calibrate(&settings, game.as_ref())?;
+            plot.write(|| found.proposal.as_ref().map(Proposal::figure).unwrap_or_default())?;
+            found.show(*json)
         }
     }
 }
@@ -123,10 +144,31 @@ fn read(file: &std::path::Path) -> Result<Document> {
         .with_context(|| format!("{} is refused", file.display()))
 }
 
+fn named(puzzle: &str) -> Result<Puzzle> {
+    let names = || Puzzle::ALL.iter().map(|puzzle| puzzle.name());
+    Puzzle::named(puzzle).with_context(|| {
+        let known = names().collect::<Vec<_>>().join(" or ");
+        let near = output::nearest(puzzle, names());
+        let near = near.map_or_else(String::new, |near| format!(", did you mean {near}?"));
+        format!("--puzzle {puzzle} is unknown: it is {known}{near}")
+    })
+}
+
 fn game(document: &Document) -> Result<Game> {
-    let payoffs =
-        Payoffs::new(document.list_of_numbers("payoff")?, document.required("null_payoff")?)?;
-    let rate = Rate::per_second(document.required("rate")?)?;
+    at_rate(document, payoffs(document)?, Rate::per_second(document.required("rate")?)?)
+}
+
+/// The game for which a rate is looked for: any rate does, as all depends on the product with the
+/// deadline.
+fn believed(document: &Document) -> Result<Game> {
+    at_rate(document, payoffs(document)?, Rate::per_second(1.0)?)
+}
+
+fn payoffs(document: &Document) -> Result<Payoffs> {
+    Ok(Payoffs::new(document.list_of_numbers("payoff")?, document.required("null_payoff")?)?)
+}
+
+fn at_rate(document: &Document, payoffs: Payoffs, rate: Rate) -> Result<Game> {
     let game = if document.has("joint") {
         for field in ["players", "malicious"] {
             ensure!(!document.has(field), "give either `joint` or `{field}`, not both");
@@ -223,28 +265,5 @@ fn prize(document: &Document, deadline: Option<f64>) -> Result<Prize> {
         cost,
         first_probability: game.first_probability(deadline),
         prize: game.prize(cost, deadline)?,
-    })
-}
-
-/// Guesses for a while as a solver of the SHA-256 puzzle does: one hash of a challenge and a
-/// nonce each.
-fn calibrate(duration: f64, rate: f64, confidence: f64) -> Result<Calibration> {
-    ensure!((0.01..=3600.0).contains(&duration), "--seconds must be from 0.01 to 3600");
-    let (limit, start) = (Duration::from_secs_f64(duration), Instant::now());
-    let (mut guesses, mut nonce) = (0u64, [0u8; 32]);
-    while start.elapsed() < limit {
-        for _ in 0..256 {
-            nonce = muster_ledger::crypto::hash("presence calibration", &[&nonce]).0;
-        }
-        guesses += 256;
-    }
-    let estimate = RateEstimate::from_count(guesses, start.elapsed().as_secs_f64(), confidence)?;
-    Ok(Calibration {
-        confidence,
-        difficulty: estimate.difficulty(Rate::per_second(rate)?),
-        guesses_per_second: estimate.rate,
-        high: estimate.high,
-        low: estimate.low,
-        wanted_rate: rate,
     })
 }

@@ -62,18 +62,6 @@ pub struct Prize {
     pub prize: f64,
 }
 
-/// The result of `presence calibrate`, in guesses and solutions per second.
-#[derive(Serialize)]
-pub struct Calibration {
-    pub confidence: f64,
-    /// Guesses a solution.
-    pub difficulty: f64,
-    pub guesses_per_second: f64,
-    pub high: f64,
-    pub low: f64,
-    pub wanted_rate: f64,
-}
-
 impl Report for Solution {
     fn print(&self) -> Result<()> {
         let best = output::number(self.deadline_best, 6);
@@ -124,16 +112,6 @@ impl Report for Prize {
              {}.",
             output::as_json(&self.prize)?,
             output::as_json(&self.first_probability)?
-        ))
-    }
-}
-
-impl Report for Calibration {
-    fn print(&self) -> Result<()> {
-        output::print(&format!(
-            "{:.0} guesses a second (between {:.0} and {:.0}); {:.0} guesses a solution give {} \
-             solutions a second.",
-            self.guesses_per_second, self.low, self.high, self.difficulty, self.wanted_rate
         ))
     }
 }

@@ -72,9 +72,6 @@ fn curves_and_prizes() {
     let report = prize(&given, None).expect("valid");
     assert!((report.prize - 4.0).abs() < 1e-9);
     document(&report);
-    let report = calibrate(0.01, 1.0, 0.95).expect("valid");
-    assert!(report.guesses_per_second > 0.0);
-    document(&report);
 }
 
 #[test]
@@ -94,4 +91,65 @@ fn figures_show_the_deadlines_there_are() {
     assert!(text.contains("T*, largest") && text.contains("T°, best"));
     let text = drawn(&game(0.4));
     assert!(!text.contains("T*, largest") && text.contains("T°, best"), "no puzzle is needed");
+}
+
+fn settings(puzzle: Puzzle) -> Settings {
+    Settings { puzzle, seconds: 0.05, confidence: 0.95, rate: 1.0, deadline: 60.0 }
+}
+
+#[test]
+fn a_machine_is_measured_with_an_interval_around_its_rate() {
+    for puzzle in Puzzle::ALL {
+        let report = calibration::calibrate(&settings(puzzle), None).expect("valid");
+        for measured in [report.one_core, report.all_cores] {
+            assert!(measured.tries_per_second > 0.0);
+            assert!(measured.low <= measured.tries_per_second);
+            assert!(measured.tries_per_second <= measured.high);
+        }
+        let difficulty = report.difficulty.expect("no game");
+        assert_eq!(difficulty, report.one_core.tries_per_second);
+        document(&report);
+    }
+}
+
+#[test]
+fn a_proposed_round_has_the_wanted_deadline_and_the_least_solutions_that_do() {
+    let given = r#"{"players": [0.5, 0.1, 0.1, 0.3], "malicious": [0.9, 0.1],
+        "payoff": [0, 1, 2, 3], "null_payoff": 1.5}"#;
+    let given = Document::parse(given, &FIELDS).expect("valid");
+    let game = believed(&given).expect("valid");
+    let report = calibration::calibrate(&settings(Puzzle::Sha256), Some(&game)).expect("valid");
+    let proposal = report.proposal.as_ref().expect("a game");
+    assert_eq!(proposal.rounds.len(), 6, "each number of solutions makes acting worthwhile");
+    let worth = |round: &calibration::Round| round.welfare - 1.5;
+    let most = proposal.rounds.last().map(worth).expect("six");
+    for round in &proposal.rounds {
+        // A difficulty is a whole number of tries, of which there are thousands.
+        assert!((round.deadline_best - 60.0).abs() < 1e-2, "{}", round.deadline_best);
+        assert!(round.deadline_max.is_some_and(|most| most > round.deadline_best));
+        assert!(round.acting.len() == 5 && round.acting.is_sorted());
+        assert_eq!(worth(round) >= 0.9 * most, round.solutions >= proposal.solutions);
+    }
+    let sharpness = |round: &calibration::Round| round.acting[3] - round.acting[0];
+    assert!(proposal.rounds.windows(2).all(|pair| sharpness(&pair[0]) < sharpness(&pair[1])));
+    assert!(proposal.enough.is_some_and(|enough| (2..=4).contains(&enough)));
+    assert!(drawn(proposal.figure()).contains("enough to act"));
+    document(&report);
+}
+
+#[test]
+fn a_game_without_a_round_is_refused_in_words() {
+    let given = r#"{"players": [0.5, 0.5], "malicious": [1], "payoff": [0, 1], "null_payoff": 2}"#;
+    let game = believed(&Document::parse(given, &FIELDS).expect("valid")).expect("valid");
+    let refused = calibration::calibrate(&settings(Puzzle::Sha256), Some(&game));
+    let words = format!("{:#}", refused.err().expect("impossible"));
+    assert!(words.contains("coordination is impossible"), "{words}");
+    let given =
+        r#"{"players": [0.5, 0.5], "malicious": [1], "payoff": [0, 1], "null_payoff": 0.6}"#;
+    let game = believed(&Document::parse(given, &FIELDS).expect("valid")).expect("valid");
+    let short = Settings { deadline: 1e-9, ..settings(Puzzle::Sha256) };
+    let words = format!("{:#}", calibration::calibrate(&short, Some(&game)).err().expect("short"));
+    assert!(words.contains("give a longer --deadline"), "{words}");
+    let words = named("sha265").err().expect("unknown").to_string();
+    assert!(words.contains("did you mean sha256?"), "{words}");
 }
