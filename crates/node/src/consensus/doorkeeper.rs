@@ -8,20 +8,26 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use malachitebft_app_channel::app::engine::network::{Msg, NetworkEvent, NetworkRef};
+use malachitebft_network::PeerIdExt;
 use malachitebft_network::validator_proof::ProofVerificationResult;
 use malachitebft_peer::PeerId;
 use muster_ledger::crypto::PublicKey;
+use ractor::rpc::CallResult;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SpawnErr};
 
 use crate::config::Gossip;
 use muster_chain::consensus::Inlet;
 use muster_chain::consensus::context::MusterContext;
 
-/// How many messages of a connection are overlooked: some of a member's may come before the proof
-/// of its key does, which goes out as soon as it is connected.
+/// How many messages of a connection are overlooked before the engine is asked whose it is: some of
+/// a member's may come before the proof of its key does.
 const OVERLOOKED: u32 = 16;
+
+/// How long the engine's network may take to say who is connected.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Watches what comes in.
 pub struct Doorkeeper {
@@ -41,6 +47,20 @@ impl Doorkeeper {
         gossip: Gossip,
     ) -> Result<(), SpawnErr> {
         Actor::spawn(None, Self { network, inlet, gossip }, ()).await.map(|_| ())
+    }
+}
+
+impl Doorkeeper {
+    /// The key that somebody has proved to the engine. The proofs themselves pass by here too, but
+    /// some come before anybody listens, or before it is said that their sender is connected.
+    async fn proved(&self, peer: &PeerId) -> Option<PublicKey> {
+        let CallResult::Success(Some(network)) =
+            self.network.call(Msg::DumpState, Some(PATIENCE)).await.ok()?
+        else {
+            return None;
+        };
+        let key = network.peers.get(&peer.to_libp2p())?.consensus_public_key.as_ref()?;
+        key.as_slice().try_into().ok().map(PublicKey)
     }
 }
 
@@ -67,6 +87,10 @@ impl Actor for Doorkeeper {
     ) -> Result<(), ActorProcessingErr> {
         let is_member = |key: &PublicKey| self.inlet.lock().is_member(key);
         if let Some(peer_id) = guests.hear(&event, is_member) {
+            if let Some(key) = self.proved(&peer_id).await.filter(is_member) {
+                guests.remember(&peer_id, key);
+                return Ok(());
+            }
             tracing::debug!(%peer_id, "a stranger who publishes what only members may is sent away");
             self.inlet.count_sent_away();
             // The one verdict of ours upon which the engine closes a connection.
@@ -88,7 +112,7 @@ pub struct Guests {
 
 #[derive(Default)]
 struct Guest {
-    /// The key that it says is its own; where that is not proved, the engine closes the connection.
+    /// The member's key that it has proved to the engine.
     key: Option<PublicKey>,
     /// Messages that it had no reason to publish.
     astray: u32,
@@ -99,7 +123,14 @@ impl Guests {
         Self { gossip, guests: HashMap::new() }
     }
 
-    /// Hears of an event; who is to be sent away.
+    /// Remembers whose key somebody has proved.
+    fn remember(&mut self, peer: &PeerId, key: PublicKey) {
+        if let Some(guest) = self.guests.get_mut(peer) {
+            guest.key = Some(key);
+        }
+    }
+
+    /// Hears of an event; who is to be sent away, unless they have proved a member's key.
     ///
     /// Parts name their publisher. Votes and certificates come from their publisher where messages
     /// are not passed on; where they are, from anybody, who cannot be blamed.
@@ -115,12 +146,6 @@ impl Guests {
             }
             NetworkEvent::PeerDisconnected(peer) => {
                 self.guests.remove(peer);
-                return None;
-            }
-            NetworkEvent::ValidatorProofReceived { peer_id, proof } => {
-                if let Some(guest) = self.guests.get_mut(peer_id) {
-                    guest.key = proof.public_key.as_slice().try_into().ok().map(PublicKey);
-                }
                 return None;
             }
             NetworkEvent::ProposalPart(_, Some(publisher), _) => (publisher, None),
@@ -149,7 +174,7 @@ impl Guests {
 mod tests {
     use bytes::Bytes;
     use malachitebft_app_channel::app::streaming::{StreamContent, StreamId, StreamMessage};
-    use malachitebft_core_types::{NilOrVal, Round, SignedMessage, ValidatorProof, VoteType};
+    use malachitebft_core_types::{NilOrVal, Round, SignedMessage, VoteType};
     use muster_ledger::crypto::Signature;
 
     use super::*;
@@ -188,9 +213,7 @@ mod tests {
         let mut guests = Guests::new(gossip);
         assert_eq!(guests.hear(&NetworkEvent::PeerConnected(peer), is_member), None);
         if let Some(key) = key {
-            let proof = ValidatorProof::new(key.0.to_vec(), peer.to_bytes(), signature());
-            let event = NetworkEvent::ValidatorProofReceived { peer_id: peer, proof };
-            assert_eq!(guests.hear(&event, is_member), None);
+            guests.remember(&peer, key);
         }
         guests
     }

