@@ -57,8 +57,8 @@ struct Made {
     /// Seed of all keys.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How consensus messages travel: `broadcast`, as in the market of `muster up`, or `relay`.
-    #[arg(long, default_value_t = Gossip::Broadcast)]
+    /// How consensus messages travel: `relay`, as in the market of `muster up`, or `broadcast`.
+    #[arg(long, default_value_t)]
     gossip: Gossip,
     /// Where everything lies, an empty folder; it stays [default: a new one, which goes if all is
     /// well].

@@ -40,7 +40,7 @@ async fn a_market_under_siege_goes_on() {
         seed: 7,
         validators: 4,
         peers: 2,
-        gossip: Gossip::Broadcast,
+        gossip: Gossip::Relay,
         block_time_ms: 500,
         program: env!("CARGO_BIN_EXE_muster").into(),
         home: folder.path().to_path_buf(),
