@@ -71,6 +71,12 @@ impl Grains {
     }
 }
 
+impl From<Grains> for u128 {
+    fn from(amount: Grains) -> Self {
+        Self::from(amount.0)
+    }
+}
+
 /// A checked sum: `None` where it exceeds `u64`.
 impl Sum<Grains> for Option<Grains> {
     fn sum<I: Iterator<Item = Grains>>(mut iterator: I) -> Self {

@@ -119,7 +119,7 @@ impl Transition {
     pub(crate) fn finish(mut self) -> (i128, State, Changes, Vec<Event>) {
         self.flush();
         let origin = &self.origin;
-        let money = |value: Option<&Value>| value.map_or(0, |value| i128::from(value.money().0));
+        let money = |value: Option<&Value>| value.map_or(0, |value| value.money() as i128);
         let mut moved = 0_i128;
         let mut changes = self.flushed;
         changes.retain(|key, value| {

@@ -16,7 +16,7 @@ const PERIOD_NONCES: u64 = 1 << 20;
 
 entries! {
     /// A key's money, and the nonce of its next transaction.
-    account: Account(key: PublicKey) => Account, holds |account| account.total();
+    account: Account(key: PublicKey) => Account, holds |account| account.held();
 }
 
 /// A key's money, and the nonce of its next transaction.
@@ -52,10 +52,15 @@ impl Account {
         Height(self.nonce.div_ceil(PERIOD_NONCES).saturating_mul(PERIOD_BLOCKS))
     }
 
+    /// All that it holds, in grains.
+    fn held(&self) -> u128 {
+        u128::from(self.balance) + u128::from(self.deposit)
+    }
+
     /// All that it holds.
     pub fn total(&self) -> Grains {
-        let total = self.balance.checked_add(self.deposit);
-        total.expect("the supply counts all that entries hold in u64")
+        let total = u64::try_from(self.held());
+        Grains(total.expect("the supply counts all that entries hold in u64"))
     }
 }
 

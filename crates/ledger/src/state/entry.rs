@@ -3,7 +3,6 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::{account, chain, governance, market, stake};
-use crate::money::Grains;
 
 /// Where an entry stands. The order of keys is the order of scans.
 #[derive(
@@ -94,8 +93,8 @@ macro_rules! parts {
                 }
             }
 
-            /// The money that the entry holds.
-            pub fn money(&self) -> Grains {
+            /// The money that the entry holds, in grains.
+            pub fn money(&self) -> u128 {
                 match self {
                     $( Self::$part(value) => value.money(), )*
                 }

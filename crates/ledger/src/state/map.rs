@@ -100,7 +100,7 @@ impl State {
     /// # Errors
     /// They differ.
     pub fn audit(&self) -> Result<(), StateError> {
-        let held: u128 = self.entries.values().map(|value| u128::from(value.money().0)).sum();
+        let held: u128 = self.entries.values().map(Value::money).sum();
         let Some(Value::Chain(chain::Value::Supply(supply))) = self.get(&chain::Key::Supply.into())
         else {
             return Err(StateError::Missing(chain::Key::Supply.into()));

@@ -20,9 +20,10 @@ pub(super) fn nothing<T>(_: &T) -> Grains {
     Grains::ZERO
 }
 
-/// What an entry holds; lets the compiler find the type of a closure's argument.
-pub(super) fn held<T>(entry: &T, money: impl Fn(&T) -> Grains) -> Grains {
-    money(entry)
+/// What an entry holds, in more bits than any amount: an entry from a damaged disk may hold several
+/// that no supply covers. Lets the compiler find the type of a closure's argument.
+pub(super) fn held<T, M: Into<u128>>(entry: &T, money: impl Fn(&T) -> M) -> u128 {
+    money(entry).into()
 }
 
 /// Declares each entry of a mechanism once: its words, the function that gives its place, its
@@ -56,7 +57,7 @@ macro_rules! entries {
             }
 
             /// The money that the entry holds.
-            pub(super) fn money(&self) -> Grains {
+            pub(super) fn money(&self) -> u128 {
                 match self {
                     $( Self::$name(entry) => $crate::state::slot::held(entry, $money), )*
                 }

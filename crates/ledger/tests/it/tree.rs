@@ -112,11 +112,13 @@ fn states_are_rebuilt_from_their_entries_and_nothing_else() {
     let mut wrong = entries.clone();
     wrong[0].1 = Value::Stake(entries::stake::Value::DelegationOf(()));
     assert_eq!(outcome(wrong), StateError::Kind(clock));
-    let mut rich = entries;
-    let account = Account { balance: Grains(1), ..Account::default() };
-    rich.push((
-        accounts::Key::Account(address("nobody")).into(),
-        Value::Account(accounts::Value::Account(account)),
-    ));
-    assert!(matches!(outcome(rich), StateError::Supply { .. }));
+    let most = Account { balance: Grains(u64::MAX), deposit: Grains(1), ..Account::default() };
+    for account in [Account { balance: Grains(1), ..Account::default() }, most] {
+        let mut rich = entries.clone();
+        rich.push((
+            accounts::Key::Account(address("nobody")).into(),
+            Value::Account(accounts::Value::Account(account)),
+        ));
+        assert!(matches!(outcome(rich), StateError::Supply { .. }));
+    }
 }
