@@ -94,7 +94,7 @@ fn forged_signatures_end_a_batch() {
     }
     let answers = market.pool.submit(batch);
     let unread = answers.iter().filter(|answer| **answer == Err(Refusal::Unread)).count();
-    assert_eq!(unread, 3_000 - super::super::CHUNK);
+    assert_eq!(unread, 3_000 - super::super::CHUNK_FIRST);
     assert_eq!(market.pool.size(), (0, 0));
 }
 
