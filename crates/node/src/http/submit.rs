@@ -27,9 +27,10 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 /// What a transaction takes of its sender's rate, in requests: some 50 microseconds, of which a
 /// request gets four thousand.
 const TRANSACTION_TOKENS: f64 = 1.0 / 80.0;
-/// What a signature takes that does not match: an address that hands in many is soon refused for
-/// some seconds. Whoever passes on what others signed has checked it.
-const FORGED_TOKENS: f64 = 5.0;
+/// What a signature takes that does not match: an address that hands in eight, after which no more
+/// of a submission are looked at, is refused for some seconds. Whoever passes on what others signed
+/// has checked it.
+const FORGED_TOKENS: f64 = 25.0;
 
 /// The routes of this file; each takes a body as long as what it is for.
 pub fn routes() -> OpenApiRouter<Arc<Api>> {

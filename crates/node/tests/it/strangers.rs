@@ -180,7 +180,8 @@ async fn one_greedy_address_leaves_the_others_theirs() {
     network.change(0, |config| config.api_proxies = vec![[127, 0, 0, 1].into()]);
     network.start_all();
     network.wait_height(0, 1).await;
-    let http = reqwest::Client::new();
+    // A connection for each: on a busy machine the node may just be closing one that was idle.
+    let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("a client");
     let ask = async |whom: &str| {
         let request = http.get(format!("{}/v1/status", network.urls[0]));
         request.header("x-forwarded-for", whom).send().await.expect("an answer").status().as_u16()
@@ -202,7 +203,8 @@ async fn one_greedy_address_leaves_the_others_theirs() {
     }
     assert!(count(&network, "muster_http_limited_total").await > 0.0);
 
-    // Signatures that are wrong are work that nobody pays for: a few batches of them are enough.
+    // Signatures that are wrong are work that nobody pays for: one batch of them is enough, unless
+    // the machine is so busy that its debt is paid before the next arrives.
     let (alice, bob) = (user_key(0), user_key(1));
     let forge = |amount| {
         let mut forged = network.transfer(&alice, 0, &bob, amount);
@@ -217,8 +219,15 @@ async fn one_greedy_address_leaves_the_others_theirs() {
         let answer = request.header("x-forwarded-for", whom).send().await.expect("an answer");
         answer.status().as_u16()
     };
-    let first = hand_in("198.51.100.1").await;
-    assert_eq!((first, hand_in("198.51.100.1").await), (202, 429));
+    let (mut limited, mut taken) = (false, 0);
+    while !limited && taken < 20 {
+        match hand_in("198.51.100.1").await {
+            429 => limited = true,
+            status => assert_eq!(status, 202),
+        }
+        taken += 1;
+    }
+    assert!(limited && taken > 1, "{taken} batches");
     assert_eq!(ask("198.51.100.2").await, 200);
 }
 
