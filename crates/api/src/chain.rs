@@ -218,7 +218,7 @@ pub struct BatchAccepted {
     pub reason: Option<String>,
 }
 
-/// `GET /v1/proofs/{account|peer}/{id}`: all that a light client needs to check one entry of the
+/// `GET /v1/proofs/{account|peer|round}/{id}`: all that a light client needs to check one entry of the
 /// state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Proof {

@@ -18,6 +18,7 @@ mod node;
 mod pace;
 mod pages;
 mod places;
+mod presence;
 mod problems;
 mod proof;
 mod rate;

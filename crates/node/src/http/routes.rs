@@ -19,7 +19,9 @@ use utoipa_axum::router::OpenApiRouter;
 use super::api::Api;
 use super::limits::{ANSWER_TIMEOUT, BODY_BYTES_MAX, CONCURRENCY};
 use super::problems::HttpProblem;
-use super::{admission, chain, dashboard, governance, market, node, proof, snapshots, sse, submit};
+use super::{
+    admission, chain, dashboard, governance, market, node, presence, proof, snapshots, sse, submit,
+};
 
 /// The description of the API.
 #[derive(OpenApi)]
@@ -36,6 +38,7 @@ use super::{admission, chain, dashboard, governance, market, node, proof, snapsh
     tags(
         (name = "chain", description = "Blocks, transactions, accounts"),
         (name = "market", description = "Peers and what they think of each other"),
+        (name = "presence", description = "Rounds that count an anonymous crowd by its work"),
         (name = "node", description = "This node")
     )
 )]
@@ -84,6 +87,7 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .merge(proof::routes())
         .merge(market::routes())
         .merge(governance::routes())
+        .merge(presence::routes())
         .merge(node::routes())
         .fallback(get(dashboard::serve))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
