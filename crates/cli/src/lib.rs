@@ -54,7 +54,7 @@ enum Command {
     /// Compute the market without any network
     Market(calculator::market::Options),
     /// Tell how many are present from how fast a puzzle is solved
-    Presence(calculator::presence::Options),
+    Presence(commands::presence::Options),
     /// Distil reputation from endorsements
     Reputation(calculator::reputation::Options),
     /// Design and check payments to verifiers
@@ -85,7 +85,7 @@ pub fn run() -> ExitCode {
         Command::Query(options) => commands::block_on(commands::query::run(options)),
         Command::Genesis(options) => commands::genesis::run(&options),
         Command::Market(options) => calculator::market::run(&options),
-        Command::Presence(options) => calculator::presence::run(&options),
+        Command::Presence(options) => commands::presence::run(options),
         Command::Reputation(options) => calculator::reputation::run(&options),
         Command::Verification(options) => calculator::verification::run(&options),
         Command::Lab(options) => commands::lab::run(&options),

@@ -5,6 +5,7 @@ pub mod genesis;
 pub mod lab;
 pub mod node;
 pub mod peer;
+pub mod presence;
 pub mod proposal;
 pub mod query;
 pub mod reference;
