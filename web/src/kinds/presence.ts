@@ -1,33 +1,26 @@
 /** Presence: rounds that count an anonymous crowd by its work. */
 
 import type { Fields } from "../api/decode.ts";
-import { duration } from "../format.ts";
-import { address, grains, inner, type Kinds, plain } from "./kind.ts";
+import { decimal, duration } from "../format.ts";
+import { address, grains, type Kinds, plain } from "./kind.ts";
 
 /** A field in milliseconds, as people say it. */
 const span = (fields: Fields, name: string) => {
   const value = fields[name];
-  return typeof value === "number" ? duration(value / 1000) : plain(fields, name, 12);
+  if (typeof value !== "number") return plain(fields, name, 12);
+  return value < 10_000 ? `${decimal(value / 1000)} s` : duration(value / 1000);
 };
-
-/** What a round unlocks: ", which pays 3 MST to 5Fc…" or nothing. */
-function unlocking(fields: Fields): string {
-  const unlocks = inner(fields, "unlocks");
-  if (unlocks.kind !== "payment") return "";
-  return `, which pays ${grains(unlocks, "amount")} to ${address(unlocks, "to")}`;
-}
 
 export const presence: Kinds = {
   actions: {
-    open_round: (fields) =>
-      `opens a presence round${unlocking(fields)}, with a prize of ${grains(fields, "prize")}`,
+    open_round: (fields) => `opens a presence round, with a prize of ${grains(fields, "prize")}`,
     solve_round: (fields) => `solves presence round ${plain(fields, "round", 12)}`,
     claim_prize: (fields) =>
       `takes the prize of presence round ${plain(fields, "round", 12)} to ${address(fields, "to")}`,
   },
   events: {
     round_opened: (fields) =>
-      `${address(fields, "opener")} opened presence round ${plain(fields, "round")}, to be solved within ${span(fields, "deadline_ms")}${unlocking(fields)}`,
+      `${address(fields, "opener")} opened presence round ${plain(fields, "round")}, to be solved within ${span(fields, "deadline_ms")}`,
     round_begun: (fields) => `Presence round ${plain(fields, "round")} began: its puzzle is known`,
     round_solved: (fields) =>
       `${address(fields, "solver")} solved presence round ${plain(fields, "round")} after ${span(fields, "after_ms")}${fields.missing === 0 ? "" : `, ${plain(fields, "missing")} more to go`}`,
@@ -42,6 +35,6 @@ export const presence: Kinds = {
     round_forgotten: (fields) =>
       `Presence round ${plain(fields, "round")} was forgotten; ${grains(fields, "returned")} went back`,
   },
-  amounts: ["prize", "deposit", "deposit_max", "returned"],
+  amounts: ["prize", "deposit", "deposit_max", "amount", "returned"],
   peers: [],
 };
