@@ -297,7 +297,7 @@ parameters! {
     // Each open round is looked at in every block.
     /// Most presence rounds that are open at once.
     presence_rounds_max: u64 = 16, 1, 256, since 3;
-    // Each open round takes a place; what it takes to fill all of them is half their number squared.
+    // Each open round takes a place; to fill all of them takes half their number squared.
     /// What the opener of a presence round deposits until it is over, for each round that is open
     /// then, its own included, in grains.
     presence_deposit: Grains = Grains(1_000_000_000), 1_000_000, 1_000_000_000_000, since 3;

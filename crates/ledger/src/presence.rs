@@ -20,7 +20,7 @@ const SOLVED_MIN: f64 = 1e-6;
 /// A deadline is at least so many blocks, so that the ledger's clock can tell it.
 const DEADLINE_BLOCKS_MIN: u64 = 3;
 /// What work is done on begins with this, so that it is good for nothing else.
-const WORK_DOMAIN: &[u8; 32] = b"muster presence round, version 1";
+pub const WORK_DOMAIN: &[u8; 32] = b"muster presence round, version 1";
 
 /// A belief about a number.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -45,7 +45,7 @@ impl Belief {
         }
     }
 
-    /// Natural logarithms of the probabilities, from `least` on; sums to 1 where this is not a list.
+    /// Natural logarithms of the probabilities, from `least` on; they sum to 1 unless listed.
     fn logarithms(&self, field: &'static str, least: u32) -> Result<Vec<f64>, PresenceError> {
         match self {
             Self::Listed(probabilities) => {

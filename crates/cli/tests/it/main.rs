@@ -6,6 +6,7 @@ mod liar;
 mod lies;
 mod market;
 mod offline;
+mod presence;
 mod siege;
 
 use std::path::Path;

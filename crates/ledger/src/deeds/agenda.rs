@@ -17,8 +17,8 @@ pub(crate) const STEP: usize = 64;
 
 /// How much of that work something is. Nothing is more than a block does: of `proposals_max`
 /// proposals, at most 32, each owner whose stake is returned may have voted on every one. Money
-/// that arrives is none of it, nor are decisions, at most one for each proposal, nor rounds that are
-/// forgotten, which were paid for when they were opened: they do not wait.
+/// that arrives is none of it, nor are decisions, at most one for each proposal, nor rounds that
+/// are forgotten, which were paid for when they were opened: they do not wait.
 fn work(due: &Due, proposals: u64) -> u64 {
     match due {
         Due::Stake(stake::Due::Arrival(_))

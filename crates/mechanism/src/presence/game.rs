@@ -318,8 +318,8 @@ impl Game {
 
     /// The belief about the number of players, `P(i)` for i = 1..=m, of who knows that the last of
     /// the solutions came exactly at `tau`: by Bayes' rule, with the density
-    /// `(lambda k)^s tau^(s-1) exp(-lambda k tau) / (s-1)!` of that among k machines. At T° it gives
-    /// a payoff of exactly W*. From logarithms; O((m + n) s).
+    /// `(lambda k)^s tau^(s-1) exp(-lambda k tau) / (s-1)!` of that among k machines. At T° it
+    /// gives a payoff of exactly W*. From logarithms; O((m + n) s).
     ///
     /// ```
     /// # use muster_mechanism::presence::{Beliefs, Game, Payoffs, Rate, Seconds};

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -10,11 +10,12 @@ use muster_api::presence::{Phase, Round, RoundReport};
 use muster_api::{Address, Client, ClientError};
 use muster_ledger::crypto::{PublicKey, SecretKey};
 use muster_ledger::money::Grains;
-use muster_ledger::presence::Task;
+use muster_ledger::presence::{Puzzle, Task, WORK_DOMAIN};
 use muster_ledger::transaction::presence::Action;
 use muster_ledger::types::RoundId;
+use muster_puzzle::{Trial, Work, search_on_cores};
 
-use super::{key_name, report, seconds};
+use super::round::{key_name, report, seconds};
 use crate::keyring::Keyring;
 use crate::meant::meant;
 use crate::network::Network;
@@ -24,8 +25,6 @@ use crate::output;
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 /// How many blocks a solution may wait for its inclusion.
 const EXPIRY_BLOCKS: u64 = 20;
-/// How many numbers a core tries before it looks whether to stop.
-const STEP: u64 = 1 << 14;
 
 /// What taking part came to, for scripts.
 #[derive(serde::Serialize)]
@@ -63,10 +62,10 @@ pub async fn run(
         }
         let task = task(&seen, key.public()).context("the round has not begun")?;
         let start = Instant::now();
-        let (found, count) = work(&client, round, task, cores).await?;
-        (tries, worked) = (tries + count, worked + start.elapsed());
-        if let Some(nonce) = found {
-            hand_in(&client, &key, round, nonce).await?;
+        let found = work(&client, round, task, cores).await?;
+        (tries, worked) = (tries + found.tries, worked + start.elapsed());
+        if let Some(solution) = found.solution {
+            hand_in(&client, &key, round, solution.nonce).await?;
         }
         seen = report(&client, round).await?;
     }
@@ -137,28 +136,25 @@ fn task(seen: &RoundReport, solver: PublicKey) -> Option<Task> {
 
 /// Works on all cores until a solution is found or the round is over; says how many numbers were
 /// tried.
-async fn work(
-    client: &Client,
-    round: u64,
-    task: Task,
-    cores: NonZeroUsize,
-) -> Result<(Option<u64>, u64)> {
+async fn work(client: &Client, round: u64, task: Task, cores: NonZeroUsize) -> Result<Trial> {
     let stop = Arc::new(AtomicBool::new(false));
     // Whatever ends this future ends the search.
     let stopper = Stopper(stop.clone());
     let mut search = tokio::task::spawn_blocking(move || search(&task, cores, &stop));
     loop {
         tokio::select! {
-            found = &mut search => return found.context("the search failed"),
+            found = &mut search => return found.context("the search failed")?,
             () = tokio::time::sleep(LOOK_INTERVAL) => {}
         }
         // A node that does not answer for a moment is no reason to stop working.
         let Ok(seen) = report(client, round).await else { continue };
         if seen.round.phase != Phase::Open {
             stopper.0.store(true, Ordering::Relaxed);
-            return search.await.map(|(_, tries)| (None, tries)).context("the search failed");
+            let found = search.await.context("the search failed")??;
+            return Ok(Trial { solution: None, ..found });
         }
-        let until = seen.round.began_ms.unwrap_or(seen.time_ms) + seen.round.deadline_ms;
+        let began = seen.round.began_ms.unwrap_or(seen.time_ms);
+        let until = began.saturating_add(seen.round.deadline_ms);
         output::progress(&format!(
             "round {round}: {} left, {} of {} solutions",
             seconds(until.saturating_sub(seen.time_ms)),
@@ -178,25 +174,13 @@ impl Drop for Stopper {
 }
 
 /// Tries numbers on several cores until one solves the task or it is told to stop.
-fn search(task: &Task, cores: NonZeroUsize, stop: &AtomicBool) -> (Option<u64>, u64) {
-    let (next, found, tries) = (AtomicU64::new(0), AtomicU64::new(u64::MAX), AtomicU64::new(0));
-    let ended = || stop.load(Ordering::Relaxed) || found.load(Ordering::Relaxed) != u64::MAX;
-    let core = || {
-        while !ended() {
-            let from = next.fetch_add(STEP, Ordering::Relaxed);
-            if let Some(nonce) = task.search(from, STEP) {
-                found.fetch_min(nonce, Ordering::Relaxed);
-            }
-            tries.fetch_add(STEP, Ordering::Relaxed);
-        }
+fn search(task: &Task, cores: NonZeroUsize, stop: &AtomicBool) -> Result<Trial> {
+    let puzzle = match task.puzzle {
+        Puzzle::Sha256 => muster_puzzle::Puzzle::Sha256,
     };
-    std::thread::scope(|scope| {
-        (0..cores.get()).for_each(|_| {
-            scope.spawn(core);
-        });
-    });
-    let found = found.into_inner();
-    ((found != u64::MAX).then_some(found), tries.into_inner())
+    let (challenge, solver) = (task.challenge.0, task.solver.0);
+    let work = Work::new(puzzle, task.difficulty, *WORK_DOMAIN, challenge, solver)?;
+    Ok(search_on_cores(&work, 0..u64::MAX, cores, &|| stop.load(Ordering::Relaxed)))
 }
 
 /// Hands a solution in, and waits until it is decided or comes too late.
@@ -218,5 +202,24 @@ async fn hand_in(client: &Client, key: &SecretKey, round: u64, nonce: u64) -> Re
             return Ok(());
         }
         tokio::time::sleep(LOOK_INTERVAL).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use muster_ledger::crypto::Hash;
+
+    #[test]
+    fn what_is_found_is_what_the_ledger_takes() {
+        let solver = SecretKey::from_seed([1; 32]).public();
+        let puzzle = Puzzle::Sha256;
+        let task = Task { puzzle, difficulty: 50_000, challenge: Hash([7; 32]), solver };
+        let cores = NonZeroUsize::new(3).expect("three");
+        let found = search(&task, cores, &AtomicBool::new(false)).expect("possible");
+        assert!(task.is_solved_by(found.solution.expect("there are numbers enough").nonce));
+        let stopped = search(&task, cores, &AtomicBool::new(true)).expect("possible");
+        assert_eq!((stopped.solution, stopped.tries), (None, 0));
+        assert!(search(&Task { difficulty: 0, ..task }, cores, &AtomicBool::new(true)).is_err());
     }
 }

@@ -6,17 +6,16 @@
 //! wallet's words are enough to claim the prize.
 
 mod join;
+mod round;
 mod show;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
+use muster_api::Address;
 use muster_api::presence as api;
-use muster_api::{Address, Client};
-use muster_ledger::crypto::Hash;
 use muster_ledger::money::Grains;
 use muster_ledger::presence::{Deadlines, Design, Unlocks};
 use muster_ledger::transaction::presence::Action;
@@ -28,6 +27,8 @@ use crate::meant::meant;
 use crate::network::Network;
 use crate::output;
 use crate::perform::{Decision, decide, perform};
+
+use self::round::{key_name, seconds};
 
 /// Arguments of `muster presence`.
 #[derive(Args)]
@@ -138,11 +139,6 @@ async fn on_network(verb: Round) -> Result<()> {
     }
 }
 
-/// The name of the key with which a wallet signs its solution of this count in a round.
-fn key_name(chain: &Hash, round: u64, count: u32) -> String {
-    format!("presence/{chain}/{round}/{count}")
-}
-
 fn read(file: &std::path::Path) -> Result<Design> {
     let text = calculator::document::read(file)?;
     let shown = file.display();
@@ -228,14 +224,4 @@ async fn claim(network: &Network, keyring: Keyring, round: u64, to: &str) -> Res
         }
     }
     bail!("round {round} was first solved by {solver}, which is no key of this wallet")
-}
-
-/// Milliseconds as people say them.
-fn seconds(ms: u64) -> String {
-    humantime::format_duration(Duration::from_millis(ms)).to_string()
-}
-
-/// A round of a network that may not be there.
-async fn report(client: &Client, round: u64) -> Result<api::RoundReport> {
-    Ok(client.round(round).await?)
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use muster_api::presence::{Phase, Round, RoundReport, Unlocks};
 use muster_ledger::money::Grains;
 
-use super::{report, seconds};
+use super::round::{report, seconds};
 use crate::network::Network;
 use crate::output::{self, Align, Table, mst};
 
