@@ -87,9 +87,9 @@ pub enum Due {
 
 impl Round {
     /// The money that it holds: all taken from one account, so that the sum is a number.
-    fn held(&self) -> Grains {
+    fn held(&self) -> u128 {
         let locked = if self.phase == Phase::Open { self.unlocks.amount() } else { Grains::ZERO };
-        Grains(self.deposit.0.saturating_add(self.prize.0).saturating_add(locked.0))
+        [self.deposit, self.prize, locked].map(u128::from).into_iter().sum()
     }
 
     /// What a key has to solve, once the round has begun.
