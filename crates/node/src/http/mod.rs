@@ -10,6 +10,7 @@ mod budget;
 mod chain;
 mod dashboard;
 mod governance;
+mod guard;
 pub(crate) mod limits;
 pub(crate) mod listen;
 mod made;
@@ -32,5 +33,7 @@ mod told;
 mod work;
 
 pub use api::{Api, ApiParts};
+pub use guard::Guard;
+pub(crate) use routes::weighed;
 pub use routes::{openapi_json, router};
 pub use source::Proxies;
