@@ -12,6 +12,7 @@ pub mod error;
 pub mod gossip;
 pub mod http;
 pub mod join;
+pub mod launch;
 pub mod telemetry;
 
 use std::fs;

@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod genesis;
 pub mod lab;
+pub mod launch;
 pub mod node;
 pub mod peer;
 pub mod presence;

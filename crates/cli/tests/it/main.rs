@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod lab;
+mod launch;
 mod liar;
 mod lies;
 mod market;
