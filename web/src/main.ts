@@ -17,6 +17,7 @@ import { graphView } from "./views/graph.ts";
 import { headerView } from "./views/header.ts";
 import { noticeView } from "./views/notice.ts";
 import { peersView } from "./views/peers.ts";
+import { presenceView } from "./views/presence.ts";
 import { tilesView } from "./views/tiles.ts";
 import { validatorsView } from "./views/validators.ts";
 import type { View } from "./views/view.ts";
@@ -64,6 +65,7 @@ function main(): void {
       add(tilesView()).element,
       add(blocksView()).element,
       add(peersView()).element,
+      add(presenceView()).element,
       add(chartsView()).element,
       h("div", { class: "columns" }, add(graphView()).element, add(transactionsView()).element),
       h("div", { class: "columns" }, add(eventsView()).element, add(validatorsView()).element),

@@ -107,7 +107,7 @@ export class FixtureMarket {
     return {
       name: "validator-0",
       version: "0.1.0",
-      protocol: { version: 2, newest: 2 },
+      protocol: { version: 3, newest: 3 },
       network: this.options.hostile ? HOSTILE_NAMES[0] : "trial",
       chain: this.chain,
       height: this.height,
@@ -293,6 +293,63 @@ export class FixtureMarket {
       });
     }
     return { epochs, ...(last < this.epoch() && { next: last }) };
+  }
+
+  /** Three presence rounds: solved early, lapsed, and running since the last block. */
+  round(id: number) {
+    const began_ms = START_MS + (id === 2 ? this.height - 1 : 5 * id) * 1003;
+    const solved = id === 0;
+    const players = Array.from({ length: 40 }, (_, index) => Math.exp(-(((index - 15) / 8) ** 2)));
+    const later = players.map((share, index) => share * (index + 1) ** 2);
+    const scaled = (shares: number[]) => {
+      const sum = shares.reduce((a, b) => a + b, 0);
+      return shares.map((share) => share / sum);
+    };
+    const round = {
+      id,
+      opener: address(`opener ${id}`),
+      phase: ["acted", "lapsed", "open"][id],
+      deadline_ms: 21_300,
+      best_ms: 21_300,
+      largest_ms: id === 1 ? 4e12 : 63_900,
+      unlocks:
+        id === 1
+          ? { kind: "nothing" }
+          : { kind: "payment", to: address("crowd"), amount: String(25n * MST) },
+      prize: id === 1 ? "0" : String(2n * MST),
+      deposit: "0",
+      puzzle: "sha256",
+      difficulty: 30_000_000_000,
+      solutions_wanted: 2,
+      challenge: hash(`round ${id}`),
+      began_ms,
+      solutions: solved
+        ? [3_000, 7_000].map((after_ms) => ({ solver: address(`solver ${after_ms}`), after_ms }))
+        : [],
+    };
+    return {
+      height: this.height,
+      time_ms: START_MS + this.height * 1003,
+      round,
+      design: {
+        players: { listed: scaled(players) },
+        malicious: { listed: [1] },
+        payoff: { linear: { alone: 0, step: 1 } },
+        null_payoff: 20,
+        puzzle: "sha256",
+        difficulty: 30_000_000_000,
+        tries_per_second: 1e7,
+        solutions: 2,
+      },
+      acting_probability: 0.42,
+      prior: scaled(players),
+      posterior: solved ? scaled(later) : null,
+    };
+  }
+
+  rounds(after = -1) {
+    const ids = [0, 1, 2].filter((id) => id > after);
+    return { height: this.height, rounds: ids.map((id) => this.round(id).round) };
   }
 
   account(of: string) {

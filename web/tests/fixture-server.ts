@@ -70,6 +70,9 @@ function ask(market: FixtureMarket, url: URL): unknown {
     case "peers":
       if (id === "") return market.peers(query("after", -1), PEERS_PAGE);
       return height < market.size ? market.peer(height) : undefined;
+    case "rounds":
+      if (id === "") return market.rounds(query("after", -1));
+      return height <= 2 ? market.round(height) : undefined;
     case "market":
       return market.market();
     case "history":

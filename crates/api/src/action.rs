@@ -4,7 +4,7 @@ use muster_ledger::transaction as ledger;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{account, governance, market, stake};
+use crate::{account, governance, market, presence, stake};
 
 /// What a transaction does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -18,6 +18,8 @@ pub enum Action {
     Market(market::Action),
     /// About the parameters.
     Governance(governance::Action),
+    /// In presence rounds.
+    Presence(presence::Action),
 }
 
 impl From<&ledger::Action> for Action {
@@ -27,6 +29,7 @@ impl From<&ledger::Action> for Action {
             ledger::Action::Stake(action) => Self::Stake(action.into()),
             ledger::Action::Market(action) => Self::Market(action.into()),
             ledger::Action::Governance(action) => Self::Governance(action.into()),
+            ledger::Action::Presence(action) => Self::Presence(action.into()),
         }
     }
 }

@@ -218,8 +218,8 @@ pub struct BatchAccepted {
     pub reason: Option<String>,
 }
 
-/// `GET /v1/proofs/{account|peer}/{id}`: all that a light client needs to check one entry of the
-/// state.
+/// `GET /v1/proofs/{account|peer|round}/{id}`: all that a light client needs to check one entry
+/// of the state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Proof {
     /// Height of the block whose state root the proof is against.

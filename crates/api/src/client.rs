@@ -20,6 +20,7 @@ use crate::event::Event;
 use crate::governance::Proposals;
 use crate::market::{Market, Peer};
 use crate::parameters::Parameters;
+use crate::presence::RoundReport;
 use crate::problem::Problem;
 use crate::scalar::Digest;
 use crate::sse;
@@ -264,6 +265,22 @@ impl Client {
     /// See [`ClientError`].
     pub async fn prove_account(&self, address: &PublicKey) -> Result<Proof, ClientError> {
         self.get(&format!("v1/proofs/account/{address}"), &[]).await
+    }
+
+    /// `GET /v1/rounds/{id}`.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn round(&self, id: u64) -> Result<RoundReport, ClientError> {
+        self.get(&format!("v1/rounds/{id}"), &[]).await
+    }
+
+    /// `GET /v1/proofs/round/{id}`.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn prove_round(&self, id: u64) -> Result<Proof, ClientError> {
+        self.get(&format!("v1/proofs/round/{id}"), &[]).await
     }
 
     /// `GET /v1/proofs/peer/{id}`.

@@ -6,7 +6,7 @@ use muster_ledger::protocol::Switch;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{account, chain, governance, market, stake};
+use crate::{account, chain, governance, market, presence, stake};
 
 /// One event. Its id, "height.index", is where to go on after a broken connection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -34,6 +34,8 @@ pub enum EventBody {
     Market(market::Event),
     /// To proposals.
     Governance(governance::Event),
+    /// To presence rounds.
+    Presence(presence::Event),
 }
 
 impl Event {
@@ -52,6 +54,7 @@ impl Event {
             EventBody::Stake(event) => event.kind(),
             EventBody::Market(event) => event.kind(),
             EventBody::Governance(event) => event.kind(),
+            EventBody::Presence(event) => event.kind(),
         }
     }
 
@@ -70,6 +73,7 @@ impl From<&ledger::Event> for EventBody {
             ledger::Event::Stake(event) => Self::Stake(event.into()),
             ledger::Event::Market(event) => Self::Market(event.into()),
             ledger::Event::Governance(event) => Self::Governance(event.into()),
+            ledger::Event::Presence(event) => Self::Presence(event.into()),
             ledger::Event::CommitteeChanged { committee } => {
                 Self::Chain(chain::Event::CommitteeChanged { committee: (*committee).into() })
             }

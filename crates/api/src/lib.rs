@@ -23,6 +23,7 @@ pub mod light;
 pub mod market;
 mod pages;
 mod parameters;
+pub mod presence;
 mod problem;
 mod scalar;
 pub mod snapshot;

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::chain::Block;
 use crate::client::{ANSWER_BYTES_MAX, Client, ClientError, Request, decode};
 use crate::market::{History, Peers, Weights};
+use crate::presence::Rounds;
 
 /// How long to wait where a node says that it was asked too often, and how many times.
 const RATE_INTERVAL: Duration = Duration::from_secs(1);
@@ -61,6 +62,16 @@ impl Paged for Weights {
     }
 }
 
+impl Paged for Rounds {
+    fn next(&mut self) -> &mut Option<u64> {
+        &mut self.next
+    }
+
+    fn append(&mut self, page: Self) {
+        self.rounds.extend(page.rounds);
+    }
+}
+
 impl Client {
     /// `GET /v1/blocks/{height}`, with all pages of its transactions.
     ///
@@ -84,6 +95,14 @@ impl Client {
     /// See [`ClientError`].
     pub async fn weights(&self) -> Result<Weights, ClientError> {
         self.all("v1/weights", None).await
+    }
+
+    /// `GET /v1/rounds`, all pages; the height is that of the first.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn rounds(&self) -> Result<Rounds, ClientError> {
+        self.all("v1/rounds", None).await
     }
 
     /// `GET /v1/history`: all epochs after `after`, oldest first.

@@ -1,7 +1,8 @@
 //! `muster`: a validator, a peer, a wallet, a calculator, and a whole market on one machine.
 //!
 //! stdout carries the result, stderr everything else. Exit codes: 0 done; 1 refused or failed,
-//! with one line on stderr that says what, where and what to do; 2 wrong usage.
+//! with one line on stderr that says what, where and what to do; 2 wrong usage; 3 from
+//! `muster launch` alone: too few are there, the network does not begin.
 
 mod calculator;
 mod commands;
@@ -51,10 +52,12 @@ enum Command {
     Query(commands::query::Options),
     /// Begin a network of one's own
     Genesis(commands::genesis::Options),
+    /// Wait for enough others before a network begins, then run the node
+    Launch(commands::launch::Options),
     /// Compute the market without any network
     Market(calculator::market::Options),
     /// Tell how many are present from how fast a puzzle is solved
-    Presence(calculator::presence::Options),
+    Presence(commands::presence::Options),
     /// Distil reputation from endorsements
     Reputation(calculator::reputation::Options),
     /// Design and check payments to verifiers
@@ -84,8 +87,9 @@ pub fn run() -> ExitCode {
         Command::Proposal(options) => commands::block_on(commands::proposal::run(options)),
         Command::Query(options) => commands::block_on(commands::query::run(options)),
         Command::Genesis(options) => commands::genesis::run(&options),
+        Command::Launch(options) => commands::launch::run(options),
         Command::Market(options) => calculator::market::run(&options),
-        Command::Presence(options) => calculator::presence::run(&options),
+        Command::Presence(options) => commands::presence::run(options),
         Command::Reputation(options) => calculator::reputation::run(&options),
         Command::Verification(options) => calculator::verification::run(&options),
         Command::Lab(options) => commands::lab::run(&options),
@@ -96,7 +100,8 @@ pub fn run() -> ExitCode {
         Err(error) => {
             up::screen::restore();
             output::say(&format!("muster: {}", output::one_line(&format!("{error:#}"))));
-            ExitCode::from(1)
+            let not_launched = error.is::<commands::launch::NotLaunched>();
+            ExitCode::from(if not_launched { 3 } else { 1 })
         }
     }
 }

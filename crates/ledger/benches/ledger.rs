@@ -1,18 +1,21 @@
 //! What the ledger costs. Run with `cargo bench -p muster-ledger`.
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use muster_ledger::block::{Block, Header};
 use muster_ledger::committee::Validator;
-use muster_ledger::crypto::{PublicKey, SecretKey, hash};
-use muster_ledger::execute::{execute_verified, propose};
+use muster_ledger::crypto::{Hash, PublicKey, SecretKey, hash};
+use muster_ledger::execute::{check, execute_verified, propose};
 use muster_ledger::genesis::{Genesis, GenesisPeer};
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::{MarketRule, Parameters};
+use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Unlocks};
 use muster_ledger::protocol::Version;
 use muster_ledger::state::State;
-use muster_ledger::transaction::{Action, SignedTransaction, Transaction, account, market};
+use muster_ledger::transaction::{
+    Action, SignedTransaction, Transaction, account, market, presence,
+};
 use muster_ledger::tree;
-use muster_ledger::types::{Endpoint, Height, Modality, PeerId, Row, Share};
+use muster_ledger::types::{Endpoint, Height, Modality, PeerId, Real, RoundId, Row, Share};
 use std::hint::black_box;
 
 #[path = "../tests/it/support.rs"]
@@ -161,5 +164,77 @@ fn epoch(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, transfers, epoch);
+/// Designs of 10,000 players and malicious units: one as people make them, and two whose deadlines
+/// are as hard to find as can be.
+fn designs() -> Vec<(&'static str, Design)> {
+    let real = |number| Real::new(number).unwrap();
+    let poisson = |mean, largest| Belief::Poisson { mean: real(mean), largest };
+    let usual = Design {
+        players: poisson(4_000.0, 6_000),
+        malicious: poisson(500.0, 4_000),
+        payoff: Payoff::Linear { alone: real(0.0), step: real(1.0) },
+        null_payoff: real(3_999.5),
+        puzzle: Puzzle::Sha256,
+        difficulty: 1 << 40,
+        tries_per_second: real(1e6),
+        solutions: 1,
+        deadline_ms: None,
+    };
+    let tails = Design {
+        players: poisson(1e-300, 6_000),
+        malicious: poisson(1e-300, 4_000),
+        null_payoff: real(1e-290),
+        ..usual.clone()
+    };
+    vec![
+        ("usual", usual.clone()),
+        ("32 solutions", Design { solutions: 32, ..usual }),
+        ("vanishing tails", tails.clone()),
+        ("vanishing tails, 32 solutions", Design { solutions: 32, ..tails }),
+    ]
+}
+
+fn presence(c: &mut Criterion) {
+    let mut group = c.benchmark_group("presence round of 10,000");
+    for (name, design) in designs() {
+        group.bench_function(BenchmarkId::new("deadlines", name), |b| {
+            b.iter(|| black_box(&design).deadlines(10));
+        });
+    }
+    let (genesis, keys) = genesis(0, 1);
+    let (state, _, header) = start(&genesis);
+    let hundred = Design {
+        players: Belief::Listed([0.2, 0.3, 0.5].map(|p| Real::new(p).unwrap()).to_vec()),
+        malicious: Belief::Listed(vec![Real::new(1.0).unwrap()]),
+        payoff: Payoff::Listed([0.0, 1.0, 3.0].map(|p| Real::new(p).unwrap()).to_vec()),
+        null_payoff: Real::new(1.9).unwrap(),
+        difficulty: 1 << 30,
+        tries_per_second: Real::new(1e8).unwrap(),
+        ..designs().remove(0).1
+    };
+    let open = presence::Action::Open {
+        design: Box::new(hundred),
+        unlocks: Unlocks::Nothing,
+        prize: Grains(0),
+        deposit_max: Grains(u64::MAX / 2),
+    };
+    let open = sign(&state, &keys[0], open.into());
+    let (included, execution) =
+        propose(&state, &header, 2, proposer(), [open].into_iter()).unwrap();
+    assert!(execution.receipts[0].result.is_ok(), "{:?}", execution.receipts);
+    let header = execution.block(&header, proposer(), included, Hash::default()).header;
+    let begun = propose(&execution.state, &header, 3, proposer(), std::iter::empty()).unwrap().1;
+    let solve = presence::Action::Solve { round: RoundId(0), nonce: 1 };
+    let junk = sign(&begun.state, &key(77), solve.into());
+    let limits = begun.state.limits();
+    group.bench_function("junk solution refused", |b| {
+        b.iter(|| {
+            black_box(&junk).check_form(&limits).unwrap();
+            check(&begun.state, black_box(&junk)).unwrap_err()
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, transfers, epoch, presence);
 criterion_main!(benches);

@@ -42,6 +42,16 @@ pub fn hash(domain: &str, parts: &[&[u8]]) -> Hash {
     Hash(hasher.finalize().into())
 }
 
+impl Hash {
+    /// Whether it is worth `difficulty` tries on average: its first 16 bytes, big-endian, are at
+    /// most `2^128 / difficulty`.
+    pub fn meets(&self, difficulty: u64) -> bool {
+        let mut head = [0; 16];
+        head.copy_from_slice(&self.0[..16]);
+        u128::from_be_bytes(head) <= u128::MAX / u128::from(difficulty.max(1))
+    }
+}
+
 impl fmt::Display for Hash {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&hex::encode(self.0))

@@ -402,7 +402,8 @@ impl Executor {
         };
         let clock = Clock { height, time_ms, ..*state.clock() };
         executor.transition.set(chain::clock(), clock);
-        let arrived = schedule::begin_block(&mut executor.transition, height);
+        let previous = executor.previous;
+        let arrived = schedule::begin_block(&mut executor.transition, height, &previous);
         arrived.map_err(|rejection| BlockError::Bug { reason: rejection.to_string() })?;
         executor.transition.commit();
         Ok(executor)

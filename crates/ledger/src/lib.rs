@@ -49,8 +49,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Not in this version, and nowhere pretended: a beacon, presence rounds, verification of work,
-//! reputation and the chains that build on it.
+//! Not in this version, and nowhere pretended: a beacon, verification of work, reputation and the
+//! chains that build on it.
 
 pub mod address;
 pub mod block;
@@ -64,6 +64,7 @@ pub mod light;
 pub mod money;
 pub mod outcome;
 pub mod parameters;
+pub mod presence;
 pub mod protocol;
 pub mod sealed;
 pub mod snapshot;

@@ -294,6 +294,18 @@ parameters! {
     committee_max: u64 = 64, 4, 256, since 1;
     /// Least number of blocks between two replacements of a peer's hot key.
     hot_key_interval_blocks: u64 = 100, 0, 10_000_000, since 2;
+    // Each open round is looked at in every block.
+    /// Most presence rounds that are open at once.
+    presence_rounds_max: u64 = 16, 1, 256, since 3;
+    // Each open round takes a place; to fill all of them takes half their number squared.
+    /// What the opener of a presence round deposits until it is over, for each round that is open
+    /// then, its own included, in grains.
+    presence_deposit: Grains = Grains(1_000_000_000), 1_000_000, 1_000_000_000_000, since 3;
+    /// Longest deadline of a presence round, in milliseconds.
+    presence_deadline_max_ms: u64 = 3_600_000, 1_000, 604_800_000, since 3;
+    // Long enough to claim what was earned.
+    /// Blocks after which a presence round that is over is forgotten.
+    presence_keep_blocks: u64 = 1_000, 10, 1_000_000, since 3;
 }
 
 /// The parameters that differ from their defaults, as pairs of number and value, rising. A

@@ -3,23 +3,29 @@
 //! Each step reads what the ones before it wrote, so the order is part of the protocol.
 
 use crate::crypto::Hash;
-use crate::deeds::{agenda, committee, governance, market, stake, upgrade};
+use crate::deeds::{agenda, committee, governance, market, presence, stake, upgrade};
 use crate::outcome::Rejection;
 use crate::state::Read;
 use crate::state::chain::{self, Clock, Due};
 use crate::transition::Transition;
 use crate::types::Height;
 
-/// What comes before the block's transactions, after its clock was set.
-pub(crate) fn begin_block(transition: &mut Transition, height: Height) -> Result<(), Rejection> {
+/// What comes before the block's transactions, after its clock was set. `previous` is the hash of
+/// the block before this one.
+pub(crate) fn begin_block(
+    transition: &mut Transition,
+    height: Height,
+    previous: &Hash,
+) -> Result<(), Rejection> {
     upgrade::begin_block(transition, height);
     for due in agenda::take(transition, height) {
         match due {
             Due::Stake(due) => stake::due(transition, due)?,
             Due::Governance(due) => governance::due(transition, due)?,
+            Due::Presence(due) => presence::due(transition, due)?,
         }
     }
-    Ok(())
+    presence::begin_block(transition, previous)
 }
 
 /// What the last block of an epoch brings, after its transactions. `previous` is the hash of the

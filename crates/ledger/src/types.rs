@@ -48,12 +48,64 @@ numbers! {
     Epoch(u64);
     /// A peer's number, given at registration and never used again for another.
     PeerId(u32);
+    /// A presence round's number, never used again.
+    RoundId(u64);
     /// The number of money that is held for somebody.
     EscrowId(u64);
     /// A part of a whole in parts per billion, at most 10^9.
     Share(u32);
     /// A number on the grid of 10^-9 on which scores enter the state, in units of 10^-9.
     Score(i64);
+}
+
+/// A finite number that somebody states: kept by its bits, of which zero has one form.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Real(u64);
+
+impl Real {
+    /// A number; `None` for what is infinite or none.
+    pub fn new(number: f64) -> Option<Self> {
+        // Negative zero becomes zero.
+        number.is_finite().then(|| Self((number + 0.0).to_bits()))
+    }
+
+    /// The nearest finite number, 0 for none.
+    pub fn nearest(number: f64) -> Self {
+        let number = if number.is_nan() { 0.0 } else { number.clamp(f64::MIN, f64::MAX) };
+        Self((number + 0.0).to_bits())
+    }
+
+    /// As a floating-point number.
+    pub fn get(self) -> f64 {
+        f64::from_bits(self.0)
+    }
+}
+
+impl fmt::Debug for Real {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(formatter)
+    }
+}
+
+impl fmt::Display for Real {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(formatter)
+    }
+}
+
+impl BorshSerialize for Real {
+    fn serialize<W: std::io::Write>(&self, writer: &mut W) -> std::io::Result<()> {
+        BorshSerialize::serialize(&self.0, writer)
+    }
+}
+
+impl BorshDeserialize for Real {
+    fn deserialize_reader<R: std::io::Read>(reader: &mut R) -> std::io::Result<Self> {
+        let bits = u64::deserialize_reader(reader)?;
+        let real = Self::new(f64::from_bits(bits)).filter(|real| real.0 == bits);
+        let reason = "a number must be finite, and zero must not be negative";
+        real.ok_or_else(|| std::io::Error::new(std::io::ErrorKind::InvalidData, reason))
+    }
 }
 
 impl Height {

@@ -12,6 +12,7 @@ pub mod error;
 pub mod gossip;
 pub mod http;
 pub mod join;
+pub mod launch;
 pub mod telemetry;
 
 use std::fs;
@@ -126,7 +127,7 @@ async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), Node
         connections_max: door.connections_max,
     };
     let (stop_http, stopped) = watch::channel(false);
-    let server = spawn_http(http::listen::serve(door, Api::new(parts), stopped))?;
+    let server = serve_api(door, parts, stopped)?;
     tracing::info!(api = %config.api, consensus = %config.listen, "listening");
 
     let result = until_end(shutdown, stopper.ended(), application).await;
@@ -237,7 +238,17 @@ fn spawn_application(application: Application) -> oneshot::Receiver<Result<(), C
     receiver
 }
 
-/// Runs the HTTP server on threads of its own: whatever strangers make it do, those of consensus
+/// Serves the API until `stopped` says so.
+fn serve_api(
+    door: Door,
+    parts: ApiParts,
+    stopped: watch::Receiver<bool>,
+) -> Result<oneshot::Receiver<()>, NodeError> {
+    let api = Api::new(parts);
+    spawn_http(http::listen::serve(door, api.guard(), http::router(api), stopped))
+}
+
+/// Runs an HTTP server on threads of its own: whatever strangers make it do, those of consensus
 /// are free. The answer comes when it has ended.
 fn spawn_http(
     serving: impl Future<Output = std::io::Result<()>> + Send + 'static,

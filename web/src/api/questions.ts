@@ -28,5 +28,7 @@ export const questions = {
   peers: (after: number) => question(`v1/peers${behind(after)}`, types.peers),
   peer: (id: number) => question(`v1/peers/${id}`, types.peer),
   market: () => question("v1/market", types.market),
+  rounds: (after: number) => question(`v1/rounds${behind(after)}`, types.rounds),
+  round: (id: number) => question(`v1/rounds/${id}`, types.roundReport),
   history: (after: number) => question(`v1/history?after=${after}`, types.history),
 };

@@ -170,6 +170,35 @@ export const historyEpoch = object({
 
 export const history = object({ epochs: array(historyEpoch), next });
 
+/** A presence round. Times are milliseconds after its beginning, and may be beyond any date. */
+const round = object({
+  id: count,
+  opener: text,
+  phase: text,
+  deadline_ms: number,
+  best_ms: number,
+  largest_ms: number,
+  /** What it does once it is solved in time. */
+  unlocks: variant,
+  prize: amount,
+  difficulty: number,
+  solutions_wanted: count,
+  began_ms: optional(count),
+  solutions: array(object({ solver: text, after_ms: count })),
+});
+
+export const rounds = object({ height: count, rounds: array(round), next });
+
+/** A round, and what is believed of the number of players, from 1, before and once solved. */
+export const roundReport = object({
+  height: count,
+  time_ms: count,
+  round,
+  acting_probability: number,
+  prior: array(number),
+  posterior: optional(array(number)),
+});
+
 /** One event of the ledger; `id` is "height.index", where a broken stream goes on. */
 export const event: Decoder<LedgerEvent> = (value, path) => {
   const { id, height, ...rest } = fields(value, path);
@@ -191,4 +220,6 @@ export type Account = Decoded<typeof account>;
 export type Telemetry = Decoded<typeof telemetry>;
 export type Peer = Decoded<typeof peer>;
 export type Market = Decoded<typeof market>;
+export type Round = Decoded<typeof round>;
+export type RoundReport = Decoded<typeof roundReport>;
 export type HistoryEpoch = Decoded<typeof historyEpoch>;

@@ -8,6 +8,7 @@ import { committee } from "./committee.ts";
 import { governance } from "./governance.ts";
 import { type Kinds, money, type NameOf, valueText } from "./kind.ts";
 import { market } from "./market.ts";
+import { presence } from "./presence.ts";
 import { stake } from "./stake.ts";
 
 /** Each has a file of its own beside this one. */
@@ -16,6 +17,7 @@ export const MECHANISMS: Readonly<Record<string, Kinds>> = {
   stake,
   market,
   governance,
+  presence,
   committee,
 };
 

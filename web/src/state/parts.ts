@@ -5,7 +5,7 @@
 
 import type { Client } from "../api/client.ts";
 import { questions } from "../api/questions.ts";
-import type { BlockSummary, HistoryEpoch, Status, Transaction } from "../api/types.ts";
+import type { BlockSummary, HistoryEpoch, RoundReport, Status, Transaction } from "../api/types.ts";
 import type { LossHistory } from "./losses.ts";
 import type { PartName, State, Store } from "./store.ts";
 
@@ -16,6 +16,8 @@ const BLOCK_TRANSACTIONS_MAX = 200;
 /** Epochs asked for at first, and kept at most. */
 const HISTORY_FIRST = 500;
 const HISTORY_MAX = 2_000;
+/** Presence rounds shown: of each, beliefs of up to ten thousand numbers are asked for. */
+export const ROUNDS_SHOWN = 3;
 /** Peers are asked for this often, for their telemetry, which makes no events. */
 const PEERS_MS = 3_000;
 
@@ -106,6 +108,32 @@ const market: Part = {
   },
 };
 
+/** The newest presence rounds; one that is over stays as it is, so that it is asked for once. */
+class Rounds implements Part {
+  readonly name = "rounds";
+  #over = new Map<number, RoundReport>();
+
+  due({ higher, failed }: Turn): boolean {
+    return higher || failed;
+  }
+
+  async ask(client: Client, store: Store): Promise<void> {
+    const pages = await client.pages(-1, questions.rounds);
+    const newest = pages.flatMap((page) => page.rounds).slice(-ROUNDS_SHOWN);
+    const reports: RoundReport[] = [];
+    for (const round of newest.reverse()) {
+      // What may still change of one that is over is its prize.
+      const known = this.#over.get(round.id);
+      const report = known ?? (await client.ask(questions.round(round.id)));
+      reports.push({ ...report, round: known === undefined ? report.round : round });
+    }
+    this.#over = new Map(
+      reports.filter(({ round }) => round.phase !== "open").map((each) => [each.round.id, each]),
+    );
+    store.update({ rounds: reports });
+  }
+}
+
 function peers(losses: LossHistory, now: () => number): Part {
   return {
     name: "peers",
@@ -121,5 +149,5 @@ function peers(losses: LossHistory, now: () => number): Part {
 
 /** All parts, as nothing is known of any; `losses` keeps what peers report of themselves. */
 export function allParts(losses: LossHistory, now: () => number): Part[] {
-  return [new Blocks(), history, market, peers(losses, now)];
+  return [new Blocks(), history, market, new Rounds(), peers(losses, now)];
 }

@@ -6,6 +6,7 @@ import type {
   LedgerEvent,
   Market,
   Peer,
+  RoundReport,
   Status,
   Transaction,
 } from "../api/types.ts";
@@ -27,6 +28,8 @@ export interface Parts {
   blocks: readonly BlockSummary[] | undefined;
   peers: readonly Peer[] | undefined;
   market: Market | undefined;
+  /** The newest presence rounds, newest first. */
+  rounds: readonly RoundReport[] | undefined;
   /** Oldest first. */
   history: readonly HistoryEpoch[] | undefined;
 }
@@ -55,6 +58,7 @@ export function emptyState(): State {
     transactions: undefined,
     peers: undefined,
     market: undefined,
+    rounds: undefined,
     history: undefined,
     events: [],
     losses: [],

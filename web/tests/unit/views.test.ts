@@ -12,6 +12,7 @@ import { edgesOf, graphView, layout, readout } from "../../src/views/graph.ts";
 import { headerView } from "../../src/views/header.ts";
 import { notice } from "../../src/views/notice.ts";
 import { COLUMNS, peersView, sortRows } from "../../src/views/peers.ts";
+import { bars, elapsed, mean, presenceView, standing } from "../../src/views/presence.ts";
 import { epochProgress, tilesView } from "../../src/views/tiles.ts";
 import { validatorsView } from "../../src/views/validators.ts";
 import { FixtureMarket, HOSTILE_NAMES } from "../fixture-market.ts";
@@ -31,6 +32,7 @@ function stateOf(market: FixtureMarket): State {
     peers: types.peers(json(market.peers()), "").peers,
     market: types.market(json(market.market()), ""),
     history: types.history(json(market.history(0)), "").epochs,
+    rounds: [2, 1, 0].map((id) => types.roundReport(json(market.round(id)), "")),
     events: market.events(20).map((event) => types.event(json(event), "")),
   };
 }
@@ -58,6 +60,7 @@ const VIEWS = {
   transactions: transactionsView,
   events: eventsView,
   validators: validatorsView,
+  presence: presenceView,
 };
 
 describe("hostile strings", () => {
@@ -268,4 +271,46 @@ it("counts the blocks of the running epoch", () => {
   expect(epochProgress(24, 27, 7)).toBe(4);
   expect(epochProgress(14, 30, 7)).toBe(0);
   expect(epochProgress(0, 0, 0)).toBe(0);
+});
+
+describe("presence rounds", () => {
+  const [running, lapsed, solved] = stateOf(market(false)).rounds ?? [];
+  if (running === undefined || lapsed === undefined || solved === undefined) throw new Error();
+
+  it("are told by their clock", () => {
+    expect(standing(solved)).toBe("solved after 7.0 s, in time: those who are there act");
+    expect(standing(lapsed)).toBe("not solved within 21 s: nobody acts");
+    expect(elapsed(running)).toBe(1003);
+    expect(standing(running)).toBe("20 s left, 0 of 2 solutions");
+    const { began_ms: _, ...opened } = running.round;
+    const unbegun = { ...running, round: { ...opened, began_ms: undefined } };
+    expect(standing(unbegun)).toBe("begins with the next block");
+    const late = { ...running, time_ms: running.time_ms + 1e9 };
+    expect(standing(late)).toBe("0.0 s left, 0 of 2 solutions");
+  });
+
+  it("are drawn by sums where there are many players", () => {
+    const { step, heights } = bars(Array.from({ length: 10_000 }, () => 1e-4));
+    expect(step * heights.length).toBeGreaterThanOrEqual(10_000);
+    expect(heights.length).toBeLessThanOrEqual(60);
+    expect(heights.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 9);
+    expect(mean([0, 0.5, 0.5])).toBe(2.5);
+  });
+
+  it("have a pane only where there are any", () => {
+    const view = presenceView();
+    view.update(emptyState());
+    expect((view.element as HTMLElement).hidden).toBe(true);
+    view.update(stateOf(market(false)));
+    expect((view.element as HTMLElement).hidden).toBe(false);
+    const [first, second, third] = view.element.querySelectorAll(".round");
+    expect(first?.textContent).toContain("Unlocks 25 MST for");
+    expect(second?.textContent).toContain("nobody acts");
+    expect(second?.textContent).not.toContain("once solved");
+    expect(third?.textContent).toContain("Unlocked 25 MST for");
+    expect(third?.textContent).toContain("once solved: ");
+    expect(third?.querySelectorAll(".round-after").length).toBe(40);
+    view.update(stateOf(market(false)));
+    expect(view.element.querySelector(".round")).toBe(first);
+  });
 });

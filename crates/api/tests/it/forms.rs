@@ -8,7 +8,8 @@ use muster_ledger::change::Change;
 use muster_ledger::crypto::{Hash, SecretKey};
 use muster_ledger::money::Grains;
 use muster_ledger::parameters as ledger;
-use muster_ledger::types::{Endpoint, Modality, PeerId, Row, Share};
+use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Unlocks};
+use muster_ledger::types::{Endpoint, Modality, PeerId, Real, RoundId, Row, Share};
 use muster_ledger::{outcome, transaction};
 use serde_json::json;
 
@@ -44,7 +45,7 @@ fn what_is_no_scalar_is_refused() {
 }
 
 fn actions() -> Vec<(transaction::Action, serde_json::Value)> {
-    use transaction::{account, governance, market, stake};
+    use transaction::{account, governance, market, presence, stake};
     let (to, amount) = (key(1).public(), Grains(5));
     let row = Row::new(vec![(PeerId(3), Share(250_000_000))]).expect("a row");
     let endpoint = Endpoint { url: "https://a.example:1".into(), modality: Modality::Text };
@@ -101,7 +102,67 @@ fn actions() -> Vec<(transaction::Action, serde_json::Value)> {
             governance::Action::Vote { proposal: 2, approve: true }.into(),
             json!({ "kind": "vote", "proposal": 2, "approve": true }),
         ),
+        (
+            presence::Action::Open {
+                design: Box::new(design()),
+                unlocks: Unlocks::Payment { to, amount },
+                prize: amount,
+                deposit_max: amount,
+            }
+            .into(),
+            json!({
+                "kind": "open_round",
+                "design": {
+                    "players": { "listed": [0.5, 0.5] },
+                    "malicious": { "poisson": { "mean": 1.5, "largest": 9 } },
+                    "payoff": { "linear": { "alone": 0.0, "step": 1.0 } },
+                    "null_payoff": 0.7,
+                    "puzzle": "sha256",
+                    "difficulty": 1_000,
+                    "tries_per_second": 1e6,
+                    "solutions": 2,
+                    "deadline_ms": 5_000,
+                },
+                "unlocks": { "kind": "payment", "to": to.to_string(), "amount": "5" },
+                "prize": "5",
+                "deposit_max": "5",
+            }),
+        ),
+        (
+            presence::Action::Solve { round: RoundId(3), nonce: 9 }.into(),
+            json!({ "kind": "solve_round", "round": 3, "nonce": 9 }),
+        ),
+        (
+            presence::Action::Claim { round: RoundId(3), to }.into(),
+            json!({ "kind": "claim_prize", "round": 3, "to": to.to_string() }),
+        ),
     ]
+}
+
+fn design() -> Design {
+    let real = |number| Real::new(number).expect("finite");
+    Design {
+        players: Belief::Listed(vec![real(0.5), real(0.5)]),
+        malicious: Belief::Poisson { mean: real(1.5), largest: 9 },
+        payoff: Payoff::Linear { alone: real(0.0), step: real(1.0) },
+        null_payoff: real(0.7),
+        puzzle: Puzzle::Sha256,
+        difficulty: 1_000,
+        tries_per_second: real(1e6),
+        solutions: 2,
+        deadline_ms: Some(5_000),
+    }
+}
+
+#[test]
+fn a_design_comes_back_as_it_was_written() {
+    let shown = muster_api::presence::Design::from(&design());
+    let json = serde_json::to_string(&shown).expect("serialises");
+    let read: muster_api::presence::Design = serde_json::from_str(&json).expect("parses");
+    assert_eq!(Design::try_from(&read), Ok(design()));
+    let wild = muster_api::presence::Design { null_payoff: f64::NAN, ..shown };
+    let error = Design::try_from(&wild).expect_err("no number").to_string();
+    assert_eq!(error, "null_payoff is NaN: it must be a finite number");
 }
 
 #[test]

@@ -2,9 +2,10 @@
 //! decided.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
 
 use muster_ledger::crypto::{Hash, PublicKey};
+use muster_ledger::types::RoundId;
 
 use super::entry::Entry;
 
@@ -22,6 +23,8 @@ pub(super) struct Books {
     pub queued_bytes: usize,
     /// Bytes of what waits behind gaps.
     pub parked_bytes: usize,
+    /// Of each round, how many solutions wait.
+    solutions: BTreeMap<RoundId, usize>,
     next_turn: u64,
 }
 
@@ -36,6 +39,9 @@ impl Books {
     pub fn queue(&mut self, entry: &Entry) {
         self.name(entry);
         self.queued_bytes += entry.bytes();
+        if let Some(round) = entry.round() {
+            *self.solutions.entry(round).or_default() += 1;
+        }
         self.rank(entry);
     }
 
@@ -44,6 +50,19 @@ impl Books {
         self.forget(entry);
         self.queued_bytes -= entry.bytes();
         self.order.remove(&(Reverse(entry.worth), entry.turn));
+        if let Some(round) = entry.round()
+            && let btree_map::Entry::Occupied(mut waiting) = self.solutions.entry(round)
+        {
+            *waiting.get_mut() -= 1;
+            if *waiting.get() == 0 {
+                waiting.remove();
+            }
+        }
+    }
+
+    /// How many solutions of a round wait.
+    pub fn solutions(&self, round: RoundId) -> usize {
+        self.solutions.get(&round).copied().unwrap_or_default()
     }
 
     /// Enters one behind a gap.
@@ -69,6 +88,12 @@ impl Books {
     pub fn leaving(&self, height: u64) -> Vec<(PublicKey, u64)> {
         let due = self.expiries.iter().take_while(|(leaves, _)| *leaves <= height);
         due.filter_map(|(_, hash)| self.hashes.get(hash).copied()).collect()
+    }
+
+    /// How many solutions wait, of all rounds.
+    #[cfg(test)]
+    pub fn solutions_all(&self) -> usize {
+        self.solutions.values().sum()
     }
 
     /// How many are entered with when they leave.

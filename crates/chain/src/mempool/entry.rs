@@ -6,7 +6,8 @@ use muster_ledger::crypto::{Hash, PublicKey};
 use muster_ledger::execute::{Cost, paid_by_peer};
 use muster_ledger::money::Grains;
 use muster_ledger::state::State;
-use muster_ledger::transaction::{Payer, SignedTransaction};
+use muster_ledger::transaction::{Action, Payer, SignedTransaction, presence};
+use muster_ledger::types::RoundId;
 
 /// A transaction that waits; its form and signatures were checked.
 #[derive(Debug)]
@@ -66,6 +67,11 @@ impl Entry {
         self.transaction.transaction.action.terms().payer == Payer::Work
     }
 
+    /// The round that it solves, if that is what it does.
+    pub fn round(&self) -> Option<RoundId> {
+        round(&self.transaction)
+    }
+
     fn acts_for_peer(&self) -> bool {
         self.transaction.transaction.action.terms().payer == Payer::Peer
     }
@@ -73,13 +79,25 @@ impl Entry {
 
 /// What a transaction pays for certain, in millionths of a grain per cost unit. One that is paid
 /// for with work stands in a block only if its place is still there, so that its tip promises
-/// nothing.
+/// nothing. A solution is worth more than whatever pays: it took work, its clock runs, and each
+/// round has room for a few only.
 pub(super) fn price(transaction: &SignedTransaction, cost: &Cost) -> u128 {
+    if round(transaction).is_some() {
+        return u128::MAX;
+    }
     if transaction.transaction.action.terms().payer == Payer::Work {
         return 0;
     }
     let pays = u128::from(cost.fee.0) + u128::from(cost.tip.0);
     pays * 1_000_000 / u128::from(cost.units.max(1))
+}
+
+/// The round that a transaction solves, if that is what it does.
+pub(super) fn round(transaction: &SignedTransaction) -> Option<RoundId> {
+    match transaction.transaction.action {
+        Action::Presence(presence::Action::Solve { round, .. }) => Some(round),
+        _ => None,
+    }
 }
 
 /// What one sender has waiting.

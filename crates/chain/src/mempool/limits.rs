@@ -2,6 +2,7 @@
 
 use muster_ledger::money::Grains;
 use muster_ledger::outcome::Rejection;
+use muster_ledger::types::RoundId;
 
 /// Bounds of the pool.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,8 @@ pub struct MempoolLimits {
     pub parked_max: usize,
     /// Blocks for which a transaction waits behind a gap.
     pub parked_blocks: u64,
+    /// Most solutions of one round: twice what any round asks for.
+    pub solutions_max: usize,
 }
 
 impl Default for MempoolLimits {
@@ -29,6 +32,7 @@ impl Default for MempoolLimits {
             sender_bytes_max: 1 << 20,
             parked_max: 16,
             parked_blocks: 16,
+            solutions_max: 64,
         }
     }
 }
@@ -107,6 +111,14 @@ pub enum Refusal {
     /// The pool is full of transactions that pay as much.
     #[error("the node has too many transactions waiting: pay a higher tip or try again")]
     Full,
+    /// Enough solutions of the round wait.
+    #[error("{count} solutions of round {round} wait already, more than it needs")]
+    Solved {
+        /// The round.
+        round: RoundId,
+        /// How many wait.
+        count: usize,
+    },
     /// It came after too many forged ones.
     #[error("too many signatures before this one do not match: it was not looked at")]
     Unread,

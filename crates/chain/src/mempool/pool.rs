@@ -13,9 +13,10 @@ use muster_ledger::money::Grains;
 use muster_ledger::outcome::{Rejection, market};
 use muster_ledger::state::{Key, State, Value, account};
 use muster_ledger::transaction::SignedTransaction;
+use muster_ledger::types::RoundId;
 
 use super::books::Books;
-use super::entry::{Entry, Sender, price};
+use super::entry::{Entry, Sender, price, round};
 use super::limits::{MempoolLimits, Refusal};
 
 #[derive(Debug)]
@@ -67,6 +68,7 @@ impl Pool {
         if self.books.hashes.contains_key(hash) {
             return Err(Refusal::Known);
         }
+        self.check_round(round(transaction))?;
         let result = self.victims(cost.bytes as usize, price(transaction, cost)).map(|_| ());
         let inner = &transaction.transaction;
         let sender = self.senders.get(&inner.signer);
@@ -155,6 +157,7 @@ impl Pool {
         }
         self.check_bytes(sender, bytes)?;
         check_first(&entry, sender.queue.len())?;
+        self.check_round(entry.round())?;
         entry.worth = sender.queue.back().map_or(entry.price, |last| last.worth.min(entry.price));
         let victims = self.victims(bytes, entry.worth)?;
         let Some(sender) = self.senders.get_mut(&owner) else { return Err(Refusal::Full) };
@@ -349,6 +352,17 @@ impl Pool {
                 // Whatever the new rules have no place for leaves.
                 let _ = self.insert(transaction, hash, None);
             }
+        }
+    }
+
+    /// Whether another solution of a round may wait.
+    fn check_round(&self, round: Option<RoundId>) -> Result<(), Refusal> {
+        let Some(round) = round else { return Ok(()) };
+        let count = self.books.solutions(round);
+        if count < self.limits.solutions_max {
+            Ok(())
+        } else {
+            Err(Refusal::Solved { round, count })
         }
     }
 

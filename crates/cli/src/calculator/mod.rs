@@ -1,6 +1,6 @@
 //! Calculators: one mechanism each, without a network and without state.
 
-mod document;
+pub mod document;
 mod large;
 pub mod market;
 mod plot;

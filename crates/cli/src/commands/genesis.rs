@@ -1,10 +1,11 @@
 //! `muster genesis`: how a network of one's own begins.
 
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
+use muster_launch::{Plan, Specification};
 use muster_ledger::committee::Validator;
 use muster_ledger::crypto::PublicKey;
 use muster_ledger::genesis::Genesis;
@@ -27,6 +28,9 @@ pub struct Options {
 enum Verb {
     /// Print a genesis for everybody who takes part
     New(New),
+    /// Print a specification for `muster launch`: the genesis, and the round in which enough of the
+    /// network has to be there
+    Specify(Specify),
     /// Check a genesis and say what it begins
     Check {
         /// The genesis
@@ -54,16 +58,69 @@ struct New {
     keyring: Keyring,
 }
 
+#[derive(Args)]
+struct Specify {
+    /// The genesis; its time becomes the opening of the round
+    #[arg(long, value_name = "FILE")]
+    genesis: PathBuf,
+    /// The round as JSON: players, malicious, payoff, null_payoff, puzzle, difficulty,
+    /// tries_per_second and solutions; deadline_ms, if it is not to be the best
+    #[arg(long, value_name = "FILE")]
+    round: PathBuf,
+    /// How long from now the round opens, such as 10m or 2days
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    opens_in: Duration,
+    /// How far the clocks of honest machines may be apart
+    #[arg(long, value_name = "DURATION", default_value = "2s",
+          value_parser = humantime::parse_duration)]
+    tolerance: Duration,
+    /// Where a board is read, as a URL; may be repeated
+    #[arg(long = "board", value_name = "URL")]
+    boards: Vec<String>,
+}
+
 /// Runs the command.
 pub fn run(options: &Options) -> Result<()> {
     match &options.verb {
         Verb::New(new) => output::print_json(&make(new)?),
+        Verb::Specify(specify) => output::print_json(&specified(specify)?),
         Verb::Check { file } => check(file),
     }
 }
 
-fn make(new: &New) -> Result<Genesis> {
+fn specified(specify: &Specify) -> Result<Specification> {
+    let mut genesis = read_genesis(&specify.genesis)?;
+    genesis.time_ms = now_ms()?.saturating_add(u64::try_from(specify.opens_in.as_millis())?);
+    let shown = specify.round.display();
+    let round =
+        std::fs::read_to_string(&specify.round).with_context(|| format!("cannot read {shown}"))?;
+    let specification = Specification {
+        genesis,
+        round: serde_json::from_str(&round).with_context(|| format!("{shown} is no round"))?,
+        tolerance_ms: u64::try_from(specify.tolerance.as_millis())?,
+        boards: specify.boards.clone(),
+    };
+    let plan = Plan::new(&specification).context("this cannot launch a network")?;
+    let seconds = |ms: u64| ms as f64 / 1e3;
+    output::say(&format!(
+        "T = {} s (T° {}, T* {}); {} of {} validators must open the round, {} say that it was \
+         solved in time",
+        seconds(plan.deadlines.chosen_ms),
+        seconds(plan.deadlines.best_ms),
+        seconds(plan.deadlines.largest_ms),
+        plan.openings(),
+        plan.validators(),
+        plan.quorum()
+    ));
+    Ok(specification)
+}
+
+fn now_ms() -> Result<u64> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
+    Ok(u64::try_from(now.as_millis())?)
+}
+
+fn make(new: &New) -> Result<Genesis> {
     let mut parameters = Parameters::default();
     for item in &new.parameters {
         let (name, value) = pair(item, "NAME=NUMBER")?;
@@ -89,7 +146,7 @@ fn make(new: &New) -> Result<Genesis> {
     let genesis = Genesis {
         version: Version::NEWEST,
         name: new.name.clone(),
-        time_ms: u64::try_from(now.as_millis())?,
+        time_ms: now_ms()?,
         parameters,
         validators: validators.collect::<Result<_>>()?,
         accounts: accounts.collect::<Result<Vec<(PublicKey, Grains)>>>()?,

@@ -3,8 +3,10 @@
 pub mod ask;
 pub mod genesis;
 pub mod lab;
+pub mod launch;
 pub mod node;
 pub mod peer;
+pub mod presence;
 pub mod proposal;
 pub mod query;
 pub mod reference;

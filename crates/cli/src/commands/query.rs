@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use muster_api::{Client, FollowError, Proof};
-use muster_ledger::state::{account as accounts, market};
+use muster_ledger::state::{account as accounts, market, presence};
 
 use crate::keyring::Keyring;
 use crate::meant::{self, meant};
@@ -75,6 +75,11 @@ enum ProofOf {
     Peer {
         /// Its number
         id: u32,
+    },
+    /// Prove a presence round, with its solutions
+    Round {
+        /// Its number
+        id: u64,
     },
 }
 
@@ -278,6 +283,10 @@ async fn proof(client: &Client, of: ProofOf, network: &Network) -> Result<()> {
         ProofOf::Peer { id } => {
             let id = muster_ledger::types::PeerId(id);
             (client.prove_peer(id.0).await?, market::Key::Peer(id).into())
+        }
+        ProofOf::Round { id } => {
+            let id = muster_ledger::types::RoundId(id);
+            (client.prove_round(id.0).await?, presence::Key::Round(id).into())
         }
     };
     let mut follower = meant.follower(client).await.context("nothing is proved")?;

@@ -19,7 +19,7 @@ pub fn render(command: &Command) -> Result<String> {
         "# Commands of `muster`\n\nMade by `muster reference`; `cargo xtask test` fails when it is \
          out of date.\n\nstdout carries the result, stderr everything else. `--json` prints one \
          JSON document. Exit codes: 0 done; 1 refused or failed, with one line on stderr; 2 wrong \
-         usage.\n",
+         usage; 3 from `muster launch` alone, when the network does not begin.\n",
     );
     for child in visible(command) {
         section(&mut text, &format!("muster {}", child.get_name()), child)?;

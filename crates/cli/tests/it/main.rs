@@ -2,10 +2,12 @@
 
 mod bad_input;
 mod lab;
+mod launch;
 mod liar;
 mod lies;
 mod market;
 mod offline;
+mod presence;
 mod siege;
 
 use std::path::Path;

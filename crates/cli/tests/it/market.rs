@@ -97,6 +97,7 @@ fn a_market_runs_recovers_and_goes_on() {
     let url = wait_for_height(home, height + 2);
     ask_and_pay(home, &url, folder.path());
     vote_and_weigh(home, folder.path());
+    crate::presence::rounds(home, folder.path());
     close_and_leave(home, folder.path());
     let summary_again = second.end();
     assert!(number(&summary_again, "height") > height + 2);

@@ -51,7 +51,7 @@ fn close(transition: &mut Transition, from: &PublicKey, to: &PublicKey) -> Resul
 }
 
 /// Whether an amount may go to a key: to an account, or enough to open one.
-fn check_receiver(
+pub(crate) fn check_receiver(
     transition: &Transition,
     to: &PublicKey,
     amount: Grains,

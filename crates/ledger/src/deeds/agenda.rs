@@ -5,7 +5,7 @@
 //! of which a block starts a bounded number; those that do not fit start in the next.
 
 use crate::state::chain::{self, Due};
-use crate::state::{Read, governance, stake};
+use crate::state::{Read, governance, presence, stake};
 use crate::transition::Transition;
 use crate::types::Height;
 
@@ -17,11 +17,13 @@ pub(crate) const STEP: usize = 64;
 
 /// How much of that work something is. Nothing is more than a block does: of `proposals_max`
 /// proposals, at most 32, each owner whose stake is returned may have voted on every one. Money
-/// that arrives is none of it, nor are decisions, at most one for each proposal: they do not wait.
+/// that arrives is none of it, nor are decisions, at most one for each proposal, nor rounds that
+/// are forgotten, which were paid for when they were opened: they do not wait.
 fn work(due: &Due, proposals: u64) -> u64 {
     match due {
         Due::Stake(stake::Due::Arrival(_))
-        | Due::Governance(governance::Due::Decision(_) | governance::Due::Effect(_)) => 0,
+        | Due::Governance(governance::Due::Decision(_) | governance::Due::Effect(_))
+        | Due::Presence(presence::Due::Forgetting(_)) => 0,
         Due::Stake(stake::Due::Return(_)) => STEP as u64 * (1 + proposals),
         Due::Governance(governance::Due::Clearing(_)) => STEP as u64,
     }

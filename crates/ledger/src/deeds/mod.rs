@@ -10,6 +10,7 @@ pub(crate) mod committee;
 pub(crate) mod escrow;
 pub(crate) mod governance;
 pub(crate) mod market;
+pub(crate) mod presence;
 pub(crate) mod stake;
 pub(crate) mod upgrade;
 
@@ -21,5 +22,6 @@ pub(crate) fn act(transition: &mut Transition, transaction: &Transaction) -> Res
         Action::Stake(action) => stake::act(transition, signer, action),
         Action::Market(action) => market::act(transition, signer, action),
         Action::Governance(action) => governance::act(transition, signer, action),
+        Action::Presence(action) => presence::act(transition, signer, action),
     }
 }

@@ -11,6 +11,7 @@ use crate::types::{Height, PeerId};
 pub mod account;
 pub mod governance;
 pub mod market;
+pub mod presence;
 pub mod stake;
 
 /// What became of one transaction of a block.
@@ -44,6 +45,8 @@ pub enum Event {
     },
     /// A switch to other rules took place, with this block.
     Upgraded(Switch),
+    /// To presence rounds.
+    Presence(presence::Event),
 }
 
 impl From<account::Event> for Event {
@@ -67,6 +70,12 @@ impl From<market::Event> for Event {
 impl From<governance::Event> for Event {
     fn from(event: governance::Event) -> Self {
         Self::Governance(event)
+    }
+}
+
+impl From<presence::Event> for Event {
+    fn from(event: presence::Event) -> Self {
+        Self::Presence(event)
     }
 }
 
@@ -119,4 +128,6 @@ pub enum Rejection {
     Market(#[from] market::Rejection),
     #[error(transparent)]
     Governance(#[from] governance::Rejection),
+    #[error(transparent)]
+    Presence(#[from] presence::Rejection),
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::slot::{Singleton, Slot, entries, nothing};
-use super::{governance, stake};
+use super::{governance, presence, stake};
 use crate::committee::Validator;
 use crate::crypto::{Hash, PublicKey};
 use crate::genesis::{Genesis, GenesisError};
@@ -113,6 +113,8 @@ pub enum Due {
     Stake(stake::Due),
     /// Something about a proposal.
     Governance(governance::Due),
+    /// Something about a presence round.
+    Presence(presence::Due),
 }
 
 /// The chain's entries before the first block.

@@ -2,7 +2,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use super::{account, chain, governance, market, stake};
+use super::{account, chain, governance, market, presence, stake};
 
 /// Where an entry stands. The order of keys is the order of scans.
 #[derive(
@@ -19,6 +19,8 @@ pub enum Key {
     Market(market::Key),
     /// Of governance.
     Governance(governance::Key),
+    /// Of presence.
+    Presence(presence::Key),
 }
 
 /// What stands under a key of the same mechanism and name.
@@ -34,6 +36,8 @@ pub enum Value {
     Market(market::Value),
     /// Of governance.
     Governance(governance::Value),
+    /// Of presence.
+    Presence(presence::Value),
 }
 
 /// The values of one mechanism, seen from the whole state.
@@ -116,4 +120,5 @@ parts! {
     Stake: stake,
     Market: market,
     Governance: governance,
+    Presence: presence,
 }

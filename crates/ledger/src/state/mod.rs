@@ -21,6 +21,7 @@ pub mod account;
 pub mod chain;
 pub mod governance;
 pub mod market;
+pub mod presence;
 pub mod stake;
 
 mod entry;

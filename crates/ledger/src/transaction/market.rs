@@ -129,14 +129,6 @@ pub fn work_hash(
     hash(WORK_DOMAIN, &[&chain.0, &challenge.0, &hot.0, &cold.0, &nonce.to_le_bytes()])
 }
 
-/// Whether a hash is worth `difficulty` tries on average: its first 16 bytes, big-endian, are at
-/// most `2^128 / difficulty`.
-pub fn meets_difficulty(work: &Hash, difficulty: u64) -> bool {
-    let mut head = [0; 16];
-    head.copy_from_slice(&work.0[..16]);
-    u128::from_be_bytes(head) <= u128::MAX / u128::from(difficulty.max(1))
-}
-
 /// Searches for registration work from `start`, at most `tries` numbers.
 pub fn find_work(
     chain: &Hash,
@@ -148,7 +140,7 @@ pub fn find_work(
     tries: u64,
 ) -> Option<u64> {
     (start..start.saturating_add(tries))
-        .find(|nonce| meets_difficulty(&work_hash(chain, challenge, hot, cold, *nonce), difficulty))
+        .find(|nonce| work_hash(chain, challenge, hot, cold, *nonce).meets(difficulty))
 }
 
 /// The commitment to a row of the peer of a hot key.

@@ -15,6 +15,7 @@ pub mod account;
 pub mod form;
 pub mod governance;
 pub mod market;
+pub mod presence;
 pub mod stake;
 
 pub use form::{Limits, Payer, TRANSACTION_BYTES_MAX, Terms};
@@ -33,6 +34,8 @@ pub enum Action {
     Market(market::Action),
     /// To the parameters and rules.
     Governance(governance::Action),
+    /// In presence rounds.
+    Presence(presence::Action),
 }
 
 impl Action {
@@ -42,6 +45,7 @@ impl Action {
             Self::Stake(action) => action,
             Self::Market(action) => action,
             Self::Governance(action) => action,
+            Self::Presence(action) => action,
         }
     }
 
@@ -77,6 +81,12 @@ impl From<market::Action> for Action {
 impl From<governance::Action> for Action {
     fn from(action: governance::Action) -> Self {
         Self::Governance(action)
+    }
+}
+
+impl From<presence::Action> for Action {
+    fn from(action: presence::Action) -> Self {
+        Self::Presence(action)
     }
 }
 

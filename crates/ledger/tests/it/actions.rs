@@ -5,15 +5,16 @@ use muster_ledger::change::Change;
 use muster_ledger::crypto::hash;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::ParameterChange;
+use muster_ledger::presence::Unlocks;
 use muster_ledger::protocol::{Switch, Version};
 use muster_ledger::state::governance::proposals;
 use muster_ledger::transaction::market::{
     HotKeyReplacement, Payment, Registration, find_work, weights_commitment,
 };
-use muster_ledger::transaction::{Action, account, governance, market, stake};
-use muster_ledger::types::{PeerId, Row, Share};
+use muster_ledger::transaction::{Action, account, governance, market, presence, stake};
+use muster_ledger::types::{PeerId, RoundId, Row, Share};
 
-use crate::support::{Chain, address, endpoint, key, row};
+use crate::support::{Chain, address, design, endpoint, key, mst, row, solve};
 
 /// A stream of numbers from a seed, for scenarios that must never change.
 pub struct Numbers {
@@ -136,6 +137,31 @@ pub const KINDS: &[(&str, u32, Make)] = &[
         let approve = numbers.below(4) > 0;
         governance::Action::Vote { proposal, approve }.into()
     }),
+    ("open a round", 3, |_, numbers, _| {
+        let prize = mst(numbers.below(3));
+        let to = address(PEOPLE[numbers.below(12) as usize]);
+        let unlocks = match numbers.below(2) {
+            0 => Unlocks::Nothing,
+            _ => Unlocks::Payment { to, amount: mst(1) },
+        };
+        let design = Box::new(design());
+        presence::Action::Open { design, unlocks, prize, deposit_max: mst(3) }.into()
+    }),
+    ("solve a round", 3, |chain, numbers, signer| {
+        let begun = chain.state.rounds().filter(|(_, round)| round.beginning.is_some());
+        let round = begun.last().map_or(RoundId(numbers.below(3)), |(id, _)| id);
+        solve(chain, round, signer).into()
+    }),
+    ("claim a prize", 3, |chain, numbers, signer| {
+        let own = |round: &muster_ledger::state::presence::Round| {
+            let first = round.solutions.first();
+            !round.prize.is_zero() && first.is_some_and(|first| first.solver == address(signer))
+        };
+        let solved = chain.state.rounds().find(|(_, round)| own(round));
+        let round = solved.map_or(RoundId(numbers.below(3)), |(id, _)| id);
+        let to = address(PEOPLE[numbers.below(12) as usize]);
+        presence::Action::Claim { round, to }.into()
+    }),
 ];
 
 /// Which kind an action is.
@@ -162,6 +188,11 @@ pub fn name(action: &Action) -> &'static str {
             governance::Action::Propose { change: Change::Parameter(_) } => "propose a parameter",
             governance::Action::Propose { change: Change::Upgrade(_) } => "propose an upgrade",
             governance::Action::Vote { .. } => "vote",
+        },
+        Action::Presence(action) => match action {
+            presence::Action::Open { .. } => "open a round",
+            presence::Action::Solve { .. } => "solve a round",
+            presence::Action::Claim { .. } => "claim a prize",
         },
     }
 }

@@ -26,6 +26,7 @@ fn a_state_with_every_kind_of_entry_is_rebuilt_from_its_entries() {
         ("Stake", entries::stake::NAMES),
         ("Market", entries::market::NAMES),
         ("Governance", entries::governance::NAMES),
+        ("Presence", entries::presence::NAMES),
     ];
     for (mechanism, names) in all {
         for name in names {

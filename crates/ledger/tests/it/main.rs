@@ -12,6 +12,7 @@ mod market;
 mod money;
 mod parameters;
 mod pins;
+mod presence;
 mod properties;
 mod protocol;
 mod registration;

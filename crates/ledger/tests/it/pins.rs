@@ -4,22 +4,22 @@
 use muster_ledger::protocol::Version;
 
 /// The hash of what all parameters mean: names, defaults, ranges, versions.
-pub const PARAMETERS: &str = "42fa508b41789c0c52071ea47524716a619d7e798bc04584fdbcb3ba916b8985";
+pub const PARAMETERS: &str = "d557045b4e744b9b8c68dfbf8bafbc4ab49178a5a5c298df114618003bdf1aa8";
 
 /// Hashes of the encodings of one sample each. A change means that old data can no longer be
 /// read; to regenerate, run the test and copy what it prints.
 pub const PINNED: &[(&str, &str)] = &[
-    ("block", "3bd7c6a84274ce4aaf8a106fa5c46c10e1fd3e5d508ddc2554c63763d355b61d"),
+    ("block", "3510e142ccc54576c9112d518f7da4660acd8147b3659ddc7ae64a4e0dc3c6fa"),
     ("entry Account Account", "d4ebc8e3748f08dc3bd01455baede23e0948078f42a473555e9b0b1f88e95e69"),
-    ("entry Chain Clock", "a045753d720b01af416034ab98d81374b6b623de6f922bc23051b002f35cbdca"),
+    ("entry Chain Clock", "46ca00ed65de76589a3c7c26c220c45f649c346bad26c9a273ec7446df29bf75"),
     ("entry Chain Committee", "189b5ffbe734bf7cdd7a1ff2eb83ab7bdf9336ef8a53a0a183a46163de928671"),
-    ("entry Chain Counters", "b99e4d995d690522cb1294f63e124fb7c2357fdc05b2c893437acce250a62bfd"),
+    ("entry Chain Counters", "de397d3fb003b8ef5ddb41521961316d84421b78aa45d38878d56a1c01ec0856"),
     ("entry Chain Due", "0d6fd1a87730a9ec5ca8a8be2dfcea62ae7b6a32fde1dab17e8b09e7c344352f"),
     ("entry Chain Escrow", "3a722e24f6f4d7f1d48dc2256f7508fdade0789b4acea45448d7600a64dc288f"),
     ("entry Chain EscrowFor", "f398797ed25792b04d1746fae05e84bd71070aa14898138ad242649fbe182b67"),
     ("entry Chain Parameters", "f8539101ef4ab1f07c7df0a98a438b6d0e9e4b627e416daa9cb5678e7a1171d0"),
-    ("entry Chain Protocol", "8845399c4afa97e9b2796e064ec87ec19b820ec983696e94a79d75d73d55964c"),
-    ("entry Chain Supply", "df03ac5b73258f3e52bb640e1b87d53fa4037ee3fa4e27b192b6e525dc0d643f"),
+    ("entry Chain Protocol", "c1e4b7fbc050d42f3b828f52b15672663410c0e4f7bbf6373f46a2ff2c5e2051"),
+    ("entry Chain Supply", "dcbc2c232cd6ed6b0935fcf845dddb53465fc0487a2400090331f9214daefc76"),
     ("entry Chain Validators", "f8aa8b7099cd9a49956453b49920c3ceada863c345fc574b1f59ba097563a811"),
     ("entry Governance Agreed", "bf039f1e09b5bdba0dca943f423109a8df5214510491304326cbe36b6b5e849d"),
     (
@@ -43,11 +43,14 @@ pub const PINNED: &[(&str, &str)] = &[
     ("entry Market Places", "6ef3063e433e5bfcf481c86a4ccf3245c156ea1092ef43011798a1a6b83d1df3"),
     (
         "entry Market Registration",
-        "d57e8ae7dcb9cb3b58eac3cfe426e8383f666da09879fc664a4c3c8ed68c4b62",
+        "d8cbacf4c9babf81557064c2c764d39a6fe879a909f79fa1c3321267c2204b7d",
     ),
     ("entry Market Report", "ab173b21f5b95c603805e19e4cac1c50c449f52b66b8918aef3407358887c920"),
     ("entry Market Weights", "75febc93eab110079056d687e82445a57b3d0e8136dac9cc959ee5a9aa7166ca"),
     ("entry Market Worked", "4be336f4dc59669bf230b4348e532a89a2d94350ac211fb9a971ead7a3099f33"),
+    ("entry Presence Design", "540892f47fd7da3e59e0eb694ea3a39a8be2e14c532ab875e9bf31bc50f14945"),
+    ("entry Presence Round", "d745c7f92297ec74b9663836e62dc6f0ca9b72e5e56f7308bc65a01bd82257a2"),
+    ("entry Presence Rounds", "8b688937287c87fdf3915435e4d14685db3f35c55d7fd16ec48566c033bf5c77"),
     ("entry Stake Delegation", "e04f723f2394d13a5db570a0b164822420783642347567f2fd7056d4b4a72538"),
     (
         "entry Stake DelegationOf",
@@ -55,52 +58,64 @@ pub const PINNED: &[(&str, &str)] = &[
     ),
     ("entry Stake Retired", "cb56930bc3b987e325ca97bf3791cb29bc838d827b194729e8e211f491bec428"),
     ("event", "2e01d3300cd27a54ee6214970f038de866ccbab5ed9246c42b42df0e47b616eb"),
-    ("genesis", "327a6285b33aac027b71d10e7ad4672afab6ad481fe7121d10d63b63e3819fb2"),
-    ("header", "133d3cd09f8a12f827d0bc0beb1fca9d3e83e81b3a7c313010c405a6f2bca5bd"),
-    ("parameters", "b336977b417181d258db68e0885374200765893cae21bb21ce3179235a67be71"),
-    ("proof", "6c446fec22e6903572effdba1c87eec2518b7e3bd2260228c66ad10aa8839008"),
+    ("genesis", "670e73fab6e79bd5d8cdd02e8e387a21a28ef8d5dce55a840073cccf71bd2105"),
+    ("header", "1d51a74f5fe261df3abe265427843fba997551eb8168eb4ebac0365105f889b7"),
+    ("parameters", "12f5fe8dbe71c9201586502c9ba983061089c43fab20d8734c4369f6213a106e"),
+    ("proof", "2dc7f9a0b91e757e6def5eac4704cd9bed3e424a82e4f0acbc3dde0dfdb48e8d"),
     ("receipt", "04746fe92f49e8086cc8c6430918ec101a664420e9bd1475b496fe1f96c21d55"),
-    ("receipts", "1dd6ae4e4aa679c0986b48a964b94b8ca809eacb2352d6b92884c7d62aac3e99"),
-    ("transaction close", "9e14c3842e94583644b08fbc0ba10d97e886ebcb7627f3095e3d79807824ea06"),
+    ("receipts", "93298c463b11b15ac381a63269f42f95049d5598811ba71db31995a671829387"),
+    (
+        "transaction claim a prize",
+        "231762e97770a217a7a66cfb0aed7fc784e368883e420fbb6b87bd9b0e4fda8d",
+    ),
+    ("transaction close", "1104282ff0d4879133085698bead269b8270e961014b7ec35dee492f7a3df216"),
     (
         "transaction commit weights",
-        "eb47de0248cba5ffe2d573f98a98bf759713a168628304f8f9cf45ce108183a8",
+        "81d71caaf3374c9a4985ee8eb2aad8a353a964486f4fbfe7e8cf6651e4e031ff",
     ),
-    ("transaction emit", "2d3edc9e6b9986115cd04eafefe014ddc0829d486d950614247af01bff9f310d"),
-    ("transaction leave", "d9709b5512e087aa2aa0b882a4db0fc7a0151fa8c32fa397f6ead9c337acbfa7"),
+    ("transaction emit", "2f4c064d9abc7ebc61b1df3a613a6e6a957fc1f2f8b9771bc743f836aaa8531f"),
+    ("transaction leave", "5eedf6093f17e52480c581c6134eb037cdf9ce66797774b3b1664ad0a8cc7ec2"),
+    (
+        "transaction open a round",
+        "c1b3cb65324d4c83100ee93ec724ba40bd53f3ff9d3aed39c3c7b0e90a45e37b",
+    ),
     (
         "transaction propose a parameter",
-        "9375aa825184f674cc71489472ec4f79f90ff302de01357360e557efdf4df25b",
+        "2486bca24a7b2994a29f82de499c742a21c0a7bef651f23061fde2d474c34764",
     ),
     (
         "transaction propose an upgrade",
-        "3f75db4b129a82d34e379cc7bfa9491a9d2dd8dfbf919efbf9d5c4da64a00a2d",
+        "50f6db0051757dd45776ba7635cb1feab8942e9e112d9094a6cd97cf256a6dd8",
     ),
     (
         "transaction register by burning",
-        "b222ded69e4230ae9cadf3717df51c680c3cf4b3d7b7a63c6391dc2580e7c304",
+        "f77db30c87cab1572cb769d42c848ba495a4c1d9d47cd9fde9aa23a3c0049eb6",
     ),
     (
         "transaction register by work",
-        "fa7665132aebf12dc7ea2e672d89b6f31f83edf44f3ce97e1bb8505418af4e5d",
+        "1ca17d0d8b7fe83f84e75770447ac8ac2ee47976bcd020df4be453394bab7393",
     ),
     (
         "transaction replace hot key",
-        "81cf12f37266f74249403687c2fc265efe1e2c32ac3c07f6c8f95aee92d18ce7",
+        "1ac8ce4c94e293218de24d6d55130b25d8b72cd34c50c76c4f8ffca16912cbc1",
     ),
     (
         "transaction reveal weights",
-        "811053a374404c2a655925aff7ddfb19ca1434be13147edaf965d8a8fad41fb7",
+        "234d2b59409c79ca9108850c35f31e644ae43ca8d28bbb1ea1dd05d20c290105",
     ),
     (
         "transaction set endpoint",
-        "723a2b905a658b2c14700356c8ccb9a71b5d0a8005c7e6ec451e2b94e314a61c",
+        "2a631ce6a4e34dbcd7aa34e2391ac6c8d8788d4edb9d2df896c24d7d536e8174",
     ),
-    ("transaction set weights", "b3f1483b426de66f7de6365e6370b7bbf55d8e4bdec02381739cb911d0c224e2"),
-    ("transaction stake", "a7ba7d7417fb965cb0551111aa3b2d75cef5f3f330003609c4c110931e2e0956"),
-    ("transaction transfer", "a285a7238dfd01157ece44716bbe10580e34016a47b7988dbdfd9cf49df68a5d"),
-    ("transaction unstake", "a2cd1a0a3e44668574785bdaac0bc099f91e44a427d111370dfd3ed69fc8f215"),
-    ("transaction vote", "8cd399a8a2c26055c15fd6905a84d3b6ef6d6cd938189a20e45bbfb352667b22"),
+    ("transaction set weights", "79360f0e8a3b5d30786dfb3655cf27307ac433c5453642805c56f78c8aa36a73"),
+    (
+        "transaction solve a round",
+        "02f3dc0d0c863576c9c6042dc0e858c0aa3dfb9c7cbcb2e79f842ebf31652a84",
+    ),
+    ("transaction stake", "d778e4f9e99ca82e873fe127f37af9a8500ddb6c69808259ada4e352d23ad702"),
+    ("transaction transfer", "e2b5c0fe45ca4d587a7cc4932e29bdfb5d79d960aea2fbc8ec3747c78c67fa4b"),
+    ("transaction unstake", "63f7b30eabe1586f3a6b0df9ba4e525b957c9eb41f28185f35331235f96d7517"),
+    ("transaction vote", "3b659f303ee3e3b8a0a66321ebb8523a126018ee9561bc25e9f05943da853f40"),
 ];
 
 /// The root after the sequence, by protocol version. A change means that programs disagree about
@@ -109,4 +124,5 @@ pub const PINNED: &[(&str, &str)] = &[
 pub const ROOTS: &[(Version, &str)] = &[
     (Version(1), "903f25a7bb82e2c30fc62776a588113f0da9b59bfbd9a1b1c7677710ad19db71"),
     (Version(2), "188bac2ed2326e394ae082d25d2b7fdf38c693c25cf811e0910d0e0d488e6489"),
+    (Version(3), "40e72ef936d229e35bbc44360d578610a93981b3d2706ee69ff498630f5715b1"),
 ];

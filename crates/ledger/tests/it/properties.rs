@@ -3,7 +3,7 @@
 
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
-use muster_ledger::state::{Key, State, Value, chain, governance, market, stake};
+use muster_ledger::state::{Key, State, Value, chain, governance, market, presence, stake};
 use proptest::prelude::*;
 
 use crate::actions::{Numbers, PEOPLE, any_action};
@@ -152,6 +152,21 @@ fn check_state(chain: &Chain) {
                 let open = state.entry(governance::proposal(number)).is_some();
                 assert!(open || is_due(state, chain::Due::Governance(cleared)), "{key:?}");
             }
+            Key::Presence(presence::Key::Rounds(())) => {
+                let rounds = state.rounds();
+                let open = rounds.filter(|(_, round)| round.phase == presence::Phase::Open);
+                let open: Vec<_> = open.map(|(id, _)| id).collect();
+                assert_eq!(state.entry(presence::rounds(())).unwrap().open, open);
+            }
+            Key::Presence(presence::Key::Round(id)) => {
+                let (round, _) = state.round(id).expect("a round has its design");
+                let forgotten = chain::Due::Presence(presence::Due::Forgetting(id));
+                let over = round.phase != presence::Phase::Open;
+                assert_eq!(over, is_due(state, forgotten));
+                assert!(!over || round.deposit.is_zero());
+                assert!(over || round.solutions.len() < 32);
+            }
+            Key::Presence(presence::Key::Design(id)) => assert!(state.round(id).is_some()),
         }
     }
 }

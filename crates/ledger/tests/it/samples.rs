@@ -8,15 +8,16 @@ use muster_ledger::encoding::encode;
 use muster_ledger::money::Grains;
 use muster_ledger::outcome::{self, Event, Receipt, Rejection};
 use muster_ledger::parameters::{FIELDS, ParameterChange, Parameters};
+use muster_ledger::presence::Unlocks;
 use muster_ledger::state::market::RegistrationTerms;
 use muster_ledger::state::{Key, chain};
 use muster_ledger::transaction::market::{HotKeyReplacement, Payment, Registration, find_work};
-use muster_ledger::transaction::{Action, account, governance, market, stake};
+use muster_ledger::transaction::{Action, account, governance, market, presence, stake};
 use muster_ledger::tree::prove;
 use muster_ledger::types::PeerId;
 
 use crate::actions::{KINDS, Numbers};
-use crate::support::{Chain, address, endpoint, genesis, key, mst, row};
+use crate::support::{Chain, address, design, endpoint, genesis, key, mst, row};
 
 /// A chain in which every kind of entry stands.
 pub fn busy() -> Chain {
@@ -66,7 +67,14 @@ pub fn busy() -> Chain {
     let nonce = find_work(&id, &challenge, &hot.public(), &owner, difficulty, 0, 1 << 20).unwrap();
     let payment = Payment::Work { nonce };
     let registration = Box::new(Registration::agree(&id, &hot, owner, endpoint("w"), payment));
-    act(&mut chain, "hot-w", market::Action::Register { registration }.into());
+    let open = presence::Action::Open {
+        design: Box::new(design()),
+        unlocks: Unlocks::Payment { to: address("carol"), amount: mst(1) },
+        prize: mst(1),
+        deposit_max: mst(1),
+    };
+    let register = chain.sign("hot-w", 0, market::Action::Register { registration });
+    chain.all(vec![register, chain.sign("bob", 0, open)]);
     chain
 }
 

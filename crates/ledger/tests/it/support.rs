@@ -12,11 +12,13 @@ use muster_ledger::genesis::{Genesis, GenesisPeer};
 use muster_ledger::money::Grains;
 use muster_ledger::outcome::{Receipt, Rejection};
 use muster_ledger::parameters::Parameters;
+use muster_ledger::presence::{Belief, Design, Payoff, Puzzle};
 use muster_ledger::protocol::Version;
 use muster_ledger::state::State;
+use muster_ledger::transaction::presence::Action as InRound;
 use muster_ledger::transaction::{Action, SignedTransaction, Transaction};
 use muster_ledger::tree;
-use muster_ledger::types::{Endpoint, Height, Modality, PeerId, Row, Share};
+use muster_ledger::types::{Endpoint, Height, Modality, PeerId, Real, RoundId, Row, Share};
 
 /// The state tree in memory, all versions.
 #[derive(Default)]
@@ -52,6 +54,37 @@ impl TreeReader for MemoryTree {
     fn get_rightmost_leaf(&self) -> anyhow::Result<Option<(NodeKey, LeafNode)>> {
         anyhow::bail!("only a restore asks for it")
     }
+}
+
+pub fn real(number: f64) -> Real {
+    Real::new(number).unwrap()
+}
+
+pub fn listed(numbers: &[f64]) -> Vec<Real> {
+    numbers.iter().map(|number| real(*number)).collect()
+}
+
+/// At most three players, who need each other; one solution of a hundred tries in twenty seconds.
+pub fn design() -> Design {
+    Design {
+        players: Belief::Listed(listed(&[0.2, 0.3, 0.5])),
+        malicious: Belief::Listed(listed(&[0.6, 0.3, 0.1])),
+        payoff: Payoff::Listed(listed(&[0.0, 1.0, 3.0])),
+        null_payoff: real(1.9),
+        puzzle: Puzzle::Sha256,
+        difficulty: 100,
+        tries_per_second: real(5.0),
+        solutions: 1,
+        deadline_ms: None,
+    }
+}
+
+/// A solution of a round by a key, or a guess where the round has not begun.
+pub fn solve(chain: &Chain, id: RoundId, signer: &str) -> InRound {
+    let task =
+        chain.state.round(id).and_then(|(round, design)| round.task(design, address(signer)));
+    let nonce = task.and_then(|task| task.search(0, 10_000)).unwrap_or(5);
+    InRound::Solve { round: id, nonce }
 }
 
 pub fn key(name: &str) -> SecretKey {
@@ -149,7 +182,15 @@ impl Chain {
         &self,
         candidates: Vec<SignedTransaction>,
     ) -> (Vec<SignedTransaction>, Execution) {
-        let time_ms = self.header.time_ms + 1_000;
+        self.proposed_at(self.header.time_ms + 1_000, candidates)
+    }
+
+    /// The same for a block of this time.
+    pub fn proposed_at(
+        &self,
+        time_ms: u64,
+        candidates: Vec<SignedTransaction>,
+    ) -> (Vec<SignedTransaction>, Execution) {
         propose(&self.state, &self.header, time_ms, self.proposer(), candidates.into_iter())
             .unwrap()
     }

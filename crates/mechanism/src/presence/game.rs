@@ -316,6 +316,50 @@ impl Game {
         gain
     }
 
+    /// The belief about the number of players, `P(i)` for i = 1..=m, of who knows that the last of
+    /// the solutions came exactly at `tau`: by Bayes' rule, with the density
+    /// `(lambda k)^s tau^(s-1) exp(-lambda k tau) / (s-1)!` of that among k machines. At T° it
+    /// gives a payoff of exactly W*. From logarithms; O((m + n) s).
+    ///
+    /// ```
+    /// # use muster_mechanism::presence::{Beliefs, Game, Payoffs, Rate, Seconds};
+    /// # let game = Game::new(
+    /// #     Beliefs::new(vec![0.2, 0.3, 0.5], vec![0.6, 0.3, 0.1])?,
+    /// #     Payoffs::new(vec![0.0, 1.0, 3.0], 1.9)?,
+    /// #     Rate::per_second(0.05)?,
+    /// # )?;
+    /// let best = game.deadline_best().expect("W* < E_0");
+    /// let players = game.players_given_solution(best);
+    /// let worth: f64 = players.iter().zip(game.payoffs().acting()).map(|(p, w)| p * w).sum();
+    /// assert!((worth - 1.9).abs() < 1e-9);
+    /// // Whoever solves it at once is many.
+    /// let soon = game.players_given_solution(Seconds::new(0.001)?);
+    /// assert!(soon[2] > players[2] && players[2] > 0.0);
+    /// # Ok::<(), muster_mechanism::presence::PresenceError>(())
+    /// ```
+    pub fn players_given_solution(&self, tau: Seconds) -> Vec<f64> {
+        let (x, s) = (self.rate * tau.get(), self.solutions as usize);
+        let scale =
+            1.0 / (self.core.beliefs.players_max() + self.core.beliefs.malicious_max()) as f64;
+        let others = self.core.malicious_tilted().moments(x, self.solutions, scale);
+        // sum_j q[j] e^(-xj) (i + j)^s, by the binomial theorem; the moments bring 1 / b!.
+        let ways = |i: f64| {
+            let (mut total, mut power) = (0.0, 1.0);
+            for a in 0..=s {
+                total += power * others[s - a].0;
+                power *= i * scale / (a + 1) as f64;
+            }
+            total
+        };
+        let players = self.core.beliefs.players_log.iter().zip(1_u32..);
+        let logs = players.map(|(p, i)| p - x * f64::from(i) + libm::log(ways(f64::from(i))));
+        let logs: Vec<f64> = logs.collect();
+        let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let weights: Vec<f64> = logs.iter().map(|l| libm::exp(l - top)).collect();
+        let total = sum(weights.iter().copied());
+        weights.into_iter().map(|w| w / total).collect()
+    }
+
     /// `gamma_k(i)` for i = max(1, k-n)..=min(k, m), first entry first; empty if no such i. From
     /// logarithms, so that no tail is 0/0. O(min(m, n)).
     ///

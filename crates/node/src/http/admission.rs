@@ -12,8 +12,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body::Body as _;
 
-use super::api::Api;
 use super::budget::Share;
+use super::guard::Guard;
 use super::limits::{BODY_TIMEOUT, REQUEST_BYTES_MAX, SMALL};
 use super::places::Busy;
 use super::problems::HttpProblem;
@@ -28,17 +28,17 @@ pub fn source(request: &Request) -> Source {
 
 /// Counts requests, turns away those over the rate, takes their bodies in, and makes problem
 /// documents of the refusals of the layers and extractors below.
-pub async fn admit(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+pub async fn admit(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     let source = source(&request);
-    if !api.rate.admit(source, 1.0, Instant::now()) {
-        api.metrics.http_limited.fetch_add(1, Ordering::Relaxed);
+    if !guard.rate.admit(source, 1.0, Instant::now()) {
+        guard.metrics.http_limited.fetch_add(1, Ordering::Relaxed);
         let problem = HttpProblem::too_many(
             "too many or too costly requests from this address: wait a second",
         );
         return secured(([(header::RETRY_AFTER, "1")], problem).into_response());
     }
-    api.metrics.http_requests.fetch_add(1, Ordering::Relaxed);
-    let (request, _share) = match received(&api, source, request).await {
+    guard.metrics.http_requests.fetch_add(1, Ordering::Relaxed);
+    let (request, _share) = match received(&guard, source, request).await {
         Ok(received) => received,
         Err(problem) => return secured(problem.into_response()),
     };
@@ -55,7 +55,7 @@ pub async fn admit(State(api): State<Arc<Api>>, request: Request, next: Next) ->
 /// The request with its body whole: whoever sends slowly waits here, before anything is held for
 /// it but a part of the budget.
 async fn received(
-    api: &Api,
+    guard: &Guard,
     source: Source,
     request: Request,
 ) -> Result<(Request, Option<Share>), HttpProblem> {
@@ -73,13 +73,13 @@ async fn received(
         return Err(HttpProblem::new(status, "content-too-large", "Content too large", detail));
     }
     let share = if length <= SMALL {
-        api.requests.hold(source, length)
+        guard.requests.hold(source, length)
     } else {
-        api.requests.take(source, length).ok_or_else(|| {
+        guard.requests.take(source, length).ok_or_else(|| {
             HttpProblem::busy("too many bytes are being sent to this node at once: try again")
         })?
     };
-    api.rate.charge(source, length as f64 / BYTES_A_TOKEN, Instant::now());
+    guard.rate.charge(source, length as f64 / BYTES_A_TOKEN, Instant::now());
     let (parts, body) = request.into_parts();
     let reading = to_bytes(body, usize::try_from(length).unwrap_or(usize::MAX));
     match tokio::time::timeout(BODY_TIMEOUT, reading).await {
@@ -108,7 +108,7 @@ impl AsRef<[u8]> for Weighed {
 
 /// Takes what an answer weighs from the budget until the last of its bytes is sent, and charges the
 /// asker for what it took. Streams, whose length nobody knows, have bounds of their own.
-pub async fn weigh(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+pub async fn weigh(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     let source = source(&request);
     let busy = request.extensions().get::<Arc<Busy>>().cloned();
     let micros = Arc::new(AtomicU64::new(0));
@@ -117,14 +117,14 @@ pub async fn weigh(State(api): State<Arc<Api>>, request: Request, next: Next) ->
     let (parts, body) = response.into_parts();
     let length = body.size_hint().exact().unwrap_or(0);
     let tokens = time.div_duration_f64(TIME_A_TOKEN) + length as f64 / BYTES_A_TOKEN;
-    api.rate.charge(source, tokens, Instant::now());
+    guard.rate.charge(source, tokens, Instant::now());
     if length == 0 {
         return Response::from_parts(parts, body);
     }
     let share = if length <= SMALL {
-        Some(api.answers.hold(source, length))
+        Some(guard.answers.hold(source, length))
     } else {
-        api.answers.take(source, length)
+        guard.answers.take(source, length)
     };
     let Some(share) = share else {
         let detail = "too many answers are on their way that nobody reads: read them, or try again";
@@ -142,7 +142,9 @@ pub async fn weigh(State(api): State<Arc<Api>>, request: Request, next: Next) ->
 fn bare_problem(status: StatusCode) -> Response {
     let title = status.canonical_reason().unwrap_or("Error");
     let detail = match status {
-        StatusCode::METHOD_NOT_ALLOWED => "this path does not take this method; see /openapi.json",
+        StatusCode::METHOD_NOT_ALLOWED => {
+            "this path does not take this method; see /openguard.json"
+        }
         StatusCode::PAYLOAD_TOO_LARGE => "the body is longer than this path takes",
         StatusCode::SERVICE_UNAVAILABLE => "the answer took too long: try again",
         _ => title,

@@ -11,15 +11,11 @@ use muster_ledger::genesis::Genesis;
 use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
 
-use super::budget::Budget;
-use super::limits::{
-    ANSWERS, ANSWERS_OF_SOURCE, BATCHES_CHECKED, GENESIS_BYTES_MAX, READS, REQUESTS,
-    REQUESTS_OF_SOURCE, SOURCE_CONNECTIONS_MAX, SOURCE_STREAMS_MAX, STREAMS_MAX,
-};
+use super::guard::Guard;
+use super::limits::{BATCHES_CHECKED, GENESIS_BYTES_MAX, READS, SOURCE_STREAMS_MAX, STREAMS_MAX};
 use super::made::{Made, MadeJson};
 use super::places::Places;
 use super::problems::HttpProblem;
-use super::rate::RateLimiter;
 use super::told::Told;
 use super::work::worked;
 use crate::gossip::Gossip;
@@ -63,16 +59,10 @@ pub struct Api {
     pub equivocations: Equivocations,
     /// Names of validators.
     pub(crate) names: Names,
-    /// What each asker may ask for over time.
-    pub(super) rate: RateLimiter,
-    /// Open connections.
-    pub(super) connections: Arc<Places>,
+    /// What anybody may ask for.
+    pub(super) guard: Arc<Guard>,
     /// Open streams of events.
     pub(super) streams: Arc<Places>,
-    /// Bytes of requests that are being read or answered.
-    pub(super) requests: Arc<Budget>,
-    /// Bytes of answers that are on their way.
-    pub(super) answers: Arc<Budget>,
     /// Answers made for more than one asker.
     pub(super) made: Made,
     /// Events, written for more than one stream.
@@ -120,20 +110,22 @@ impl Api {
             store: parts.store,
             snapshots: parts.snapshots,
             mempool: parts.mempool,
-            metrics: parts.metrics,
             reports: Reports::default(),
             gossip: parts.gossip,
             equivocations: parts.equivocations,
-            rate: RateLimiter::new(Instant::now()),
-            connections: Places::new(parts.connections_max, SOURCE_CONNECTIONS_MAX),
+            guard: Guard::new(parts.connections_max, parts.metrics.clone()),
+            metrics: parts.metrics,
             streams: Places::new(STREAMS_MAX, SOURCE_STREAMS_MAX),
-            requests: Budget::new(REQUESTS, REQUESTS_OF_SOURCE),
-            answers: Budget::new(ANSWERS, ANSWERS_OF_SOURCE),
             made: Made::default(),
             told: Told::default(),
             checks: Arc::new(Semaphore::new(BATCHES_CHECKED)),
             reads: Semaphore::new(READS),
         })
+    }
+
+    /// What anybody may ask for.
+    pub(crate) fn guard(&self) -> Arc<Guard> {
+        self.guard.clone()
     }
 
     /// The newest block and state.

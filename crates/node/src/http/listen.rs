@@ -23,11 +23,10 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use super::api::Api;
+use super::guard::Guard;
 use super::limits::{DRAIN, HANDSHAKE_TIMEOUT, HEAD_BYTES_MAX, HEAD_TIMEOUT, HEADERS_MAX, PACE};
 use super::pace::Paced;
 use super::places::{Busy, Place};
-use super::routes::router;
 use super::source::{Proxies, Source};
 
 /// Bytes of answers that the system holds for a connection, the same for all: left to itself, it
@@ -65,31 +64,26 @@ pub fn bind(address: std::net::SocketAddr) -> io::Result<std::net::TcpListener> 
 
 /// What the connections share.
 struct Serving {
-    api: Arc<Api>,
+    guard: Arc<Guard>,
     router: Router,
     proxies: Proxies,
     tls: Option<TlsAcceptor>,
     stopped: watch::Receiver<bool>,
 }
 
-/// Serves until `stopped` says so, then gives open requests a moment to end.
+/// Serves `router`, guarded, until `stopped` says so, then gives open requests a moment to end.
 ///
 /// # Errors
 /// When the listener cannot be used.
 pub async fn serve(
     door: Door,
-    api: Arc<Api>,
+    guard: Arc<Guard>,
+    router: Router,
     mut stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let Door { listener, tls, proxies, .. } = door;
     let listener = TcpListener::from_std(listener)?;
-    let serving = Arc::new(Serving {
-        router: router(api.clone()),
-        api,
-        proxies,
-        tls,
-        stopped: stopped.clone(),
-    });
+    let serving = Arc::new(Serving { guard, router, proxies, tls, stopped: stopped.clone() });
     let mut connections = tokio::task::JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -127,10 +121,10 @@ impl Serving {
     fn admit(&self, address: IpAddr) -> Option<Place> {
         let holder = self.proxies.holder(address);
         let costs = if self.tls.is_some() { HANDSHAKE_TOKENS } else { 0.0 };
-        let admitted = self.api.rate.admit(holder, costs, Instant::now());
-        let place = admitted.then(|| self.api.connections.enter(holder)).flatten();
+        let admitted = self.guard.rate.admit(holder, costs, Instant::now());
+        let place = admitted.then(|| self.guard.connections.enter(holder)).flatten();
         if place.is_none() {
-            self.api.metrics.http_turned_away.fetch_add(1, Ordering::Relaxed);
+            self.guard.metrics.http_turned_away.fetch_add(1, Ordering::Relaxed);
         }
         place
     }

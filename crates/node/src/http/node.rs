@@ -49,10 +49,10 @@ async fn metrics(State(api): State<Arc<Api>>) -> Response {
         ("muster_supply_grains", "All money, grains.", supply.total().0 as f64),
         ("muster_minted_grains", "Money minted, grains.", supply.minted.0 as f64),
         ("muster_burned_grains", "Money burned, grains.", supply.burned.0 as f64),
-        ("muster_http_connections", "Open connections.", api.connections.held() as f64),
+        ("muster_http_connections", "Open connections.", api.guard.connections.held() as f64),
         ("muster_http_streams", "Open streams of events.", api.streams.held() as f64),
-        ("muster_http_request_bytes", "Bytes of open requests.", api.requests.held() as f64),
-        ("muster_http_answer_bytes", "Bytes of unread answers.", api.answers.held() as f64),
+        ("muster_http_request_bytes", "Bytes of open requests.", api.guard.requests.held() as f64),
+        ("muster_http_answer_bytes", "Bytes of unread answers.", api.guard.answers.held() as f64),
         ("muster_block_time_seconds", "Time of the newest block.", tip.header.time_ms as f64 / 1e3),
     ];
     let mut text = api.metrics.text(&gauges);

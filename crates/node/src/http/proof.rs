@@ -9,9 +9,9 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use muster_api::{Address, CommitteeChange, CommitteeChanges, HexBytes, Member, Problem, Proof};
 use muster_ledger::encoding::encode;
-use muster_ledger::state::{Key, account, market};
+use muster_ledger::state::{Key, account, market, presence};
 use muster_ledger::tree;
-use muster_ledger::types::PeerId;
+use muster_ledger::types::{PeerId, RoundId};
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -80,26 +80,24 @@ pub async fn committees(
     .await
 }
 
-/// A proof of one entry of the state for a light client: `account` with an address, or `peer` with
-/// a number.
+/// A proof of one entry of the state for a light client: `account` with an address, `peer` or
+/// `round` with a number.
 #[utoipa::path(get, path = "/v1/proofs/{kind}/{id}", tag = "chain",
-               params(("kind" = String, Path, description = "account or peer"),
-                      ("id" = String, Path, description = "SS58 address, or the peer's number")),
+               params(("kind" = String, Path, description = "account, peer or round"),
+                      ("id" = String, Path, description = "SS58 address, or a number")),
                responses((status = 200, body = Proof), (status = 400, body = Problem),
                          (status = 503, body = Problem)))]
 pub async fn proof(
     State(api): State<Arc<Api>>,
     Path((kind, id)): Path<(String, String)>,
 ) -> Answer<Proof> {
-    let key: Key =
-        match kind.as_str() {
-            "account" => account::Key::Account(parse::<Address>(&id)?.0).into(),
-            "peer" => market::Key::Peer(PeerId(id.parse().map_err(|_| {
-                HttpProblem::bad_request(format!("{id} is not the number of a peer"))
-            })?))
-            .into(),
-            _ => return Err(HttpProblem::not_found("proofs are of an account or a peer")),
-        };
+    let no_number = |_| HttpProblem::bad_request(format!("{id} is not the number of a {kind}"));
+    let key: Key = match kind.as_str() {
+        "account" => account::Key::Account(parse::<Address>(&id)?.0).into(),
+        "peer" => market::Key::Peer(PeerId(id.parse().map_err(no_number)?)).into(),
+        "round" => presence::Key::Round(RoundId(id.parse().map_err(no_number)?)).into(),
+        _ => return Err(HttpProblem::not_found("proofs are of an account, a peer or a round")),
+    };
     let mut tip = api.tip.clone();
     for _ in 0..PROOF_TRIES {
         let now = tip.borrow_and_update().clone();

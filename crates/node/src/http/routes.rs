@@ -17,9 +17,12 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::api::Api;
+use super::guard::Guard;
 use super::limits::{ANSWER_TIMEOUT, BODY_BYTES_MAX, CONCURRENCY};
 use super::problems::HttpProblem;
-use super::{admission, chain, dashboard, governance, market, node, proof, snapshots, sse, submit};
+use super::{
+    admission, chain, dashboard, governance, market, node, presence, proof, snapshots, sse, submit,
+};
 
 /// The description of the API.
 #[derive(OpenApi)]
@@ -36,6 +39,7 @@ use super::{admission, chain, dashboard, governance, market, node, proof, snapsh
     tags(
         (name = "chain", description = "Blocks, transactions, accounts"),
         (name = "market", description = "Peers and what they think of each other"),
+        (name = "presence", description = "Rounds that count an anonymous crowd by its work"),
         (name = "node", description = "This node")
     )
 )]
@@ -57,7 +61,7 @@ pub fn openapi_json() -> String {
 
 /// All routes.
 pub fn router(api: Arc<Api>) -> Router {
-    let weigh = middleware::from_fn_with_state(api.clone(), admission::weigh);
+    let weigh = middleware::from_fn_with_state(api.guard.clone(), admission::weigh);
     let described: Router<Arc<Api>> = described().into();
     // Within the compression: what is held for an answer is what it was before.
     let answers = described.layer(weigh.clone());
@@ -65,16 +69,25 @@ pub fn router(api: Arc<Api>) -> Router {
     let snapshots: Router<Arc<Api>> = snapshots::routes().into();
     let compression = CompressionLayer::new().quality(CompressionLevel::Fastest);
     let streams: Router<Arc<Api>> = sse::routes().into();
-    answers
-        .layer(compression)
-        .merge(snapshots.layer(weigh))
-        .merge(streams)
+    let guard = api.guard.clone();
+    let all = answers.layer(compression).merge(snapshots.layer(weigh)).merge(streams);
+    guarded(all.with_state(api), &guard)
+}
+
+/// Routes whose answers are weighed, for a server of its own.
+pub(crate) fn weighed(routes: Router, guard: &Arc<Guard>) -> Router {
+    let weigh = middleware::from_fn_with_state(guard.clone(), admission::weigh);
+    guarded(routes.layer(weigh), guard)
+}
+
+/// The layers around all routes of a port.
+fn guarded(routes: Router, guard: &Arc<Guard>) -> Router {
+    routes
         // Of each path: who hands in transactions by the thousand does not hold up who reads.
         .layer(ConcurrencyLimitLayer::new(CONCURRENCY))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_TIMEOUT))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(api.clone(), admission::admit))
-        .with_state(api)
+        .layer(middleware::from_fn_with_state(guard.clone(), admission::admit))
 }
 
 /// Each route with its description: whoever adds a route to one of these modules adds it to both.
@@ -84,6 +97,7 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .merge(proof::routes())
         .merge(market::routes())
         .merge(governance::routes())
+        .merge(presence::routes())
         .merge(node::routes())
         .fallback(get(dashboard::serve))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

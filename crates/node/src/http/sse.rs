@@ -141,12 +141,12 @@ async fn read(
         Err(_) => return Some(Sent::Alive),
     }
     // Reading the past takes work: who has had too much of it waits.
-    while api.now().height() > height && !api.rate.admit(source, 0.0, Instant::now()) {
+    while api.now().height() > height && !api.guard.rate.admit(source, 0.0, Instant::now()) {
         tokio::time::sleep(PAUSE).await;
     }
     match api.told.piece(&api.store, height, index).await {
         Ok(Some((piece, time))) => {
-            api.rate.charge(source, time.div_duration_f64(TIME_A_TOKEN), Instant::now());
+            api.guard.rate.charge(source, time.div_duration_f64(TIME_A_TOKEN), Instant::now());
             let (text, next) = piece.from(index);
             Some(Sent::Events { text, next })
         }

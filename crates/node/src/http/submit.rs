@@ -58,7 +58,7 @@ impl Api {
         source: Source,
         transactions: Vec<SignedTransaction>,
     ) -> Result<Vec<Result<muster_ledger::crypto::Hash, Refusal>>, HttpProblem> {
-        let charge = |tokens: f64| self.rate.charge(source, tokens, Instant::now());
+        let charge = |tokens: f64| self.guard.rate.charge(source, tokens, Instant::now());
         charge(transactions.len() as f64 * TRANSACTION_TOKENS);
         let permit = self.checks.clone().acquire_owned().await;
         let permit = permit.map_err(|_| HttpProblem::busy("the node is shutting down"))?;

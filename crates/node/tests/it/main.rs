@@ -11,6 +11,7 @@ mod namespaces;
 mod network;
 mod openapi;
 mod ports;
+mod presence;
 mod processes;
 mod pruned;
 mod refusals;

@@ -40,6 +40,14 @@ impl Pool {
             assert_eq!(sender.bytes, all.map(Entry::bytes).sum::<usize>());
             count += sender.queue.len() + sender.parked.len();
         }
+        let queued_entries = || self.senders.values().flat_map(|sender| &sender.queue);
+        for round in queued_entries().filter_map(Entry::round) {
+            let waiting = queued_entries().filter(|entry| entry.round() == Some(round)).count();
+            assert_eq!(self.books.solutions(round), waiting);
+            assert!(waiting <= self.limits.solutions_max);
+        }
+        let solving = queued_entries().filter(|entry| entry.round().is_some()).count();
+        assert_eq!(self.books.solutions_all(), solving);
         let lengths = self.senders.values().map(|sender| sender.queue.len());
         assert_eq!(self.books.order.len(), lengths.sum::<usize>());
         assert_eq!((self.books.hashes.len(), self.books.leaving_count()), (count, count));

@@ -2,5 +2,6 @@
 
 mod attacks;
 mod market;
+mod presence;
 mod properties;
 mod rules;

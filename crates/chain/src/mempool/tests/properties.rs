@@ -23,6 +23,7 @@ fn small() -> MempoolLimits {
         sender_bytes_max: 2_000,
         parked_max: 3,
         parked_blocks: 2,
+        solutions_max: 2,
     }
 }
 

@@ -19,15 +19,9 @@ use super::plot::PlotOption;
 use super::report::Report;
 use crate::output;
 
-/// Tell how many are present from how fast a puzzle is solved
-#[derive(clap::Args)]
-pub struct Options {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
+/// What can be computed without a network.
 #[derive(clap::Subcommand)]
-enum Verb {
+pub enum Verb {
     /// Which deadlines make coordination an equilibrium, and which is best
     Solve {
         /// A JSON document, or a file with one under `given`; `-` reads standard input
@@ -107,8 +101,8 @@ const FIELDS: [&str; 8] =
 const POINTS_MAX: usize = 100_000;
 
 /// Runs the command.
-pub fn run(options: &Options) -> Result<()> {
-    match &options.verb {
+pub fn run(verb: &Verb) -> Result<()> {
+    match verb {
         Verb::Solve { file, curve, plot, json } => {
             plot.check()?;
             let game = game(&read(file)?)?;

@@ -16,7 +16,7 @@ use crate::state::chain::Clock;
 use crate::state::market::{self, Peer, RegistrationTerms};
 use crate::state::stake::Pool;
 use crate::state::{Read, State};
-use crate::transaction::market::{Payment, Registration, meets_difficulty, work_hash};
+use crate::transaction::market::{Payment, Registration, work_hash};
 use crate::transition::Transition;
 use crate::types::{Epoch, PeerId};
 
@@ -106,9 +106,7 @@ fn check_work(
         return Err(outcome::Rejection::WorkUsed { key: *hot }.into());
     }
     let difficulty = terms.difficulty;
-    let good = |challenge: &Hash| {
-        meets_difficulty(&work_hash(&chain, challenge, hot, cold, nonce), difficulty)
-    };
+    let good = |challenge: &Hash| work_hash(&chain, challenge, hot, cold, nonce).meets(difficulty);
     if !good(&terms.challenge) && !good(&terms.challenge_before) {
         return Err(outcome::Rejection::Work { difficulty }.into());
     }

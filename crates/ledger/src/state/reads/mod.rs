@@ -18,6 +18,7 @@ use crate::types::{Height, PeerId};
 
 mod governance;
 mod market;
+mod presence;
 mod stake;
 
 pub use stake::Unbonding;

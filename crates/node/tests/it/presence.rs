@@ -1,0 +1,136 @@
+//! A presence round on a running as strangers see it: opened, worked on, solved, proved,
+//! claimed; and one that nobody solves.
+
+use muster_api::presence::{Phase, RoundReport, Unlocks as Shown};
+use muster_ledger::crypto::SecretKey;
+use muster_ledger::light::Follower;
+use muster_ledger::money::Grains;
+use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Unlocks};
+use muster_ledger::state::{Key, Value, presence};
+use muster_ledger::transaction::presence::Action;
+use muster_ledger::types::{Real, RoundId};
+use muster_node::Gossip;
+
+use crate::network::{Network, PATIENCE, user_key};
+
+/// Up to three players who need each other, and a solution of so many tries, of which a machine is
+/// said to make so many a second.
+fn design(difficulty: u64, tries_per_second: f64) -> Design {
+    let real = |number| Real::new(number).expect("finite");
+    let listed = |numbers: &[f64]| numbers.iter().map(|number| real(*number)).collect();
+    Design {
+        players: Belief::Listed(listed(&[0.2, 0.3, 0.5])),
+        malicious: Belief::Listed(listed(&[0.6, 0.3, 0.1])),
+        payoff: Payoff::Listed(listed(&[0.0, 1.0, 3.0])),
+        null_payoff: real(1.9),
+        puzzle: Puzzle::Sha256,
+        difficulty,
+        tries_per_second: real(tries_per_second),
+        solutions: 1,
+        deadline_ms: None,
+    }
+}
+
+async fn open(network: &Network, user: usize, design: Design, unlocks: Unlocks) {
+    let prize = Grains::MST;
+    let deposit_max = Grains(10 * Grains::MST.0);
+    let action = Action::Open { design: Box::new(design), unlocks, prize, deposit_max };
+    let client = network.client(0);
+    let hash = client.submit(&network.sign(&user_key(user), 0, action)).await.expect("taken");
+    client.wait(&hash, PATIENCE).await.expect("decided").result.expect("opened");
+}
+
+async fn wait_for(network: &Network, round: u64, is: impl Fn(&RoundReport) -> bool) -> RoundReport {
+    let client = network.client(2);
+    let look = async || client.round(round).await.ok().filter(|seen| is(seen));
+    network.wait("a round", look).await
+}
+
+/// A solution by a key that no account has.
+fn solve(seen: &RoundReport, by: &SecretKey) -> Action {
+    let found = seen.round.challenge.as_ref().expect("it has begun");
+    let design = Design::try_from(&seen.design).expect("a design");
+    let task = muster_ledger::presence::Task {
+        puzzle: design.puzzle,
+        difficulty: design.difficulty,
+        challenge: found.0,
+        solver: by.public(),
+    };
+    let nonce = task.search(0, 1 << 26).expect("a number is found");
+    Action::Solve { round: RoundId(seen.round.id), nonce }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_solve_prove_and_claim_a_round() {
+    let mut network = Network::new(4, 100, Gossip::Relay);
+    network.start_all();
+    network.wait_height(0, 1).await;
+    let to = user_key(3).public();
+    let amount = Grains(7 * Grains::MST.0);
+    // A minute for a million tries: it is solved whatever else the machine does. Another number
+    // solves it by chance once in a million.
+    open(&network, 0, design(1 << 20, 5_000.0), Unlocks::Payment { to, amount }).await;
+    // Too hard for any machine within its half second: nobody solves it.
+    open(&network, 1, design(1 << 50, 0.5 * 2_f64.powi(50)), Unlocks::Nothing).await;
+
+    let seen = wait_for(&network, 0, |seen| seen.round.began_ms.is_some()).await;
+    assert_eq!((seen.round.phase, seen.posterior.clone()), (Phase::Open, None));
+    assert!(seen.round.deadline_ms == seen.round.best_ms && seen.round.best_ms > 60_000);
+    assert!(seen.acting_probability > 0.1 && seen.acting_probability < 1.0);
+    let (client, stranger, thief) = (network.client(2), user_key(20), user_key(21));
+    let solution = solve(&seen, &stranger);
+    let Action::Solve { round, nonce } = solution.clone() else { panic!("it solves") };
+
+    // Stolen, wrong, and of no round at all: refused in words.
+    let refused = async |by: &SecretKey, action: Action| {
+        let error = client.submit(&network.sign(by, 0, action)).await.expect_err("refused");
+        (error.status(), error.to_string())
+    };
+    let (status, words) = refused(&thief, solution.clone()).await;
+    assert_eq!(status, Some(422), "{words}");
+    assert!(words.contains("does not solve round 0 for this key"), "{words}");
+    let (_, words) = refused(&stranger, Action::Solve { round, nonce: nonce + 1 }).await;
+    assert!(words.contains("does not solve round 0"), "{words}");
+    let (_, words) = refused(&stranger, Action::Solve { round: RoundId(9), nonce }).await;
+    assert!(words.contains("there is no round 9"), "{words}");
+
+    client.submit(&network.sign(&stranger, 0, solution.clone())).await.expect("taken");
+    let seen = wait_for(&network, 0, |seen| seen.round.phase == Phase::Acted).await;
+    let posterior = seen.posterior.expect("it is solved");
+    assert!((posterior.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+    assert!(posterior[2] > seen.prior[2], "solved at once: many are there");
+    assert_eq!(seen.round.solutions[0].solver.0, stranger.public());
+    assert_eq!(seen.round.unlocks, Shown::Payment { to: to.into(), amount: amount.into() });
+    let paid = client.account(&to).await.expect("an account").balance.grains();
+    assert_eq!(paid, 1_007 * Grains::MST.0);
+    let (_, words) = refused(&stranger, solution).await;
+    assert!(words.contains("round 0 is over"), "{words}");
+    prove(&network, &stranger).await;
+
+    let claim = network.sign(&stranger, 0, Action::Claim { round, to: user_key(2).public() });
+    let hash = client.submit(&claim).await.expect("taken");
+    client.wait(&hash, PATIENCE).await.expect("decided").result.expect("claimed");
+    let paid = client.account(&user_key(2).public()).await.expect("an account").balance.grains();
+    assert_eq!(paid, 1_001 * Grains::MST.0);
+
+    let seen = wait_for(&network, 1, |seen| seen.round.phase != Phase::Open).await;
+    assert_eq!((seen.round.phase, seen.posterior), (Phase::Lapsed, None));
+    let rounds = client.rounds().await.expect("rounds").rounds;
+    assert_eq!(rounds.iter().map(|round| round.id).collect::<Vec<_>>(), [0, 1]);
+}
+
+/// A light client believes the solution from the genesis alone.
+async fn prove(network: &Network, stranger: &SecretKey) {
+    let client = network.client(3);
+    wait_for(network, 0, |seen| seen.round.phase == Phase::Acted).await;
+    let mut follower = Follower::new(&network.genesis).expect("possible");
+    let wanted: Key = presence::Key::Round(RoundId(0)).into();
+    let look = async || {
+        let proof = client.prove_round(0).await.ok()?;
+        let value = client.check_proof(&mut follower, &proof, &wanted).await.expect("it follows");
+        let Some(Value::Presence(presence::Value::Round(round))) = value else { return None };
+        Some(round).filter(|round| round.phase == presence::Phase::Acted)
+    };
+    let proved = network.wait("a proof", look).await;
+    assert_eq!(proved.solutions[0].solver, stranger.public());
+}
