@@ -17,7 +17,7 @@ use super::api::Api;
 use super::limits::STREAM_BLOCKS_MAX;
 use super::places::Place;
 use super::problems::HttpProblem;
-use super::rate::TIME_A_TOKEN;
+use super::rate::{BYTES_A_TOKEN, TIME_A_TOKEN};
 use super::source::Source;
 use muster_chain::chain::Tip;
 
@@ -141,13 +141,16 @@ async fn read(
         Err(_) => return Some(Sent::Alive),
     }
     // Reading the past takes work: who has had too much of it waits.
-    while api.now().height() > height && !api.guard.rate.admit(source, 0.0, Instant::now()) {
+    let past = api.now().height() > height;
+    while past && !api.guard.rate.admit(source, 0.0, Instant::now()) {
         tokio::time::sleep(PAUSE).await;
     }
     match api.told.piece(&api.store, height, index).await {
         Ok(Some((piece, time))) => {
-            api.guard.rate.charge(source, time.div_duration_f64(TIME_A_TOKEN), Instant::now());
             let (text, next) = piece.from(index);
+            let bytes = if past { text.len() as f64 / BYTES_A_TOKEN } else { 0.0 };
+            let tokens = time.div_duration_f64(TIME_A_TOKEN) + bytes;
+            api.guard.rate.charge(source, tokens, Instant::now());
             Some(Sent::Events { text, next })
         }
         Ok(None) => None,

@@ -1,7 +1,7 @@
 //! Events as they go over the wire: each piece of a block's events is written once, and shared by
 //! all streams that come to it.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,8 +14,9 @@ use muster_chain::store::{Decided, Outcome, Store, StoreError};
 
 /// Events of one piece: a stream holds no more at once.
 const PIECE: usize = 512;
-/// Pieces that are kept.
-const PIECES_KEPT: usize = 16;
+/// Bytes of pieces that are kept: hundreds of blocks, so that whoever begins in the past finds what
+/// others have just been told.
+const BYTES_KEPT: usize = 4 << 20;
 
 /// Some events of a block, in order.
 #[derive(Debug)]
@@ -28,6 +29,11 @@ pub struct Piece {
 }
 
 impl Piece {
+    /// What it takes to keep it.
+    fn bytes(&self) -> usize {
+        self.text.len() + size_of_val(&self.starts[..]) + size_of::<Self>()
+    }
+
     /// The text of the events of the block from `index` on, which is in this piece, and the index
     /// with which the next piece begins; `None` after the last.
     #[must_use]
@@ -52,10 +58,31 @@ pub struct Told {
     kept: Mutex<Kept>,
 }
 
+/// The height of a block, and which piece of its events.
+type Name = (u64, usize);
+
 #[derive(Debug, Default)]
 struct Kept {
     newest: Option<(u64, Arc<Source>)>,
-    pieces: VecDeque<((u64, usize), Arc<Piece>)>,
+    pieces: HashMap<Name, Arc<Piece>>,
+    /// The names of the pieces, the oldest first.
+    order: VecDeque<Name>,
+    bytes: usize,
+}
+
+impl Kept {
+    /// Keeps a piece that is not kept yet, and as many of the others as there is room for.
+    fn keep(&mut self, name: Name, piece: Arc<Piece>) {
+        self.bytes += piece.bytes();
+        self.pieces.insert(name, piece);
+        self.order.push_back(name);
+        while self.bytes > BYTES_KEPT
+            && let Some(oldest) = self.order.pop_front()
+            && let Some(piece) = self.pieces.remove(&oldest)
+        {
+            self.bytes -= piece.bytes();
+        }
+    }
 }
 
 impl Told {
@@ -72,7 +99,7 @@ impl Told {
     ) -> Result<Option<(Arc<Piece>, Duration)>, StoreError> {
         let name = (height, index / PIECE);
         let mut kept = self.kept.lock().await;
-        if let Some((_, piece)) = kept.pieces.iter().find(|(known, _)| *known == name) {
+        if let Some(piece) = kept.pieces.get(&name) {
             return Ok(Some((piece.clone(), Duration::ZERO)));
         }
         let known = kept.newest.clone().filter(|(known, _)| *known == height);
@@ -92,10 +119,7 @@ impl Told {
         let written = writing.await.expect("writing events does not panic")?;
         let Some((source, piece, time)) = written else { return Ok(None) };
         kept.newest = Some((height, source));
-        if kept.pieces.len() == PIECES_KEPT {
-            kept.pieces.pop_front();
-        }
-        kept.pieces.push_back((name, piece.clone()));
+        kept.keep(name, piece.clone());
         Ok(Some((piece, time)))
     }
 }
@@ -129,4 +153,25 @@ fn write(source: &Source, piece: usize) -> Piece {
         let _ = write!(text, "id: {}\nevent: {}\ndata: {json}\n\n", event.id, event.kind());
     }
     Piece { text: text.into(), starts, total: outcome.events.len() + 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_the_newest_and_bounded() {
+        let mut kept = Kept::default();
+        let piece =
+            Arc::new(Piece { text: vec![b'x'; 64 << 10].into(), starts: vec![0], total: 1 });
+        for height in 0..1_000 {
+            kept.keep((height, 0), piece.clone());
+            assert!(kept.bytes <= BYTES_KEPT);
+            assert!(kept.pieces.contains_key(&(height, 0)));
+        }
+        let held: usize = kept.pieces.values().map(|piece| piece.bytes()).sum();
+        assert_eq!((kept.bytes, kept.order.len()), (held, kept.pieces.len()));
+        assert!(kept.pieces.len() > 50);
+        assert!(kept.pieces.keys().all(|(height, _)| *height > 900));
+    }
 }
