@@ -108,17 +108,19 @@ impl Link {
         }
         let page: Page = decode("page", &bytes, bytes.len())
             .map_err(|error| Trouble::Junk(error.to_string()))?;
+        // Where a board says that its messages begin is its own affair, and may be anything.
         self.read = (page.run, page.from);
+        let mut passed = || self.read.1 = self.read.1.saturating_add(1);
         for message in &page.messages {
             match desk.offer(message) {
-                Ok(_) => self.read.1 += 1,
+                Ok(_) => passed(),
                 // One clock of the two is wrong; when it is time it is taken.
                 Err(early @ Refusal::Early { .. }) => {
                     tracing::warn!(board = self.url, "{early}");
                     return Ok(());
                 }
                 Err(refusal) => {
-                    self.read.1 += 1;
+                    passed();
                     return Err(Trouble::Junk(refusal.to_string()));
                 }
             }
