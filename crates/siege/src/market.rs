@@ -261,7 +261,7 @@ fn genesis(plan: &Plan, doors: &Doors) -> Genesis {
     let mut accounts: Vec<(PublicKey, Grains)> = Vec::new();
     accounts.extend((0..PEOPLE).map(|index| (public(Role::Person, index), HONEST)));
     accounts.extend((0..POOR_STRANGERS).map(|index| (public(Role::Poor, index), POOR)));
-    accounts.extend((0..2).map(|index| (public(Role::Rich, index), RICH)));
+    accounts.extend((0..3).map(|index| (public(Role::Rich, index), RICH)));
     accounts.extend((0..plan.peers).map(|index| (public(Role::Hot, index), FEES)));
     let peer = |hot, cold, url: String, stake| {
         let endpoint = Endpoint { url, modality: Modality::Text };

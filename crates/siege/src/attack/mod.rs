@@ -54,6 +54,7 @@ pub async fn begin(orders: Orders) -> Result<Assault, SiegeError> {
             Attack::Signatures => pool::signatures(&scene, &mut tasks),
             Attack::Gaps => pool::gaps(&scene, &mut tasks),
             Attack::Promises => pool::promises(&scene, &mut tasks),
+            Attack::Solutions => pool::solutions(&scene, &mut tasks)?,
             Attack::Proposals => pool::proposals(&scene, &mut tasks)?,
             Attack::Connections => peers::connections(&scene, &mut tasks),
             Attack::Announcements => peers::announcements(&scene, &mut tasks),

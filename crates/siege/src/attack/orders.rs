@@ -36,6 +36,8 @@ pub enum Attack {
     Gaps,
     /// So many batches a second of 1,024 transactions that promise one balance again and again.
     Promises,
+    /// So many batches a second of 250 solutions of a presence round, of which none solves it.
+    Solutions,
     /// So many proposals a second to change some parameter.
     Proposals,
     /// So many connections to each peer, with and without a key.
@@ -63,7 +65,7 @@ impl Attack {
             Self::Streams => 200.0,
             Self::Bodies => 100.0,
             Self::Questions => 100.0,
-            Self::Signatures => 4.0,
+            Self::Signatures | Self::Solutions => 4.0,
             Self::Gaps | Self::Promises => 1.0,
             Self::Proposals => 1.0,
             Self::Connections => 64.0,
@@ -80,7 +82,7 @@ impl Attack {
             Self::Idle | Self::Readers | Self::Streams | Self::Bodies => "at once",
             Self::Connections | Self::Announcements => "at once and peer",
             Self::Questions => "questions/s",
-            Self::Signatures | Self::Gaps | Self::Promises => "batches/s",
+            Self::Signatures | Self::Gaps | Self::Promises | Self::Solutions => "batches/s",
             Self::Proposals => "transactions/s",
             Self::Keeps => "requests/s and peer",
             Self::Payments => "payments/s",

@@ -6,10 +6,11 @@ use muster_ledger::change::Change;
 use muster_ledger::crypto::SecretKey;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::{FIELDS, ParameterChange, Parameters};
+use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Unlocks};
 use muster_ledger::transaction::{
-    Action, SignedTransaction, Transaction, account, governance, market,
+    Action, SignedTransaction, Transaction, account, governance, market, presence,
 };
-use muster_ledger::types::{Height, PeerId, Row, Share};
+use muster_ledger::types::{Height, PeerId, Real, RoundId, Row, Share};
 use tokio::task::JoinSet;
 
 use super::orders::Orders;
@@ -24,6 +25,10 @@ const FORGED: u64 = 1_000;
 const BEHIND_GAP: u64 = 341;
 /// Transactions in a batch that promises one balance.
 const PROMISED: u64 = 1_024;
+/// Solutions in a batch, of which none solves anything.
+const SOLUTIONS: u64 = 250;
+/// After how many batches somebody tries to open another round; one is open for half an hour.
+const ROUND_TURNS: u64 = 400;
 /// How many blocks ahead all of them are good.
 const EXPIRY_BLOCKS: u64 = 900;
 /// Those who promise one balance; the others hand in behind gaps.
@@ -135,6 +140,63 @@ pub fn promises(scene: &Scene, tasks: &mut JoinSet<()>) {
             scene.hand_in(turn, &batch).await;
         }
     });
+}
+
+/// Solutions of a presence round that is open, each by a key of its own, and none of them found.
+pub fn solutions(scene: &Scene, tasks: &mut JoinSet<()>) -> Result<(), SiegeError> {
+    let scene = scene.clone();
+    let client = Client::new(vec![scene.orders.url()])?;
+    client.pin(scene.orders.chain)?;
+    tasks.spawn(async move {
+        let orders = &scene.orders;
+        let rich = orders.key(Role::Rich, 2);
+        let mut opened = 0;
+        let mut beat = scene.beat(scene.rate);
+        loop {
+            let turn = beat.next().await;
+            if turn % ROUND_TURNS == 0 {
+                // As long as the last one is open, no other is taken.
+                let action = opening().into();
+                let prepared = client.prepare(&rich, action, Grains(0), EXPIRY_BLOCKS).await;
+                if let Ok(transaction) = prepared
+                    && client.submit(&transaction).await.is_ok()
+                {
+                    opened += 1;
+                }
+            }
+            let now = scene.height().await;
+            let round = RoundId(u64::max(opened, 1) - 1);
+            let junk = |index: u64| {
+                let solver = orders.key(Role::Stranger, 1 + turn * SOLUTIONS + index);
+                let action = presence::Action::Solve { round, nonce: index };
+                orders.sign(&solver, 0, Grains(0), action.into(), now)
+            };
+            scene.hand_in(turn, &(0..SOLUTIONS).map(junk).collect::<Vec<_>>()).await;
+        }
+    });
+    Ok(())
+}
+
+/// Opens a round for half an hour, in which nobody finds anything by guessing.
+fn opening() -> presence::Action {
+    let listed = |numbers: &[f64]| numbers.iter().copied().map(Real::nearest).collect();
+    let design = Design {
+        players: Belief::Listed(listed(&[0.2, 0.3, 0.5])),
+        malicious: Belief::Listed(listed(&[0.6, 0.3, 0.1])),
+        payoff: Payoff::Listed(listed(&[0.0, 1.0, 3.0])),
+        null_payoff: Real::nearest(1.9),
+        puzzle: Puzzle::Sha256,
+        difficulty: 1_000_000_000_000_000,
+        tries_per_second: Real::nearest(5e11),
+        solutions: 1,
+        deadline_ms: None,
+    };
+    presence::Action::Open {
+        design: Box::new(design),
+        unlocks: Unlocks::Nothing,
+        prize: Grains(0),
+        deposit_max: Grains(100 * Grains::MST.0),
+    }
 }
 
 /// Proposals of changes that nobody wants, for as long as there is money for deposits.
