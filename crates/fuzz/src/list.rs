@@ -4,7 +4,7 @@ use crate::target::Target;
 use crate::targets;
 
 /// All of them, in the order in which they are run.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     targets::ledger::TARGET,
     targets::execution::TARGET,
     targets::consensus::TARGET,
@@ -17,6 +17,7 @@ pub const TARGETS: [Target; 12] = [
     targets::parquet::TARGET,
     targets::files::TARGET,
     targets::lab::TARGET,
+    targets::launch::TARGET,
 ];
 
 /// The target of a name.

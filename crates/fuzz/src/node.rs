@@ -26,7 +26,7 @@ use muster_node::http::{Api, ApiParts, router};
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
-use crate::actions::{KINDS, Numbers};
+use crate::actions::{KINDS, Make, Numbers};
 use crate::support::{self, key};
 
 /// Blocks of the chain.
@@ -59,13 +59,17 @@ impl Node {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let genesis = support::genesis(3, Parameters::default());
         let twin = support::Chain::new(&genesis);
-        let signed: Vec<_> = (0..)
+        let mut signed: Vec<_> = (0..)
             .zip(KINDS)
             .map(|(ahead, (_, _, make))| {
                 twin.sign("alice", ahead, make(&twin, &mut Numbers::new(1), "alice"))
             })
             .collect();
         let stands = signed[0].clone();
+        let open = |(name, ..): &&(&str, u32, Make)| *name == "open a round";
+        let (_, _, open) = KINDS.iter().find(open).expect("a kind");
+        let open = open(&twin, &mut Numbers::new(1), "bob");
+        signed.push(twin.sign("bob", 0, open));
         let known = [
             ("{address}", key("alice").public().to_string()),
             ("{hash}", stands.hash().to_string()),
@@ -76,7 +80,7 @@ impl Node {
         ];
         let parts = runtime.block_on(async { begun(genesis, signed) });
         let router = router(Api::new(parts));
-        let transactions = [twin.sign("bob", 0, Emit), stands];
+        let transactions = [twin.sign("bob", 1, Emit), stands];
         Self { runtime, router, known, transactions }
     }
 
@@ -92,7 +96,7 @@ impl Node {
     }
 }
 
-/// The parts of a node after some blocks, the first of them with an action of every kind.
+/// The parts of a node after some blocks, the first of them with actions of many kinds and a round.
 fn begun(genesis: Genesis, signed: Vec<SignedTransaction>) -> ApiParts {
     let validator = key("validator-0").public();
     let memory = || Ok(redb::backends::InMemoryBackend::new());

@@ -17,6 +17,6 @@ mod plan;
 mod specification;
 
 pub use board::{Board, Offer, Refusal};
-pub use message::{MESSAGE_BYTES_MAX, Message, Solved, Statement};
+pub use message::{MESSAGE_BYTES_MAX, Message, Page, Solved, Statement};
 pub use plan::{Plan, PlanError};
 pub use specification::{Specification, SpecificationError};

@@ -37,3 +37,14 @@ pub enum Message {
     /// A validator says that it held enough solutions by the deadline.
     InTime(Statement),
 }
+
+/// What a board gives of its messages to whoever asks for what is new.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Page {
+    /// Which run of the program gives it; places in its list are its own.
+    pub run: u64,
+    /// The place of the first message that is given.
+    pub from: u64,
+    /// The messages from there on, as many as fit.
+    pub messages: Vec<Vec<u8>>,
+}

@@ -40,9 +40,12 @@ pub const TARGET: Target = Target {
 
 /// Kinds of answers that are decoded alone.
 const KINDS: u8 = 18;
+/// Rounds of presence, and one of them, behind the kinds that go through the client's requests.
+const ROUNDS: u8 = KINDS + 3;
+const ROUND: u8 = ROUNDS + 1;
 
 fn run(bytes: &[u8]) {
-    let Some((kind, bytes)) = chosen(bytes, KINDS + 3) else { return };
+    let Some((kind, bytes)) = chosen(bytes, ROUND + 1) else { return };
     match kind {
         0 => json::<muster_api::Status>(bytes),
         1 => json::<muster_api::Blocks>(bytes),
@@ -64,6 +67,8 @@ fn run(bytes: &[u8]) {
         15 => json::<muster_api::Event>(bytes),
         16 => json::<CommitteeChanges>(bytes),
         17 => json::<muster_api::Problem>(bytes),
+        ROUNDS => json::<muster_api::presence::Rounds>(bytes),
+        ROUND => json::<muster_api::presence::RoundReport>(bytes),
         kind => remote().ask(kind - KINDS, bytes),
     }
 }
@@ -178,6 +183,8 @@ fn answers() -> Vec<Vec<u8>> {
         "/v1/supply",
         "/v1/committee",
         "/v1/proofs/account/{address}",
+        "/v1/rounds",
+        "/v1/rounds/{id}",
     ];
     let node = Node::get();
     node.runtime.block_on(async {
@@ -194,8 +201,9 @@ fn answers() -> Vec<Vec<u8>> {
 }
 
 fn seeds() -> Vec<Vec<u8>> {
+    let kinds = (0..=14).chain([ROUNDS, ROUND]);
     let mut seeds: Vec<Vec<u8>> =
-        (0..).zip(answers()).map(|(kind, text)| choose(kind, text)).collect();
+        kinds.zip(answers()).map(|(kind, text)| choose(kind, text)).collect();
     let proof = seeds[14][1..].to_vec();
     let event = r#"{"id":"1.1","height":1,"kind":"transferred","from":"A","to":"B","amount":"1"}"#;
     seeds.push(choose(15, event));

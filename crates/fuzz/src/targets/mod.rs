@@ -8,6 +8,7 @@ pub mod execution;
 pub mod files;
 pub mod http;
 pub mod lab;
+pub mod launch;
 pub mod ledger;
 pub mod parquet;
 pub mod proposals;

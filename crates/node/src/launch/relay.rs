@@ -7,8 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use borsh::{BorshDeserialize, BorshSerialize};
-use muster_launch::{MESSAGE_BYTES_MAX, Refusal};
+use muster_launch::{MESSAGE_BYTES_MAX, Page, Refusal};
 use muster_ledger::encoding::decode;
 use tokio::sync::watch;
 
@@ -24,17 +23,6 @@ const PERIOD: Duration = Duration::from_millis(300);
 const RESPITE: Duration = Duration::from_secs(10);
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(3);
-
-/// What a board gives.
-#[derive(BorshSerialize, BorshDeserialize)]
-pub struct Page {
-    /// Which run of the program gives it; places in its list are its own.
-    pub run: u64,
-    /// The place of the first message that is given.
-    pub from: u64,
-    /// The messages from there on, as many as fit.
-    pub messages: Vec<Vec<u8>>,
-}
 
 /// A board elsewhere.
 struct Link {

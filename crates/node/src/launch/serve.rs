@@ -9,13 +9,13 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::StatusCode;
 use axum::routing::get;
-use muster_launch::{MESSAGE_BYTES_MAX, Offer, Refusal};
+use muster_launch::{MESSAGE_BYTES_MAX, Offer, Page, Refusal};
 use muster_ledger::encoding::encode;
 use serde::Deserialize;
 use tokio::sync::watch;
 
 use super::desk::Desk;
-use super::relay::{PAGE_BYTES_MAX, PATH, Page};
+use super::relay::{PAGE_BYTES_MAX, PATH};
 use crate::error::NodeError;
 use crate::http::listen::{Door, bind, serve};
 use crate::http::{Guard, Proxies, weighed};

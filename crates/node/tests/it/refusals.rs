@@ -341,7 +341,7 @@ async fn requests_of_all_kinds_get_an_answer() {
 }
 
 /// What clients rely on: a path that goes away or is renamed is no accident.
-const PATHS: [&str; 28] = [
+const PATHS: [&str; 30] = [
     "/health",
     "/metrics",
     "/openapi.json",
@@ -361,6 +361,8 @@ const PATHS: [&str; 28] = [
     "/v1/peers/{id}",
     "/v1/proofs/{kind}/{id}",
     "/v1/proposals",
+    "/v1/rounds",
+    "/v1/rounds/{id}",
     "/v1/snapshots",
     "/v1/snapshots/{height}",
     "/v1/snapshots/{height}/chunks/{number}",

@@ -150,6 +150,6 @@ fn a_game_without_a_round_is_refused_in_words() {
     let short = Settings { deadline: 1e-9, ..settings(Puzzle::Sha256) };
     let words = format!("{:#}", calibration::calibrate(&short, Some(&game)).err().expect("short"));
     assert!(words.contains("give a longer --deadline"), "{words}");
-    let words = named("sha265").err().expect("unknown").to_string();
+    let words = named("sha265").expect_err("unknown").to_string();
     assert!(words.contains("did you mean sha256?"), "{words}");
 }
