@@ -1,5 +1,5 @@
-//! A network that is to begin: its specification, designs of rounds, what a board is handed and what
-//! other boards give.
+//! A network that is to begin: its specification, designs of rounds, what a board is handed and
+//! what other boards give.
 
 use std::sync::{Arc, OnceLock};
 
