@@ -12,11 +12,13 @@
 //! Pure: no clock, no network, no random source; `now_ms` is passed in.
 
 mod board;
+mod evidence;
 mod message;
 mod plan;
 mod specification;
 
 pub use board::{Board, Offer, Refusal};
+pub use evidence::{Evidence, EvidenceError};
 pub use message::{MESSAGE_BYTES_MAX, Message, Page, Solved, Statement};
 pub use plan::{Plan, PlanError};
 pub use specification::{Specification, SpecificationError};

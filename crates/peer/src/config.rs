@@ -121,6 +121,12 @@ pub struct PeerConfig {
     /// Hot keys of the members of a cabal, for `behaviour = "cabal"`.
     #[serde(default)]
     pub fellows: Vec<PublicKey>,
+    /// As how many machines a farm works in presence rounds, for `behaviour = "farm"`.
+    #[serde(default = "power")]
+    pub power: u32,
+    /// Part of one core that presence rounds may take, in [0, 1]; 0: it takes part in none.
+    #[serde(default = "presence_cores")]
+    pub presence_cores: f64,
     /// Files to learn from, read as one text.
     pub text: Vec<PathBuf>,
     /// Which contiguous part of the text is this peer's: `[index, of]`.
@@ -185,6 +191,14 @@ fn self_loop() -> f64 {
     0.05
 }
 
+fn power() -> u32 {
+    1
+}
+
+fn presence_cores() -> f64 {
+    0.25
+}
+
 fn checkpoint_steps() -> u64 {
     200
 }
@@ -239,6 +253,13 @@ impl PeerConfig {
         }
         if !(0.0..=1.0).contains(&self.self_loop) {
             return setting("self_loop", &self.self_loop, "it must be between 0 and 1");
+        }
+        if !(0.0..=1.0).contains(&self.presence_cores) {
+            let reason = "it must be between 0 and 1, a part of one core";
+            return setting("presence_cores", &self.presence_cores, reason);
+        }
+        if self.power == 0 {
+            return setting("power", &self.power, "a farm is at least one machine");
         }
         if muster_api::check_name(&self.name).is_err() {
             let reason = "it must have at most 64 bytes of letters, digits, spaces and -_., hold a \
@@ -349,6 +370,8 @@ text = ["book.txt"]
             ("colour = 3", "unknown field `colour`"),
             ("share = [2, 2]", "share is [2, 2]: the index must be below"),
             ("self_loop = 1.5", "self_loop is 1.5"),
+            ("presence_cores = 2.0", "presence_cores is 2: it must be between 0 and 1"),
+            ("power = 0", "power is 0: a farm is at least one machine"),
             ("behaviour = \"kind\"", "kind"),
             ("report_seconds = 0", "report_seconds is 0"),
             ("chain = \"12\"", "chain = \"12\""),

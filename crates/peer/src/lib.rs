@@ -9,6 +9,7 @@
 //! - [`sale`]: continuations for money;
 //! - [`ledger`]: the ledger, through the HTTP interface of its nodes;
 //! - [`duties`]: what the peer owes the ledger;
+//! - [`presence`]: presence rounds, in which it shows that it is there;
 //! - [`behaviour`]: honest conduct, and the simulated attacks.
 //!
 //! [`run`] is a whole peer; [`ask()`] buys a continuation from one.
@@ -19,6 +20,7 @@ pub mod duties;
 pub mod exchange;
 pub mod ledger;
 pub mod model;
+pub mod presence;
 mod run;
 pub mod sale;
 

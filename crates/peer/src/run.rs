@@ -12,6 +12,7 @@ use crate::ledger::report::keep_reporting;
 use crate::model::own::{WorkerError, WorkerSettings};
 use crate::model::progress::Progress;
 use crate::model::worker::work;
+use crate::presence::keep_present;
 use crate::sale::till::Till;
 use muster_api::{Client, ClientError};
 use muster_keys::{KeyFileError, read_key};
@@ -137,6 +138,8 @@ async fn live(config: PeerConfig, shutdown: Shutdown<'static>) -> Result<(), Pee
     let mut tasks = JoinSet::new();
     tasks.spawn(keep_fresh(exchange.clone(), ledger.clone(), pin));
     tasks.spawn(Clerk::new(exchange.clone(), ledger.clone(), &config, burn_key).work());
+    let part = config.behaviour.part(config.power);
+    tasks.spawn(keep_present(exchange.clone(), ledger.clone(), part, config.presence_cores));
     let every = Duration::from_secs(config.report_seconds);
     tasks.spawn(keep_reporting(exchange.clone(), ledger, progress, every));
     let (stop, stopped) = oneshot::channel::<()>();

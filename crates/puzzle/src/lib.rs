@@ -27,11 +27,13 @@
 //! ```
 
 mod equihash;
+mod pace;
 mod search;
 mod sha256;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
+pub use pace::Pace;
 pub use search::{Searcher, Trial, search_on_cores};
 pub use sha256::MESSAGE_BYTES;
 

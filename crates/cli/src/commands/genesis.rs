@@ -1,11 +1,12 @@
 //! `muster genesis`: how a network of one's own begins.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use muster_launch::{Plan, Specification};
+use muster_launch::{Evidence, Plan, Specification};
 use muster_ledger::committee::Validator;
 use muster_ledger::crypto::PublicKey;
 use muster_ledger::genesis::Genesis;
@@ -35,6 +36,14 @@ enum Verb {
     Check {
         /// The genesis
         file: PathBuf,
+    },
+    /// Check what shows that a network was launched, and say what it shows
+    Launched {
+        /// The specification
+        #[arg(value_name = "SPEC")]
+        specification: PathBuf,
+        /// What shows it: `launch.json` in the home of a node that took part
+        evidence: PathBuf,
     },
 }
 
@@ -85,6 +94,7 @@ pub fn run(options: &Options) -> Result<()> {
         Verb::New(new) => output::print_json(&make(new)?),
         Verb::Specify(specify) => output::print_json(&specified(specify)?),
         Verb::Check { file } => check(file),
+        Verb::Launched { specification, evidence } => launched(specification, evidence),
     }
 }
 
@@ -92,8 +102,7 @@ fn specified(specify: &Specify) -> Result<Specification> {
     let mut genesis = read_genesis(&specify.genesis)?;
     genesis.time_ms = now_ms()?.saturating_add(u64::try_from(specify.opens_in.as_millis())?);
     let shown = specify.round.display();
-    let round =
-        std::fs::read_to_string(&specify.round).with_context(|| format!("cannot read {shown}"))?;
+    let round = text(&specify.round)?;
     let specification = Specification {
         genesis,
         round: serde_json::from_str(&round).with_context(|| format!("{shown} is no round"))?,
@@ -160,7 +169,35 @@ fn pair<'a>(item: &'a str, form: &str) -> Result<(&'a str, &'a str)> {
     item.split_once('=').with_context(|| format!("`{item}`: write {form}"))
 }
 
-fn check(file: &std::path::Path) -> Result<()> {
+fn text(file: &Path) -> Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// What one node wrote, checked against what everybody holds.
+fn launched(specification: &Path, evidence: &Path) -> Result<()> {
+    let shown = specification.display();
+    let specification =
+        Specification::parse(&text(specification)?).with_context(|| format!("{shown}"))?;
+    let plan = Plan::new(&specification);
+    let plan = Arc::new(plan.with_context(|| format!("{shown} cannot launch a network"))?);
+    let shown = evidence.display();
+    let evidence = Evidence::parse(&text(evidence)?).with_context(|| format!("{shown}"))?;
+    let refused = || format!("{shown} does not show that {} was launched", plan.genesis.name);
+    let board = evidence.check(&plan).with_context(refused)?;
+    output::print(&format!(
+        "network {} was launched: chain {}; {} solutions of {} tries each, bound to {} openings; \
+         {} of {} validators say that they came in time",
+        plan.genesis.name,
+        plan.genesis.chain_id(),
+        board.solutions(),
+        plan.design.difficulty,
+        plan.openings(),
+        board.in_time(),
+        plan.validators(),
+    ))
+}
+
+fn check(file: &Path) -> Result<()> {
     let shown = file.display();
     let genesis = read_genesis(file)?;
     genesis.validate().with_context(|| format!("{shown} cannot begin a network"))?;

@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use muster_launch::{Plan, Specification};
+use muster_launch::{Evidence, Plan, Specification};
 use muster_ledger::crypto::Hash;
 use muster_node::NodeConfig;
 use muster_node::launch::{End, Known, Settings, launch};
-use serde::Serialize;
 
 use super::{asked_to_end, block_on_all_cores, follow_supervisor, start_log};
 use crate::output;
@@ -44,15 +43,6 @@ const PAUSE_MS: u64 = 1_000;
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct NotLaunched(String);
-
-/// What shows that the network was launched: whoever has the specification can check it.
-#[derive(Serialize)]
-struct Evidence {
-    chain: String,
-    /// What stood on the board, each as it was written there.
-    messages: Vec<String>,
-    specification: String,
-}
 
 /// Runs the command.
 pub fn run(options: Options) -> Result<()> {
@@ -108,11 +98,7 @@ fn begin(plan: &Plan, config: &NodeConfig, messages: &[Arc<[u8]>]) -> Result<()>
     if !config.genesis.exists() {
         write_whole(&config.genesis, serde_json::to_string_pretty(&plan.genesis)?.as_bytes())?;
     }
-    let evidence = Evidence {
-        chain: plan.genesis.chain_id().to_string(),
-        messages: messages.iter().map(hex::encode).collect(),
-        specification: plan.id.to_string(),
-    };
+    let evidence = Evidence::new(plan, messages);
     std::fs::create_dir_all(&config.home)
         .with_context(|| format!("cannot make {}", config.home.display()))?;
     let path: &Path = &config.home.join("launch.json");

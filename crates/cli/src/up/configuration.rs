@@ -128,6 +128,7 @@ fn peer_table(
         ("private_addresses".into(), toml::Value::Boolean(true)),
         ("behaviour".into(), toml::Value::String(peer.behaviour.name().into())),
         ("fellows".into(), fellows),
+        ("power".into(), toml::Value::Integer(peer.power.into())),
         ("text".into(), toml::Value::Array(vec![path(&part.path)])),
         ("share".into(), toml::Value::Array(place)),
         ("seed".into(), toml::Value::Integer(home.seed().cast_signed())),

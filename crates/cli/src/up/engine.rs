@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use super::configuration::{self, Addresses};
 use super::home::Home;
 use super::ports::Ports;
+use super::rounds::Rounds;
 use super::scenario::{Fault, FaultAction, Scenario};
 use super::screen::Screen;
 use super::summary::{self, Summary};
@@ -53,6 +54,7 @@ struct Market {
     validators: Vec<Supervised>,
     peers: Vec<Supervised>,
     faults: Vec<Fault>,
+    rounds: Rounds,
     resumes: Vec<(Duration, String)>,
     clients: Vec<Client>,
     hot_addresses: Vec<String>,
@@ -114,6 +116,7 @@ impl Market {
         write_running(&home, &addresses)?;
         let mut faults = wanted.faults.clone();
         faults.sort_by_key(|fault| fault.at);
+        let rounds = Rounds::new(&home, urls.clone(), &wanted.rounds, sender)?;
         let view = first_view(&home, &urls, wanted.duration, &validators, &peers);
         let hot_addresses = home.genesis.peers.iter().map(|peer| peer.hot.to_string()).collect();
         Ok(Self {
@@ -121,6 +124,7 @@ impl Market {
             validators,
             peers,
             faults,
+            rounds,
             resumes: Vec::new(),
             clients,
             hot_addresses,
@@ -208,6 +212,7 @@ impl Market {
                 _ = draw.tick() => {
                     self.refresh();
                     self.inject_faults();
+                    self.rounds.open_due(self.view.elapsed);
                     if let Some(Err(error)) = self.screen.as_mut().map(|one| one.draw(&self.view)) {
                         // The market matters more than its picture.
                         self.screen = None;
@@ -293,6 +298,7 @@ impl Market {
         futures::future::join_all(self.peers.drain(..).map(Supervised::ended)).await;
         let answers = view::ask(&self.clients).await;
         self.view.update(answers, &self.hot_addresses);
+        let (rounds, earned) = self.rounds.told(&self.home).await?;
         let named = self.home.validators().into_iter().zip(self.clients.iter().cloned());
         let (conflicts, mut warnings) = summary::conflicts(&named.collect::<Vec<_>>()).await;
         self.validators.iter().for_each(Supervised::end);
@@ -305,7 +311,7 @@ impl Market {
         warnings.extend(self.warnings());
         let mut notes = std::mem::take(&mut self.view.notes);
         notes.append(&mut warnings);
-        Ok(summary::summarise(&self.view, conflicts, notes))
+        Ok(summary::summarise(&self.view, conflicts, rounds, &earned, notes))
     }
 
     /// What is wrong with the state at the end.

@@ -15,6 +15,7 @@ use muster_ledger::genesis::{Genesis, GenesisPeer};
 use muster_ledger::money::Grains;
 use muster_ledger::protocol::Version;
 use muster_ledger::types::{Endpoint, Modality};
+use muster_peer::Behaviour;
 
 use super::reader;
 use super::scenario::{NamedPeer, Scenario};
@@ -353,7 +354,12 @@ fn groups(scenario: &Scenario) -> String {
         .iter()
         .map(|group| {
             let name = group.name.as_ref().map_or_else(String::new, |name| format!(" \"{name}\""));
-            format!("{} {}{name} with {}", group.count, group.behaviour.name(), group.stake)
+            let power = match group.behaviour {
+                Behaviour::Farm => format!(" of {} machines", group.power),
+                _ => String::new(),
+            };
+            let kind = group.behaviour.name();
+            format!("{} {kind}{name}{power} with {}", group.count, group.stake)
         })
         .collect::<Vec<_>>();
     if words.is_empty() { "none".into() } else { words.join(" + ") }
@@ -368,7 +374,6 @@ pub fn markets_folder() -> Result<PathBuf> {
 mod tests {
     use super::super::scenario::group;
     use super::*;
-    use muster_peer::Behaviour;
 
     #[test]
     fn texts_go_round_and_are_cut_among_their_readers() {

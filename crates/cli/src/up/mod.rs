@@ -5,6 +5,7 @@ mod engine;
 mod home;
 mod ports;
 mod reader;
+mod rounds;
 pub mod scenario;
 pub mod screen;
 mod summary;

@@ -7,23 +7,27 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use muster_api::presence::Design;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
+use muster_ledger::presence as ledger;
 use muster_peer::Behaviour;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::scenario::{Fault, FaultAction, PEERS_MAX, PeerGroup, Scenario, VALIDATORS_MAX, group};
+use super::scenario::{
+    Fault, FaultAction, PEERS_MAX, POWER_MAX, PeerGroup, PresenceRound, Scenario, VALIDATORS_MAX,
+    group,
+};
 use crate::output::nearest;
 
 /// Behaviours of parts that this version does not have, and those parts.
-const BEHAVIOURS_ABSENT: [(&str, &str); 6] = [
+const BEHAVIOURS_ABSENT: [(&str, &str); 5] = [
     ("lazy-verifier", "verification"),
     ("adversarial-verifier", "verification"),
     ("cheating-prover", "proof-of-learning"),
     ("equivocator", "Byzantine validators"),
     ("forger", "Byzantine validators"),
-    ("absent", "the reputation committee"),
 ];
 /// Roles of parts that this version does not have.
 const ROLES_ABSENT: [&str; 4] = ["verifier", "prover", "server", "endorser"];
@@ -131,8 +135,11 @@ impl Document<'_> {
                         .collect::<Result<_>>()?;
                 }
                 _ => {
-                    let complaint = "this version has no presence rounds: leave out [[presence]]";
-                    return Err(self.at(item.1.span().start, complaint));
+                    scenario.rounds = self
+                        .tables(item)?
+                        .into_iter()
+                        .map(|(offset, table)| self.round(offset, table))
+                        .collect::<Result<_>>()?;
                 }
             }
         }
@@ -191,7 +198,8 @@ impl Document<'_> {
     }
 
     fn group(&self, (offset, table): (usize, &DeTable<'_>)) -> Result<PeerGroup> {
-        let known = ["count", "name", "behaviour", "stake", "roles", "text", "modality"];
+        let known = ["count", "name", "behaviour", "stake", "power", "roles", "text", "modality"];
+        let mut power = false;
         let mut found = group(1, Behaviour::Honest);
         for item in self.items(table, "in [[peer]]", &known)? {
             match item.0 {
@@ -199,6 +207,10 @@ impl Document<'_> {
                 "name" => found.name = Some(self.process_name(item)?),
                 "behaviour" => found.behaviour = self.behaviour(item)?,
                 "stake" => found.stake = self.amount(item)?,
+                "power" => {
+                    found.power = u32::try_from(self.count(item, 1, POWER_MAX)?)?;
+                    power = true;
+                }
                 "roles" => self.roles(item)?,
                 "text" => found.text = self.paths(item)?,
                 _ => {
@@ -210,6 +222,9 @@ impl Document<'_> {
                     }
                 }
             }
+        }
+        if power && found.behaviour != Behaviour::Farm {
+            return Err(self.at(offset, "`power` belongs to `behaviour = \"farm\"`"));
         }
         if found.name.is_some() && found.count == 0 {
             return Err(self.at(offset, "a named peer with a count of 0"));
@@ -283,6 +298,55 @@ impl Document<'_> {
             }
             (None, Some(name)) => Ok(Fault { at, name, action: FaultAction::Pause { duration } }),
         }
+    }
+
+    /// `[[presence]]`: when a round is opened, what for, and its design, key by key as in the
+    /// document that `muster presence open` reads.
+    fn round(&self, offset: usize, table: &DeTable<'_>) -> Result<PresenceRound> {
+        let of_design = [
+            "players",
+            "malicious",
+            "payoff",
+            "null_payoff",
+            "puzzle",
+            "difficulty",
+            "tries_per_second",
+            "solutions",
+        ];
+        let mut known = vec!["at", "deadline", "prize", "pay", "pay_to"];
+        known.extend(of_design);
+        let (mut at, mut prize, mut pay, mut pay_to) = (None, Grains::ZERO, None, None);
+        let mut design = serde_json::Map::new();
+        for item in self.items(table, "in [[presence]]", &known)? {
+            match item.0 {
+                "at" => at = Some(self.duration(item)?),
+                "deadline" => {
+                    let milliseconds = u64::try_from(self.duration(item)?.as_millis())?;
+                    design.insert("deadline_ms".into(), milliseconds.into());
+                }
+                "prize" => prize = self.amount(item)?,
+                "pay" => pay = Some(self.amount(item)?),
+                "pay_to" => pay_to = Some(self.string(item)?.to_owned()),
+                key => {
+                    design.insert(key.into(), self.json(item)?);
+                }
+            }
+        }
+        let complain = |complaint: String| self.at(offset, complaint);
+        let at = at.ok_or_else(|| {
+            complain("a presence round without `at`: say when, such as at = \"20s\"".into())
+        })?;
+        let pay = match (pay, pay_to) {
+            (None, None) => None,
+            (Some(amount), Some(name)) => Some((name, amount)),
+            _ => return Err(complain("`pay` and `pay_to` belong together".into())),
+        };
+        let refused = |error: &dyn std::fmt::Display| complain(format!("[[presence]]: {error}"));
+        let design = serde_json::from_value::<Design>(design.into());
+        let design = design.map_err(|error| refused(&error))?;
+        let checked = ledger::Design::try_from(&design).map_err(|error| refused(&error))?;
+        checked.check_form().map_err(|error| refused(&error))?;
+        Ok(PresenceRound { at, design, prize, pay })
     }
 
     fn tables<'a>(&self, item: Item<'a>) -> Result<Vec<(usize, &'a DeTable<'a>)>> {

@@ -57,10 +57,50 @@ for = "5s"
 }
 
 #[test]
+fn a_presence_round_is_read_key_by_key() {
+    let text = r#"
+[[peer]]
+count = 2
+[[peer]]
+behaviour = "farm"
+power = 8
+[[presence]]
+at = "20s"
+deadline = "30s"
+prize = "1.5 MST"
+pay = 7
+pay_to = "peer-1"
+players = { poisson = { mean = 6.5, largest = 20 } }
+malicious = { listed = [0.75, 0.25] }
+payoff = { linear = { alone = 0, step = 1 } }
+null_payoff = 7
+puzzle = "sha256"
+difficulty = 20_000
+tries_per_second = 1000
+solutions = 4
+"#;
+    let scenario = read(text).expect("it is right");
+    assert_eq!(scenario.groups[1].power, 8);
+    let round = &scenario.rounds[0];
+    assert_eq!((round.at, round.prize), (Duration::from_secs(20), Grains(1_500_000_000)));
+    assert_eq!(round.pay, Some(("peer-1".into(), Grains(7_000_000_000))));
+    assert_eq!((round.design.deadline_ms, round.design.difficulty), (Some(30_000), 20_000));
+    let nobody =
+        read(&text.replace("peer-1", "peer-2")).expect_err("nobody").root_cause().to_string();
+    assert!(nobody.contains("pays `peer-2`") && nobody.contains("did you mean `peer-"), "{nobody}");
+    let infinite =
+        read(&text.replace("null_payoff = 7", "null_payoff = inf")).expect_err("infinite");
+    assert!(infinite.to_string().contains("market.toml:7: [[presence]]"), "{infinite}");
+    let none = read(&text.replace("solutions = 4", "solutions = 0")).expect_err("none");
+    assert!(none.to_string().contains("from 1 to 32"), "{none}");
+}
+
+#[test]
 fn what_is_written_is_read_back() {
     let mut scenario = Scenario { seed: Some(u64::MAX), ..Scenario::default() };
     scenario.text = vec![PathBuf::from("/some \"odd\" place/a.txt")];
     scenario.groups.push(PeerGroup { name: Some("x".into()), ..group(1, Behaviour::Copier) });
+    scenario.groups.push(PeerGroup { power: 3, ..group(2, Behaviour::Farm) });
     scenario.parameters.epoch_blocks = 7;
     scenario.parameters.fee_flat = Grains(123);
     scenario.control = false;
@@ -106,7 +146,18 @@ fn each_mistake_is_said_with_its_line() {
         ("[[peer]]\nstake = \"-1\"", "market.toml:2: `stake`: \"-1\" is not an amount"),
         ("[[peer]]\nname = \"a/b\"", "market.toml:2: `name` must be 1 to 40 letters"),
         ("[[peer]]\nmodality = \"image\"", "market.toml:2: modality `image`"),
-        ("[[presence]]\nat = \"20s\"", "market.toml:1: this version has no presence rounds"),
+        ("[[presence]]\nat = \"20s\"", "market.toml:1: [[presence]]: missing field `players`"),
+        ("[[presence]]\nsolutions = 3", "market.toml:1: a presence round without `at`"),
+        (
+            "[[presence]]\nat = \"1s\"\ndifficult = 3",
+            "market.toml:3: unknown key `difficult` in [[presence]]; did you mean `difficulty`?",
+        ),
+        ("[[presence]]\nat = \"1s\"\npay = \"1 MST\"", "`pay` and `pay_to` belong together"),
+        ("[[peer]]\npower = 3", "market.toml:1: `power` belongs to `behaviour = \"farm\"`"),
+        (
+            "[[peer]]\nbehaviour = \"farm\"\npower = 0",
+            "market.toml:3: `power` must be a whole number from 1 to 1000",
+        ),
         ("duration = 5", "market.toml:1: `duration` must be a duration"),
         (
             "[[fault]]\nat = \"1s\"\nkill = \"validator-9\"",

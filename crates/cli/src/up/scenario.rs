@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
+use muster_api::presence::Design;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
 use muster_peer::Behaviour;
@@ -18,6 +19,10 @@ use crate::output::nearest;
 pub const VALIDATORS_MAX: usize = 32;
 /// Peers in a market of one machine, at most.
 pub const PEERS_MAX: usize = 256;
+/// Machines of a farm, at most.
+pub const POWER_MAX: usize = 1_000;
+/// Presence rounds of one run, at most.
+pub const ROUNDS_MAX: usize = 100;
 /// Grains that stand behind each peer at the start, unless a scenario says otherwise.
 const STAKE: Grains = Grains(1_000 * 1_000_000_000);
 
@@ -32,8 +37,23 @@ pub struct PeerGroup {
     pub behaviour: Behaviour,
     /// What stands behind each at the start.
     pub stake: Grains,
+    /// As how many machines each works in presence rounds, where they are farms.
+    pub power: u32,
     /// What they learn from; empty: the market's texts.
     pub text: Vec<PathBuf>,
+}
+
+/// A presence round that is opened while the market runs, with the money of the market's user.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PresenceRound {
+    /// When, from the start of the run.
+    pub at: Duration,
+    /// What it is designed for.
+    pub design: Design,
+    /// What the first to solve it can claim.
+    pub prize: Grains,
+    /// The peer to whose hot key it pays something once it is solved in time, and how much.
+    pub pay: Option<(String, Grains)>,
 }
 
 /// What befalls a process.
@@ -81,6 +101,8 @@ pub struct Scenario {
     pub control: bool,
     /// What goes wrong on purpose.
     pub faults: Vec<Fault>,
+    /// Presence rounds that are opened.
+    pub rounds: Vec<PresenceRound>,
 }
 
 impl Default for Scenario {
@@ -94,13 +116,14 @@ impl Default for Scenario {
             text: Vec::new(),
             control: true,
             faults: Vec::new(),
+            rounds: Vec::new(),
         }
     }
 }
 
 /// `count` peers of a behaviour, otherwise by default.
 pub fn group(count: usize, behaviour: Behaviour) -> PeerGroup {
-    PeerGroup { count, name: None, behaviour, stake: STAKE, text: Vec::new() }
+    PeerGroup { count, name: None, behaviour, stake: STAKE, power: 1, text: Vec::new() }
 }
 
 /// What peers of a behaviour are called: `peer-0`, `cabal-0`, ...
@@ -117,6 +140,8 @@ pub struct NamedPeer {
     pub behaviour: Behaviour,
     /// What stands behind it at the start.
     pub stake: Grains,
+    /// As how many machines it works in presence rounds, where it is a farm.
+    pub power: u32,
     /// What it may learn from.
     pub text: Vec<PathBuf>,
 }
@@ -152,6 +177,10 @@ impl Scenario {
             for fault in self.faults.iter().filter(|fault| fault.at >= duration) {
                 notes.push(format!("the fault of `{}` comes after the end of the run", fault.name));
             }
+            for round in self.rounds.iter().filter(|round| round.at >= duration) {
+                let at = humantime::format_duration(round.at);
+                notes.push(format!("the presence round at {at} comes after the end of the run"));
+            }
         }
         Ok(notes)
     }
@@ -178,6 +207,7 @@ impl Scenario {
                     name,
                     behaviour: group.behaviour,
                     stake: group.stake,
+                    power: group.power,
                     text: text.clone(),
                 });
             }
@@ -198,6 +228,18 @@ impl Scenario {
             "{} peers: on one machine there may be at most {PEERS_MAX}",
             peers.len()
         );
+        ensure!(
+            self.rounds.len() <= ROUNDS_MAX,
+            "{} presence rounds: in one run there may be at most {ROUNDS_MAX}",
+            self.rounds.len()
+        );
+        for (name, _) in self.rounds.iter().filter_map(|round| round.pay.as_ref()) {
+            if !peers.iter().any(|peer| peer.name == *name) {
+                let near = nearest(name, peers.iter().map(|peer| peer.name.as_str()))
+                    .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                bail!("a presence round pays `{name}`, and there is no such peer{near}");
+            }
+        }
         let names = (0..self.validators)
             .map(|index| format!("validator-{index}"))
             .chain(peers.into_iter().map(|peer| peer.name))
@@ -212,8 +254,8 @@ impl Scenario {
         Ok(())
     }
 
-    /// The scenario as a file that `reader::parse` reads back: what lasts, without the faults
-    /// and the duration of one run.
+    /// The scenario as a file that `reader::parse` reads back: what lasts, without the faults,
+    /// the presence rounds and the duration of one run.
     pub fn to_toml(&self) -> Result<String> {
         let mut text = String::new();
         if let Some(seed) = self.seed {
@@ -236,6 +278,9 @@ impl Scenario {
             }
             writeln!(text, "behaviour = \"{}\"", group.behaviour.name())?;
             writeln!(text, "stake = \"{}\"", group.stake)?;
+            if group.behaviour == Behaviour::Farm {
+                writeln!(text, "power = {}", group.power)?;
+            }
             writeln!(text, "text = {}", path_list(&group.text))?;
         }
         if self.groups.is_empty() {

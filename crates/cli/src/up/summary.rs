@@ -1,12 +1,13 @@
 //! What a run came to: one JSON document for scripts, tables for people.
 //!
-//! Fields of parts that this version does not have (presence, verification, reputation, the modes
-//! of the chain) are absent, not zero.
+//! Fields of parts that this version does not have (verification, reputation, the modes of the
+//! chain) are absent, not zero.
 
 use anyhow::Result;
 use muster_api::Client;
 use serde::Serialize;
 
+use super::rounds::RoundSummary;
 use super::view::{PeerView, View};
 use crate::output::{self, Align, Table, mst, number};
 
@@ -15,6 +16,8 @@ use crate::output::{self, Align, Table, mst, number};
 pub struct Earned {
     /// From the market.
     pub market: u64,
+    /// Prizes of the presence rounds of this run, paid to its hot key.
+    pub presence: u64,
 }
 
 /// One peer of the summary. Losses are nats a byte on held-out text, self-reported.
@@ -112,6 +115,8 @@ pub struct Summary {
     pub validators: Vec<ValidatorSummary>,
     /// The peers.
     pub peers: Vec<PeerSummary>,
+    /// The presence rounds that the scenario asked for.
+    pub presence: Vec<RoundSummary>,
     /// Compute of a step relative to the control's, mean over the peers that report it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compute_relative_to_control: Option<f64>,
@@ -127,7 +132,13 @@ pub struct Summary {
 }
 
 /// Draws the summary up from the last view of the run.
-pub fn summarise(view: &View, conflicts: u64, warnings: Vec<String>) -> Summary {
+pub fn summarise(
+    view: &View,
+    conflicts: u64,
+    presence: Vec<RoundSummary>,
+    earned: &[u64],
+    warnings: Vec<String>,
+) -> Summary {
     let status = view.status.as_ref();
     let height = status.map_or(0, |status| status.height);
     let costs = view
@@ -154,7 +165,8 @@ pub fn summarise(view: &View, conflicts: u64, warnings: Vec<String>) -> Summary 
                 restarts: one.report.restarts,
             })
             .collect(),
-        peers: view.peers.iter().map(peer_summary).collect(),
+        peers: view.peers.iter().zip(earned).map(peer_summary).collect(),
+        presence,
         compute_relative_to_control: (!costs.is_empty())
             .then(|| costs.iter().sum::<f64>() / costs.len() as f64),
         supply: status.map(|status| SupplySummary {
@@ -169,7 +181,7 @@ pub fn summarise(view: &View, conflicts: u64, warnings: Vec<String>) -> Summary 
     }
 }
 
-fn peer_summary(one: &PeerView) -> PeerSummary {
+fn peer_summary((one, presence): (&PeerView, &u64)) -> PeerSummary {
     let peer = one.peer.as_ref();
     let telemetry = peer.and_then(|peer| peer.telemetry.as_ref());
     PeerSummary {
@@ -181,7 +193,8 @@ fn peer_summary(one: &PeerView) -> PeerSummary {
         rank: peer.map(|peer| peer.rank),
         trust: peer.map(|peer| peer.trust),
         incentive: peer.map(|peer| peer.incentive),
-        earned: peer.map(|peer| Earned { market: peer.earned.market.grains() }),
+        earned: peer
+            .map(|peer| Earned { market: peer.earned.market.grains(), presence: *presence }),
         steps: telemetry.map(|telemetry| telemetry.steps),
         loss_alone: telemetry.and_then(|telemetry| telemetry.loss_alone),
         loss_with_network: telemetry.and_then(|telemetry| telemetry.loss_with_network),
@@ -269,6 +282,7 @@ impl Summary {
         if let Some(cost) = self.compute_relative_to_control {
             lines.push(format!("a step computes {cost:.2} times what the control's does"));
         }
+        lines.extend(self.presence.iter().map(RoundSummary::sentence));
         output::print(&lines.join("\n"))?;
         if !self.peers.is_empty() {
             output::print("")?;

@@ -174,6 +174,21 @@ fn a_network_of_ten_begins_and_takes_in_who_comes_late() {
         // Each opening that is needed, each solution, each word that is needed.
         assert!((35..=36).contains(&messages), "{messages} messages");
     }
+    let check = |file: &Path| {
+        let mut check = muster(machines.folder.path());
+        let specification = machines.folder.path().join("launch.json");
+        check.args(["genesis", "launched"]).args([&specification, file]).output().expect("it runs")
+    };
+    let shown = check(&machines.home(10).join("home/launch.json"));
+    let said = super::stdout(&shown);
+    assert!(said.contains("was launched") && said.contains("of 10 validators say"), "{said}");
+    let mut lacking = machines.evidence(0);
+    lacking["messages"].as_array_mut().expect("messages").truncate(30);
+    let file = machines.folder.path().join("lacking.json");
+    std::fs::write(&file, lacking.to_string()).expect("written");
+    let refused = check(&file);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(super::stderr(&refused).contains("does not show that"), "{}", super::stderr(&refused));
     let url = format!("http://127.0.0.1:{}", machines.port(0, 2));
     let height = || {
         let mut query = muster(machines.folder.path());

@@ -1,6 +1,7 @@
 //! The program as people and scripts meet it: real processes, real ports, real files.
 
 mod bad_input;
+mod crowd;
 mod lab;
 mod launch;
 mod liar;

@@ -11,7 +11,7 @@ use crate::{json, muster, stderr, stdout};
 
 /// How long anything may take before a test fails: it says how soon a hang is told of, and must
 /// hold on a machine that is busy with ten other things.
-const PATIENCE: Duration = Duration::from_secs(600);
+pub const PATIENCE: Duration = Duration::from_secs(600);
 
 const SCENARIO: &str = r#"
 seed = 11
@@ -115,13 +115,19 @@ fn a_market_runs_recovers_and_goes_on() {
 }
 
 /// A market that runs; its processes end with it, and it with the test.
-struct Running(Option<Child>);
+pub struct Running(Option<Child>);
 
 impl Running {
     /// Starts the market again, without a scenario.
     fn start(home: &str, data: &Path) -> Self {
+        Self::start_with(home, data, &[])
+    }
+
+    /// Starts a market with further arguments.
+    pub fn start_with(home: &str, data: &Path, arguments: &[&str]) -> Self {
         let child = muster(data)
             .args(["up", "--json", "--home", home])
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn();
@@ -129,7 +135,7 @@ impl Running {
     }
 
     /// Ends it as Ctrl-C would; its summary.
-    fn end(mut self) -> Value {
+    pub fn end(mut self) -> Value {
         let child = self.0.take().expect("it runs");
         let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a process number"));
         nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).expect("it is there");

@@ -4,7 +4,9 @@
 use std::sync::{Arc, OnceLock};
 
 use muster_api::presence::{Belief, Design, Payoff, Puzzle};
-use muster_launch::{Board, Message, Offer, Page, Plan, Refusal, Solved, Specification, Statement};
+use muster_launch::{
+    Board, Evidence, Message, Offer, Page, Plan, Refusal, Solved, Specification, Statement,
+};
 use muster_ledger::crypto::{Hash, SecretKey};
 use muster_ledger::encoding::{decode, encode};
 use muster_ledger::genesis::Genesis;
@@ -29,7 +31,7 @@ const VALIDATORS: u16 = 4;
 const PAGE_BYTES_MAX: usize = 1 << 20;
 
 fn run(bytes: &[u8]) {
-    let Some((kind, bytes)) = chosen(bytes, 5) else { return };
+    let Some((kind, bytes)) = chosen(bytes, 6) else { return };
     match kind {
         0 => specification(bytes),
         1 => design(bytes),
@@ -38,6 +40,7 @@ fn run(bytes: &[u8]) {
             offer(&mut board, bytes, plan().opens_ms());
         }
         3 => page(bytes),
+        4 => evidence(bytes),
         _ => play(bytes),
     }
 }
@@ -97,6 +100,15 @@ fn page(bytes: &[u8]) {
     for message in &page.messages {
         offer(&mut board, message, plan().opens_ms());
     }
+}
+
+/// Nobody in the seeds has signed enough to be believed.
+fn evidence(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(read) = Evidence::parse(text) else { return };
+    let written = serde_json::to_string(&read).expect("evidence is written");
+    assert_eq!(Evidence::parse(&written).expect("and read"), read);
+    assert!(read.check(&plan()).is_err(), "a launch that was never signed");
 }
 
 /// Messages of validators and solvers, three bytes each, as time goes on: what is signed is signed
@@ -198,6 +210,7 @@ fn seeds() -> Vec<Vec<u8>> {
     let solved = Message::Solved(Solved { openings, solver: Hash([2; 32]), solution });
     let solved = Board::write(&solved);
     let page = Page { run: 7, from: 0, messages: vec![opening.clone(), solved.clone()] };
+    let shown = Evidence::new(&plan, &[opening.clone().into(), in_time.clone().into()]);
     // Two open, three solve among six who try, three say that it was in time.
     let mut play = vec![[0, 0, 0], [0, 1, 0], [3, 200, 4]];
     play.extend((0..6).map(|who| [2, who, who]));
@@ -210,6 +223,7 @@ fn seeds() -> Vec<Vec<u8>> {
         choose(2, in_time),
         choose(2, solved),
         choose(3, encode(&page)),
-        choose(4, play.concat()),
+        choose(4, serde_json::to_vec(&shown).expect("written")),
+        choose(5, play.concat()),
     ]
 }

@@ -3,8 +3,11 @@
 
 use std::sync::Arc;
 
+use muster_api::HexBytes;
 use muster_api::presence::{Belief, Design, Payoff, Puzzle};
-use muster_launch::{Board, Message, Offer, Plan, Refusal, Solved, Specification, Statement};
+use muster_launch::{
+    Board, Evidence, EvidenceError, Message, Offer, Plan, Refusal, Solved, Specification, Statement,
+};
 use muster_ledger::committee::Validator;
 use muster_ledger::crypto::{Hash, SecretKey};
 use muster_ledger::genesis::Genesis;
@@ -131,6 +134,41 @@ fn all_that_hear_of_a_launch_agree_on_it_whatever_their_clocks_say() {
         assert_eq!(late.offer(message, deadline + 86_400_000), Ok(Offer::New));
     }
     assert!(late.launched() && late.solved_ms().is_some() && !late.solved_in_time());
+}
+
+#[test]
+fn what_a_board_shows_is_checked_by_whoever_has_the_specification() {
+    let plan = plan(4);
+    let mut board = board(&plan, plan.solutions() as u8, OPENS_MS + 5);
+    for index in 0..3 {
+        board.offer(&in_time(&plan, index), OPENS_MS + 9).expect("a validator's");
+    }
+    let shown = Evidence::new(&plan, board.messages());
+    let document = serde_json::to_string(&shown).expect("JSON");
+    let read = Evidence::parse(&document).expect("what was written");
+    let again = read.check(&plan).expect("it was launched");
+    assert!(again.launched() && again.messages() == board.messages());
+
+    let refused = |change: &dyn Fn(&mut Evidence), words: &str| {
+        let mut changed = read.clone();
+        change(&mut changed);
+        let error = changed.check(&plan).err().expect("it shows nothing").to_string();
+        assert!(error.contains(words), "{error}");
+    };
+    let last = read.messages.len() - 1;
+    refused(&|it| drop(it.messages.pop()), "2 validators say that the round was solved in time, 3");
+    refused(&|it| drop(it.messages.remove(2)), "3 of 4 solutions");
+    refused(&|it| it.messages[last].0[9] ^= 1, "message 8 is refused: the signature is not");
+    refused(&|it| it.messages.insert(0, HexBytes(vec![7; 40])), "message 0 is refused: it is no");
+    refused(&|it| it.chain = Hash([1; 32]).into(), "it names the chain 0101");
+    refused(&|it| it.specification = Hash([1; 32]).into(), "it is of the specification 0101");
+    let mut other = specification(4);
+    other.round.difficulty += 1;
+    let other = Arc::new(Plan::new(&other).expect("a round"));
+    assert!(matches!(read.check(&other), Err(EvidenceError::Specification { .. })));
+    let unknown = document.replacen("\"chain\"", "\"chains\"", 1);
+    assert!(matches!(Evidence::parse(&unknown), Err(EvidenceError::Form(_))));
+    assert!(matches!(Evidence::parse(&" ".repeat(5 << 20)), Err(EvidenceError::Length(_))));
 }
 
 #[test]

@@ -3,17 +3,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use muster_launch::{Plan, Solved, Statement};
 use muster_ledger::crypto::Hash;
-use muster_puzzle::{Puzzle, Searcher, Work};
+use muster_puzzle::{Pace, Searcher, Work};
 use tokio::sync::mpsc;
-
-/// How often the thread looks whether it is too fast.
-const STEP: Duration = Duration::from_millis(10);
-/// How far a machine that was busy with something else may catch up.
-const CATCH_UP: Duration = Duration::from_secs(2);
 
 /// A search that ends when it is dropped.
 pub struct Search {
@@ -61,25 +56,21 @@ fn search(
     stopped: &dyn Fn() -> bool,
     mut found: impl FnMut(muster_puzzle::Solution),
 ) {
-    let step = match work.puzzle() {
-        // As many as are due between two looks, so that a slow rate is as even as a fast one.
-        Puzzle::Sha256 => (rate * STEP.as_secs_f64()).clamp(1.0, 65_536.0) as u64,
-        Puzzle::Equihash => 1,
-    };
     let mut searcher = Searcher::new(work.puzzle());
-    let (mut nonce, mut made, mut begun) = (0u64, 0.0, Instant::now());
+    let (mut pace, begun) = (Pace::new(work.puzzle(), rate), Instant::now());
+    let (mut nonce, mut lost) = (0u64, 0.0);
     while !stopped() {
-        let due = rate * begun.elapsed().as_secs_f64();
-        if made >= due {
-            std::thread::sleep(STEP);
+        let step = pace.due(begun.elapsed());
+        if step == 0 {
+            std::thread::sleep(Pace::PAUSE);
             continue;
         }
-        if due - made > rate * CATCH_UP.as_secs_f64() {
+        if pace.lost() > lost {
+            lost = pace.lost();
             tracing::warn!("this machine does not make the tries that the round reckons with");
-            (made, begun) = (0.0, Instant::now());
         }
         let trial = searcher.search(work, nonce..nonce.saturating_add(step), stopped);
-        made += trial.tries as f64;
+        pace.made(trial.tries);
         nonce = match trial.solution {
             Some(solution) => {
                 let next = solution.nonce.saturating_add(1);

@@ -9,6 +9,7 @@ mod noise;
 mod poisoner;
 mod silent;
 
+use crate::presence::Part;
 use conduct::Conduct;
 use muster_ledger::crypto::PublicKey;
 use serde::{Deserialize, Serialize};
@@ -31,12 +32,30 @@ pub enum Behaviour {
     Silent,
     /// Learns, answers and gives honest weights, but sends gradients that make others worse.
     Poisoner,
+    /// Is an honest learner, but not there in presence rounds.
+    Absent,
+    /// Is an honest learner, but works in presence rounds as several machines.
+    Farm,
+    /// Is an honest learner, but hands in what others found in presence rounds as its own.
+    Thief,
+    /// Is an honest learner, but floods presence rounds with numbers that solve nothing.
+    Flooder,
 }
 
 impl Behaviour {
     /// All of them, the honest one first.
-    pub const ALL: [Self; 6] =
-        [Self::Honest, Self::Cabal, Self::Noise, Self::Copier, Self::Silent, Self::Poisoner];
+    pub const ALL: [Self; 10] = [
+        Self::Honest,
+        Self::Cabal,
+        Self::Noise,
+        Self::Copier,
+        Self::Silent,
+        Self::Poisoner,
+        Self::Absent,
+        Self::Farm,
+        Self::Thief,
+        Self::Flooder,
+    ];
 
     /// The word for it in `peer.toml` and in scenario files.
     #[must_use]
@@ -48,6 +67,10 @@ impl Behaviour {
             Behaviour::Copier => "copier",
             Behaviour::Silent => "silent",
             Behaviour::Poisoner => "poisoner",
+            Behaviour::Absent => "absent",
+            Behaviour::Farm => "farm",
+            Behaviour::Thief => "thief",
+            Behaviour::Flooder => "flooder",
         }
     }
 
@@ -55,12 +78,32 @@ impl Behaviour {
     #[must_use]
     pub fn conduct(self, fellows: &[PublicKey]) -> Box<dyn Conduct> {
         match self {
-            Behaviour::Honest => Box::new(conduct::Honest),
+            Behaviour::Honest
+            | Behaviour::Absent
+            | Behaviour::Farm
+            | Behaviour::Thief
+            | Behaviour::Flooder => Box::new(conduct::Honest),
             Behaviour::Cabal => Box::new(cabal::Cabal { fellows: fellows.to_vec() }),
             Behaviour::Noise => Box::new(noise::Noise),
             Behaviour::Copier => Box::new(copier::Copier),
             Behaviour::Silent => Box::new(silent::Silent),
             Behaviour::Poisoner => Box::new(poisoner::Poisoner),
+        }
+    }
+
+    /// What it does in presence rounds; a farm works as `power` machines.
+    #[must_use]
+    pub fn part(self, power: u32) -> Part {
+        match self {
+            Behaviour::Honest
+            | Behaviour::Cabal
+            | Behaviour::Noise
+            | Behaviour::Copier
+            | Behaviour::Poisoner => Part::Machines(1),
+            Behaviour::Silent | Behaviour::Absent => Part::Absent,
+            Behaviour::Farm => Part::Machines(power),
+            Behaviour::Thief => Part::Thief,
+            Behaviour::Flooder => Part::Flooder,
         }
     }
 }
@@ -118,6 +161,21 @@ mod tests {
         // The row of peer 4, which has the highest stake.
         assert_eq!(row(Behaviour::Copier, &[]), [(PeerId(4), 0.05), (PeerId(9), 0.95)]);
         assert_eq!(row(Behaviour::Silent, &[]), []);
+    }
+
+    #[test]
+    fn a_peer_is_one_machine_unless_it_is_a_farm_or_not_there() {
+        for behaviour in Behaviour::ALL {
+            let machines = match behaviour {
+                Behaviour::Farm => Some(7),
+                Behaviour::Silent | Behaviour::Absent => None,
+                Behaviour::Thief | Behaviour::Flooder => None,
+                _ => Some(1),
+            };
+            let part = behaviour.part(7);
+            let found = if let Part::Machines(count) = part { Some(count) } else { None };
+            assert_eq!(found, machines, "{behaviour:?}");
+        }
     }
 
     #[test]

@@ -3,8 +3,11 @@
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use muster_puzzle::{MESSAGE_BYTES, Puzzle, Refusal, Searcher, Solution, Work, search_on_cores};
+use muster_puzzle::{
+    MESSAGE_BYTES, Pace, Puzzle, Refusal, Searcher, Solution, Work, search_on_cores,
+};
 use proptest::prelude::*;
 
 const DOMAIN: [u8; 32] = *b"the tests of puzzles, version 1.";
@@ -182,4 +185,37 @@ proptest! {
         let parts = [&DOMAIN[..], &challenge, &solver, &nonce.to_le_bytes()].concat();
         prop_assert_eq!(&message[..], &parts[..]);
     }
+}
+
+#[test]
+fn a_search_keeps_to_its_rate_and_does_not_make_up_for_what_it_lost() {
+    let mut pace = Pace::new(Puzzle::Sha256, 3_000.0);
+    // Looked at every seven milliseconds for ten seconds by a machine that is fast enough.
+    let (mut made, mut now) = (0, Duration::ZERO);
+    while now < Duration::from_secs(10) {
+        now += Duration::from_millis(7);
+        loop {
+            match pace.due(now) {
+                0 => break,
+                tries => {
+                    assert_eq!(tries, 30);
+                    pace.made(tries);
+                    made += tries;
+                }
+            }
+        }
+        let due = 3_000.0 * now.as_secs_f64();
+        assert!((made as f64) >= due && (made as f64) < due + 30.0, "{made} at {now:?}");
+    }
+    assert_eq!(pace.lost(), 0.0);
+    // It stood still for a minute: that is lost, and it goes on as before.
+    now += Duration::from_secs(60);
+    assert_eq!(pace.due(now), 30);
+    assert!((pace.lost() - 180_000.0).abs() < 100.0, "{}", pace.lost());
+    pace.made(30);
+    assert_eq!(pace.due(now), 0);
+    // The slowest rate, and a puzzle of which each try takes long, one by one.
+    assert_eq!(Pace::new(Puzzle::Sha256, 0.1).due(Duration::from_secs(1)), 1);
+    assert_eq!(Pace::new(Puzzle::Equihash, 1e9).due(Duration::from_millis(1)), 1);
+    assert_eq!(Pace::new(Puzzle::Sha256, 1e12).due(Duration::from_millis(1)), 65_536);
 }

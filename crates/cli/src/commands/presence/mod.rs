@@ -28,6 +28,8 @@ use crate::network::Network;
 use crate::output;
 use crate::perform::{Decision, decide, perform};
 
+pub use self::show::{mean, verdict};
+
 use self::round::{key_name, seconds};
 
 /// Arguments of `muster presence`.

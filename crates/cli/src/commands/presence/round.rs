@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
-use muster_api::Client;
-use muster_api::presence::RoundReport;
 use muster_ledger::crypto::Hash;
 
 /// The name of the key with which a wallet signs its solution of this count in a round.
@@ -15,9 +12,4 @@ pub fn key_name(chain: &Hash, round: u64, count: u32) -> String {
 /// Milliseconds as people say them.
 pub fn seconds(ms: u64) -> String {
     humantime::format_duration(Duration::from_millis(ms)).to_string()
-}
-
-/// A round of a network that may not be there.
-pub async fn report(client: &Client, round: u64) -> Result<RoundReport> {
-    Ok(client.round(round).await?)
 }

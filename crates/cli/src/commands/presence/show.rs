@@ -4,7 +4,7 @@ use anyhow::Result;
 use muster_api::presence::{Phase, Round, RoundReport, Unlocks};
 use muster_ledger::money::Grains;
 
-use super::round::{report, seconds};
+use super::round::seconds;
 use crate::network::Network;
 use crate::output::{self, Align, Table, mst};
 
@@ -49,7 +49,7 @@ pub async fn list(network: &Network) -> Result<()> {
 
 /// One round, with beliefs before and after it was solved.
 pub async fn one(network: &Network, round: u64) -> Result<()> {
-    let seen = report(&network.client()?, round).await?;
+    let seen = network.client()?.round(round).await?;
     if network.json {
         return output::print_json(&seen);
     }
@@ -163,7 +163,7 @@ fn beliefs(seen: &RoundReport) -> Result<()> {
 }
 
 /// The mean of a belief about the number of players, from 1.
-fn mean(belief: &[f64]) -> f64 {
+pub fn mean(belief: &[f64]) -> f64 {
     belief.iter().enumerate().map(|(index, p)| p * (index + 1) as f64).sum()
 }
 

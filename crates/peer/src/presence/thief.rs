@@ -1,0 +1,58 @@
+//! A thief: hands in as its own what others found, as soon as it stands in a block.
+
+use std::collections::BTreeSet;
+
+use muster_api::Client;
+use muster_api::presence::{Action as Said, Phase};
+use muster_ledger::crypto::SecretKey;
+use muster_ledger::money::Grains;
+use muster_ledger::transaction::presence::Action;
+use muster_ledger::types::RoundId;
+
+use super::round::{begun, look};
+use super::{EXPIRY_BLOCKS, LOOK_INTERVAL, PresenceError};
+
+/// Steals in a round until it is over, and says what came of it.
+pub async fn steal(client: &Client, round: u64, keys: &[SecretKey]) -> Result<(), PresenceError> {
+    let mut report = begun(client, round).await?;
+    let mut looked_at = report.height;
+    let (mut stolen, mut taken) = (BTreeSet::new(), 0);
+    let mut keys = keys.iter();
+    while report.round.phase == Phase::Open {
+        tokio::time::sleep(LOOK_INTERVAL).await;
+        let Some(newer) = look(client, round).await? else { continue };
+        report = newer;
+        while looked_at < report.height {
+            let Ok(found) = solved(client, looked_at + 1, round).await else { break };
+            looked_at += 1;
+            for nonce in found.into_iter().filter(|nonce| stolen.insert(*nonce)) {
+                let Some(key) = keys.next() else { break };
+                let action = Action::Solve { round: RoundId(round), nonce };
+                let signed =
+                    client.prepare(key, action.into(), Grains::ZERO, EXPIRY_BLOCKS).await?;
+                match client.submit(&signed).await {
+                    Ok(_) => taken += 1,
+                    Err(error) => tracing::info!(round, %error, "a stolen solution was refused"),
+                }
+            }
+        }
+    }
+    tracing::info!(round, stolen = stolen.len(), taken, "a presence round is over for a thief");
+    Ok(())
+}
+
+/// The numbers with which a round was solved in a block.
+async fn solved(
+    client: &Client,
+    height: u64,
+    wanted: u64,
+) -> Result<Vec<u64>, muster_api::ClientError> {
+    let items = client.block(height).await?.items;
+    let solved = items.into_iter().filter_map(|item| match item.action {
+        muster_api::Action::Presence(Said::SolveRound { round, nonce }) if round == wanted => {
+            Some(nonce)
+        }
+        _ => None,
+    });
+    Ok(solved.collect())
+}
