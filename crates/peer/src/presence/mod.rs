@@ -29,28 +29,14 @@ use tokio::task::JoinHandle;
 
 use crate::exchange::shared::Exchange;
 
-pub use round::{Participation, participate};
+use round::EXPIRY_BLOCKS;
+pub use round::{Participation, PresenceError, participate};
 pub use work::{Budget, Effort};
 
 /// Most solutions of one machine in one round: as many as a round can ask for.
 pub const KEYS: u32 = 32;
-/// How often a round is looked at that is worked on.
-const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 /// How often it is asked whether a round is open.
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
-/// How many blocks a transaction may wait for its inclusion.
-const EXPIRY_BLOCKS: u64 = 20;
-
-/// Why taking part failed; it may be tried again.
-#[derive(Debug, thiserror::Error)]
-pub enum PresenceError {
-    /// No node answers, or one refuses.
-    #[error(transparent)]
-    Ledger(#[from] ClientError),
-    /// The system gives no thread to search on.
-    #[error("no thread to search for solutions on: {0}; there may be too many processes")]
-    Thread(#[from] std::io::Error),
-}
 
 /// What a peer does in rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
