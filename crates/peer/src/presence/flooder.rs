@@ -11,8 +11,7 @@ use muster_ledger::transaction::presence::Action;
 use muster_ledger::transaction::{SignedTransaction, Transaction};
 use muster_ledger::types::{Height, RoundId};
 
-use super::round::{begun, look};
-use super::{EXPIRY_BLOCKS, LOOK_INTERVAL, PresenceError};
+use super::round::{EXPIRY_BLOCKS, LOOK_INTERVAL, PresenceError, begun, look};
 
 /// How long it waits between two numbers.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -11,10 +11,24 @@ use muster_ledger::transaction::presence::Action;
 use muster_ledger::types::RoundId;
 
 use super::work::{Effort, Found, Search};
-use super::{EXPIRY_BLOCKS, LOOK_INTERVAL, PresenceError};
 
+/// How often a round is looked at that is worked on.
+pub(super) const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+/// How many blocks a transaction may wait for its inclusion.
+pub(super) const EXPIRY_BLOCKS: u64 = 20;
 /// How long a solution is waited for before it is handed in again.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Why taking part failed; it may be tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum PresenceError {
+    /// No node answers, or one refuses.
+    #[error(transparent)]
+    Ledger(#[from] ClientError),
+    /// The system gives no thread to search on.
+    #[error("no thread to search for solutions on: {0}; there may be too many processes")]
+    Thread(#[from] std::io::Error),
+}
 
 /// What came of working in a round until it was over.
 #[derive(Clone, Debug)]

@@ -9,8 +9,7 @@ use muster_ledger::money::Grains;
 use muster_ledger::transaction::presence::Action;
 use muster_ledger::types::RoundId;
 
-use super::round::{begun, look};
-use super::{EXPIRY_BLOCKS, LOOK_INTERVAL, PresenceError};
+use super::round::{EXPIRY_BLOCKS, LOOK_INTERVAL, PresenceError, begun, look};
 
 /// Steals in a round until it is over, and says what came of it.
 pub async fn steal(client: &Client, round: u64, keys: &[SecretKey]) -> Result<(), PresenceError> {
