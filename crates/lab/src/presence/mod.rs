@@ -3,6 +3,7 @@
 mod best_deadline;
 mod figure_1;
 mod joint;
+mod malicious;
 mod prize;
 mod propositions;
 mod race;
@@ -22,4 +23,5 @@ pub const EXPERIMENTS: &[&Experiment] = &[
     &prize::EXPERIMENT,
     &rates::EXPERIMENT,
     &joint::EXPERIMENT,
+    &malicious::EXPERIMENT,
 ];

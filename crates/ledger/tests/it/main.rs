@@ -13,6 +13,7 @@ mod money;
 mod parameters;
 mod pins;
 mod presence;
+mod presence_statistics;
 mod properties;
 mod protocol;
 mod registration;

@@ -16,6 +16,7 @@ mod thief;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,8 +36,9 @@ pub use work::{Budget, Effort};
 
 /// Most solutions of one machine in one round: as many as a round can ask for.
 pub const KEYS: u32 = 32;
-/// How often it is asked whether a round is open.
-const IDLE_INTERVAL: Duration = Duration::from_secs(1);
+/// How often it is asked whether a round is open, four times a block within these: work that
+/// begins late is work that is not counted.
+const ASK_INTERVAL: RangeInclusive<Duration> = Duration::from_millis(250)..=Duration::from_secs(1);
 
 /// What a peer does in rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,8 +76,10 @@ pub async fn keep_present(exchange: Arc<Exchange>, ledger: Client, part: Part, c
     let mut presence =
         Presence { exchange, ledger, part, budget: Budget::new(cores), joined: BTreeMap::new() };
     loop {
-        tokio::time::sleep(IDLE_INTERVAL).await;
-        let Some(chain) = presence.exchange.directory().chain else { continue };
+        let directory = presence.exchange.directory();
+        let pause = Duration::from_millis(directory.block_time_ms / 4);
+        tokio::time::sleep(pause.clamp(*ASK_INTERVAL.start(), *ASK_INTERVAL.end())).await;
+        let Some(chain) = directory.chain else { continue };
         if let Err(error) = presence.tend(&chain).await {
             tracing::warn!(%error, "presence rounds were not looked at; trying again");
         }
