@@ -11,7 +11,7 @@ const REFUSED: &[(&[&str], &str)] = &[
         &["up", "--scenario", "{dir}/typo.toml"],
         "typo.toml:2: unknown key `behavior` in [[peer]]; did you mean `behaviour`?",
     ),
-    (&["up", "--scenario", "{dir}/presence.toml"], "this version has no presence rounds"),
+    (&["up", "--scenario", "{dir}/presence.toml"], "missing field `players`"),
     (&["up", "--text", "{dir}/none.txt", "--home", "{dir}/h"], "cannot read the text"),
     (&["up", "--text", "{dir}/empty.txt", "--home", "{dir}/h"], "is empty"),
     (&["up", "--text", "{dir}/short.txt", "--home", "{dir}/h"], "give a longer one or fewer peers"),
