@@ -228,6 +228,10 @@ impl Codec<sync::Response<MusterContext>> for EngineCodec {
             .into_iter()
             .map(|synced| {
                 check_round(Round::new(synced.certificate.round))?;
+                if !synced.certificate.signatures.is_sorted_by(|(one, _), (next, _)| one < next) {
+                    let reason = "signatures of a certificate are not in the order of their keys";
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+                }
                 Ok(sync::RawDecidedValue::new(synced.block, synced.certificate.to_engine()))
             })
             .collect::<io::Result<Vec<_>>>()?;

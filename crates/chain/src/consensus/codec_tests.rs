@@ -137,6 +137,27 @@ fn the_length_of_a_response_is_known_before_it_is_encoded() {
 }
 
 #[test]
+fn signatures_out_of_order_and_twice_are_refused() {
+    let by = |key: u8| (Address(PublicKey([key; 32])), EngineSignature(Signature([5; 64])));
+    let decoded = |keys: &[u8]| {
+        let signatures = keys.iter().map(|key| by(*key)).collect();
+        let certificate =
+            StoredCertificate { height: 7, round: 1, block: Hash([3; 32]), signatures };
+        let blocks = vec![SyncedBlock { block: Bytes::from_static(b"block"), certificate }];
+        let bytes = encode(&(Height(7), blocks)).expect("encodes");
+        decode_all(&bytes);
+        let answer: io::Result<sync::Response<MusterContext>> =
+            EngineCodec::default().decode(bytes);
+        answer
+    };
+    assert!(decoded(&[]).is_ok() && decoded(&[2, 4, 9]).is_ok());
+    for keys in [&[4, 2][..], &[2, 2], &[2, 4, 4], &[2, 9, 4]] {
+        let error = decoded(keys).expect_err("refused");
+        assert!(error.to_string().contains("order of their keys"), "{error}");
+    }
+}
+
+#[test]
 fn with_an_inlet_nothing_of_a_part_goes_on() {
     let committee = ValidatorSet::new([PublicKey([2; 32])]);
     let present = Present { height: 3, round: 0, committee, block_bytes_max: 1 << 20 };
