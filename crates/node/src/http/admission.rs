@@ -142,9 +142,7 @@ pub async fn weigh(State(guard): State<Arc<Guard>>, request: Request, next: Next
 fn bare_problem(status: StatusCode) -> Response {
     let title = status.canonical_reason().unwrap_or("Error");
     let detail = match status {
-        StatusCode::METHOD_NOT_ALLOWED => {
-            "this path does not take this method; see /openguard.json"
-        }
+        StatusCode::METHOD_NOT_ALLOWED => "this path does not take this method; see /openapi.json",
         StatusCode::PAYLOAD_TOO_LARGE => "the body is longer than this path takes",
         StatusCode::SERVICE_UNAVAILABLE => "the answer took too long: try again",
         _ => title,
