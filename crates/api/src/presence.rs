@@ -9,7 +9,7 @@ use muster_ledger::{outcome, transaction};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::scalar::{Address, Amount, Digest};
+use crate::scalar::{Address, Amount, Digest, HexBytes};
 
 /// A belief about a number.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -47,12 +47,15 @@ pub enum Payoff {
 pub enum Puzzle {
     /// SHA-256.
     Sha256,
+    /// Equihash with n = 120 and k = 5, bound by memory.
+    Equihash,
 }
 
 impl From<ledger::Puzzle> for Puzzle {
     fn from(puzzle: ledger::Puzzle) -> Self {
         match puzzle {
             ledger::Puzzle::Sha256 => Self::Sha256,
+            ledger::Puzzle::Equihash => Self::Equihash,
         }
     }
 }
@@ -61,6 +64,7 @@ impl From<Puzzle> for ledger::Puzzle {
     fn from(puzzle: Puzzle) -> Self {
         match puzzle {
             Puzzle::Sha256 => Self::Sha256,
+            Puzzle::Equihash => Self::Equihash,
         }
     }
 }
@@ -358,6 +362,9 @@ pub enum Action {
         round: u64,
         /// The number that solves it.
         nonce: u64,
+        /// What shows that it does; none where the number itself does.
+        #[serde(default, skip_serializing_if = "HexBytes::is_empty")]
+        proof: HexBytes,
     },
     /// Takes the prize of the first solution.
     ClaimPrize {
@@ -378,7 +385,11 @@ impl From<&transaction::presence::Action> for Action {
                 prize: (*prize).into(),
                 deposit_max: (*deposit_max).into(),
             },
-            A::Solve { round, nonce } => Self::SolveRound { round: round.0, nonce: *nonce },
+            A::Solve { round, solution } => Self::SolveRound {
+                round: round.0,
+                nonce: solution.nonce,
+                proof: HexBytes(solution.proof.clone()),
+            },
             A::Claim { round, to } => Self::ClaimPrize { round: round.0, to: (*to).into() },
         }
     }

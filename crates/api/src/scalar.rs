@@ -36,6 +36,14 @@ pub struct SignatureHex(pub Signature);
 #[schema(value_type = String, pattern = "^([0-9a-f]{2})*$")]
 pub struct HexBytes(pub Vec<u8>);
 
+impl HexBytes {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl From<Grains> for Amount {
     fn from(grains: Grains) -> Self {
         Self(grains)

@@ -5,7 +5,7 @@ use muster_ledger::crypto::{Hash, PublicKey, SecretKey, hash, verify};
 use muster_ledger::encoding::encode;
 use muster_ledger::genesis::{Genesis, GenesisError};
 use muster_ledger::presence::{Deadlines, Design, DesignError, Outlook};
-use muster_puzzle::{Puzzle, Work};
+use muster_puzzle::Work;
 
 use crate::{Solved, Specification, Statement};
 
@@ -132,17 +132,11 @@ impl Plan {
         self.design.outlook(self.deadlines.chosen_ms, after)
     }
 
-    /// What is searched.
-    pub fn puzzle(&self) -> Puzzle {
-        match self.design.puzzle {
-            muster_ledger::presence::Puzzle::Sha256 => Puzzle::Sha256,
-        }
-    }
-
     /// The work that some openings, in order, make of a round for a solver.
     pub fn work(&self, openings: &[Statement], solver: &Hash) -> Option<Work> {
         let challenge = hash("launch challenge", &[&self.id.0, &encode(openings)]);
-        Work::new(self.puzzle(), self.design.difficulty, *WORK_DOMAIN, challenge.0, solver.0).ok()
+        let Design { puzzle, difficulty, .. } = self.design;
+        Work::new(puzzle, difficulty, *WORK_DOMAIN, challenge.0, solver.0).ok()
     }
 
     /// The work that a solution is one of.

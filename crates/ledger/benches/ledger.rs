@@ -8,7 +8,7 @@ use muster_ledger::execute::{check, execute_verified, propose};
 use muster_ledger::genesis::{Genesis, GenesisPeer};
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::{MarketRule, Parameters};
-use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Unlocks};
+use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Solution, Unlocks};
 use muster_ledger::protocol::Version;
 use muster_ledger::state::State;
 use muster_ledger::transaction::{
@@ -224,7 +224,8 @@ fn presence(c: &mut Criterion) {
     assert!(execution.receipts[0].result.is_ok(), "{:?}", execution.receipts);
     let header = execution.block(&header, proposer(), included, Hash::default()).header;
     let begun = propose(&execution.state, &header, 3, proposer(), std::iter::empty()).unwrap().1;
-    let solve = presence::Action::Solve { round: RoundId(0), nonce: 1 };
+    let guess = Solution { nonce: 1, proof: Vec::new() };
+    let solve = presence::Action::Solve { round: RoundId(0), solution: guess };
     let junk = sign(&begun.state, &key(77), solve.into());
     let limits = begun.state.limits();
     group.bench_function("junk solution refused", |b| {

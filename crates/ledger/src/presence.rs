@@ -1,13 +1,15 @@
 //! What a presence round is designed for: beliefs, payoffs, a puzzle, and what follows from them.
 //!
 //! Source: Brandenburger and Steverson, "Using Proof-of-Presence to Coordinate"; the symbols are
-//! the paper's. The mathematics is [`muster_mechanism::presence`].
+//! the paper's. The mathematics is [`muster_mechanism::presence`], the puzzles are those of
+//! [`muster_puzzle`].
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use muster_mechanism::presence::{
     Beliefs, Game, Outcome, Payoffs, PresenceError, Rate, SOLUTIONS_MAX, Seconds,
 };
-use sha2::{Digest, Sha256};
+use muster_puzzle::Work;
+pub use muster_puzzle::{Puzzle, Solution};
 
 use crate::crypto::{Hash, PublicKey};
 use crate::money::Grains;
@@ -20,7 +22,7 @@ const SOLVED_MIN: f64 = 1e-6;
 /// A deadline is at least so many blocks, so that the ledger's clock can tell it.
 const DEADLINE_BLOCKS_MIN: u64 = 3;
 /// What work is done on begins with this, so that it is good for nothing else.
-pub const WORK_DOMAIN: &[u8; 32] = b"muster presence round, version 1";
+const WORK_DOMAIN: &[u8; 32] = b"muster presence round, version 1";
 
 /// A belief about a number.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -96,59 +98,6 @@ pub enum Payoff {
         /// What each further player adds.
         step: Real,
     },
-}
-
-/// A puzzle: what work is, and how it is checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub enum Puzzle {
-    /// SHA-256 of what [`Task::message`] gives.
-    Sha256,
-}
-
-impl Puzzle {
-    /// What a try of a message comes to.
-    fn digest(self, message: &[u8]) -> Hash {
-        match self {
-            Self::Sha256 => Hash(Sha256::digest(message).into()),
-        }
-    }
-}
-
-/// What one key has to solve in a round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Task {
-    /// The puzzle.
-    pub puzzle: Puzzle,
-    /// How many tries a solution takes on average.
-    pub difficulty: u64,
-    /// The round, which nobody knew before it began.
-    pub challenge: Hash,
-    /// The key that the solution is for.
-    pub solver: PublicKey,
-}
-
-impl Task {
-    /// What is tried with a number: 104 bytes, of which only the last eight change, so that a
-    /// search hashes the first 64 once.
-    pub fn message(&self, nonce: u64) -> [u8; 104] {
-        let mut message = [0; 104];
-        message[..32].copy_from_slice(WORK_DOMAIN);
-        message[32..64].copy_from_slice(&self.challenge.0);
-        message[64..96].copy_from_slice(&self.solver.0);
-        message[96..].copy_from_slice(&nonce.to_le_bytes());
-        message
-    }
-
-    /// Whether a number solves it: the first 16 bytes of the digest, big-endian, are at most
-    /// `2^128 / difficulty`.
-    pub fn is_solved_by(&self, nonce: u64) -> bool {
-        self.puzzle.digest(&self.message(nonce)).meets(self.difficulty)
-    }
-
-    /// The first number from `start` that solves it, among `tries`.
-    pub fn search(&self, start: u64, tries: u64) -> Option<u64> {
-        (start..start.saturating_add(tries)).find(|nonce| self.is_solved_by(*nonce))
-    }
 }
 
 /// What a round is opened with.
@@ -398,6 +347,12 @@ impl Design {
 /// hash nobody knows before.
 pub fn challenge(chain: &Hash, round: RoundId, opened_in: &Hash) -> Hash {
     crate::crypto::hash("presence challenge", &[&chain.0, &round.0.to_le_bytes(), &opened_in.0])
+}
+
+/// What one key has to solve in a round of this challenge; nothing where a solution takes no tries,
+/// of which no round can be opened.
+pub fn work(puzzle: Puzzle, difficulty: u64, challenge: &Hash, solver: &PublicKey) -> Option<Work> {
+    Work::new(puzzle, difficulty, *WORK_DOMAIN, challenge.0, solver.0).ok()
 }
 
 fn numbers(reals: &[Real]) -> Vec<f64> {

@@ -181,6 +181,7 @@ const round = object({
   /** What it does once it is solved in time. */
   unlocks: variant,
   prize: amount,
+  puzzle: text,
   difficulty: number,
   solutions_wanted: count,
   began_ms: optional(count),

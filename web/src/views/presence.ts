@@ -174,6 +174,7 @@ function content(report: RoundReport): Node[] {
       "p",
       { class: "note" },
       `deadline ${seconds(round.deadline_ms)}, T° ${seconds(round.best_ms)}, T* ${seconds(round.largest_ms)}; ` +
+        `${round.solutions_wanted} of ${integer(round.difficulty)} tries of ${round.puzzle} each; ` +
         `who was there gave it ${percent(report.acting_probability)} to be solved in time`,
     ),
     beliefs(report),

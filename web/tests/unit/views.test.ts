@@ -305,6 +305,7 @@ describe("presence rounds", () => {
     expect((view.element as HTMLElement).hidden).toBe(false);
     const [first, second, third] = view.element.querySelectorAll(".round");
     expect(first?.textContent).toContain("Unlocks 25 MST for");
+    expect(first?.textContent).toContain("2 of 30,000,000,000 tries of sha256 each");
     expect(second?.textContent).toContain("nobody acts");
     expect(second?.textContent).not.toContain("once solved");
     expect(third?.textContent).toContain("Unlocked 25 MST for");

@@ -8,7 +8,7 @@ use muster_ledger::change::Change;
 use muster_ledger::crypto::{Hash, SecretKey};
 use muster_ledger::money::Grains;
 use muster_ledger::parameters as ledger;
-use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Unlocks};
+use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Solution, Unlocks};
 use muster_ledger::types::{Endpoint, Modality, PeerId, Real, RoundId, Row, Share};
 use muster_ledger::{outcome, transaction};
 use serde_json::json;
@@ -55,6 +55,10 @@ fn actions() -> Vec<(transaction::Action, serde_json::Value)> {
     let change = Change::Parameter(ledger::ParameterChange { name: "fee_flat".into(), value: 7 });
     let shown = json!({ "url": "https://a.example:1", "modality": "text" });
     let commitment = Hash([0xab; 32]);
+    let solve = |proof| {
+        let solution = Solution { nonce: 9, proof };
+        presence::Action::Solve { round: RoundId(3), solution }.into()
+    };
     vec![
         (
             account::Action::Transfer { to, amount }.into(),
@@ -128,9 +132,10 @@ fn actions() -> Vec<(transaction::Action, serde_json::Value)> {
                 "deposit_max": "5",
             }),
         ),
+        (solve(Vec::new()), json!({ "kind": "solve_round", "round": 3, "nonce": 9 })),
         (
-            presence::Action::Solve { round: RoundId(3), nonce: 9 }.into(),
-            json!({ "kind": "solve_round", "round": 3, "nonce": 9 }),
+            solve(vec![1, 255]),
+            json!({ "kind": "solve_round", "round": 3, "nonce": 9, "proof": "01ff" }),
         ),
         (
             presence::Action::Claim { round: RoundId(3), to }.into(),

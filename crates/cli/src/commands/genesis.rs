@@ -14,6 +14,7 @@ use muster_ledger::money::Grains;
 use muster_ledger::parameters::{FIELDS, ParameterChange, Parameters};
 use muster_ledger::protocol::Version;
 
+use super::launch::read_plan;
 use crate::keyring::Keyring;
 use crate::network::read_genesis;
 use crate::output::{self, mst};
@@ -175,11 +176,7 @@ fn text(file: &Path) -> Result<String> {
 
 /// What one node wrote, checked against what everybody holds.
 fn launched(specification: &Path, evidence: &Path) -> Result<()> {
-    let shown = specification.display();
-    let specification =
-        Specification::parse(&text(specification)?).with_context(|| format!("{shown}"))?;
-    let plan = Plan::new(&specification);
-    let plan = Arc::new(plan.with_context(|| format!("{shown} cannot launch a network"))?);
+    let plan = Arc::new(read_plan(specification)?.1);
     let shown = evidence.display();
     let evidence = Evidence::parse(&text(evidence)?).with_context(|| format!("{shown}"))?;
     let refused = || format!("{shown} does not show that {} was launched", plan.genesis.name);

@@ -11,6 +11,7 @@ use muster_ledger::crypto::Hash;
 use muster_node::NodeConfig;
 use muster_node::launch::{End, Known, Settings, launch};
 
+use super::presence::{mean, quantile};
 use super::{asked_to_end, block_on_all_cores, follow_supervisor, start_log};
 use crate::output;
 use crate::wallet::write_whole;
@@ -48,12 +49,7 @@ pub struct NotLaunched(String);
 pub fn run(options: Options) -> Result<()> {
     follow_supervisor(options.supervised)?;
     start_log();
-    let shown = options.file.display();
-    let text =
-        std::fs::read_to_string(&options.file).with_context(|| format!("cannot read {shown}"))?;
-    let specification = Specification::parse(&text).with_context(|| format!("{shown}"))?;
-    let plan =
-        Plan::new(&specification).with_context(|| format!("{shown} cannot launch a network"))?;
+    let (specification, plan) = read_plan(&options.file)?;
     let config = NodeConfig::read(&options.config)?;
     let key = muster_keys::read_key(&config.key)?;
     let genesis = config.genesis.clone();
@@ -91,6 +87,15 @@ pub fn run(options: Options) -> Result<()> {
             }
         }
     })
+}
+
+/// Reads a specification, and what follows from it.
+pub fn read_plan(file: &Path) -> Result<(Specification, Plan)> {
+    let shown = file.display();
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
+    let specification = Specification::parse(&text).with_context(|| format!("{shown}"))?;
+    let plan = Plan::new(&specification);
+    Ok((specification, plan.with_context(|| format!("{shown} cannot launch a network"))?))
 }
 
 /// Writes what the node begins with, and what shows that it may.
@@ -134,9 +139,9 @@ impl Story {
         ));
         output::say(&format!(
             "the round: {} solutions of {} by T = {} (T° {}, T* {}); a machine finds one in {} on \
-             average; before it {} players are expected, and a launch with {:.1}%",
+             average; before it {:.1} players are expected, and a launch with {:.1}%",
             design.solutions,
-            plan.puzzle().name(),
+            design.puzzle.name(),
             seconds(deadlines.chosen_ms),
             seconds(deadlines.best_ms),
             seconds(deadlines.largest_ms),
@@ -204,7 +209,7 @@ impl Story {
         let after = known.solved_ms.unwrap_or_default().saturating_sub(self.plan.opens_ms());
         let (low, high) = (quantile(&posterior, 0.025), quantile(&posterior, 0.975));
         output::say(&format!(
-            "solved {} after the opening: {} players are expected now, {low} to {high} with 95%",
+            "solved {} after the opening: {:.1} players are expected now, {low} to {high} with 95%",
             seconds(after),
             mean(&posterior)
         ));
@@ -236,34 +241,5 @@ impl Story {
              that are needed say that it was in time; start this again if others say that it began",
             self.plan.quorum()
         )
-    }
-}
-
-/// The mean of a belief about the number of players, from one.
-fn mean(belief: &[f64]) -> String {
-    let mean: f64 = (1u32..).zip(belief).map(|(players, share)| f64::from(players) * share).sum();
-    format!("{mean:.1}")
-}
-
-/// The least number of players of which this share of a belief is not beyond.
-fn quantile(belief: &[f64], share: f64) -> usize {
-    let mut sum = 0.0;
-    let mut beyond = |probability: &f64| {
-        sum += probability;
-        sum < share
-    };
-    1 + belief.iter().take_while(|probability| beyond(probability)).count().min(belief.len() - 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_belief_is_told_by_its_mean_and_its_middle() {
-        let belief = [0.02, 0.5, 0.45, 0.03];
-        assert_eq!(mean(&belief), "2.5");
-        assert_eq!((quantile(&belief, 0.025), quantile(&belief, 0.975)), (2, 4));
-        assert_eq!((quantile(&[1.0], 0.025), quantile(&[1.0], 0.975)), (1, 1));
     }
 }

@@ -134,6 +134,7 @@ impl Rounds {
                     let reason = format!("{error:#}");
                     let at = humantime::format_duration(wanted.at);
                     let note = format!("the presence round at {at} was not opened: {reason}");
+                    // Nobody reads notes any more once the run has ended.
                     opener.notes.send(note).ok();
                     lock(&records)[place].refused = Some(reason);
                 }
@@ -203,6 +204,7 @@ impl Opener {
                 let phase = report.round.phase;
                 if told != Some(phase) {
                     told = Some(phase);
+                    // Nobody reads notes any more once the run has ended.
                     self.notes.send(verdict(&report)).ok();
                 }
                 lock(records)[place].report = Some(report);

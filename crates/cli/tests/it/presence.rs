@@ -91,6 +91,17 @@ pub fn rounds(home: &str, data: &Path) {
     assert_eq!(opened["round"], 1, "{opened:#}");
     let joined = json(&run(&["presence", "join", "1", "--cores", "1", "--json"]));
     assert_eq!((&joined["acted"], &joined["solutions"]), (&false.into(), &0.into()), "{joined:#}");
+
+    // One that takes memory, of which nearly every run has a solution.
+    written(json!({
+        "puzzle": "equihash", "difficulty": 1, "tries_per_second": 0.005, "solutions": 1,
+    }));
+    let opened = json(&run(&["presence", "open", path, "--json"]));
+    assert_eq!(opened["round"], 2, "{opened:#}");
+    let joined = json(&run(&["presence", "join", "2", "--cores", "1", "--json"]));
+    assert_eq!((&joined["acted"], &joined["first"]), (&true.into(), &true.into()), "{joined:#}");
+    let shown = stdout(&run(&["presence", "show", "2"]));
+    assert!(shown.contains("tries of equihash"), "{shown}");
     let listed = stdout(&run(&["presence", "list"]));
     assert!(listed.contains("lapsed") && listed.contains("solved after"), "{listed}");
 }

@@ -37,7 +37,7 @@ pub(crate) fn act(
                 OpeningTerms { unlocks: *unlocks, prize: *prize, deposit_max: *deposit_max };
             open(transition, signer, design, terms)
         }
-        Action::Solve { round, nonce } => solve(transition, signer, *round, *nonce),
+        Action::Solve { round, solution } => solve(transition, signer, *round, solution),
         Action::Claim { round, to } => claim(transition, signer, *round, to),
     }
 }
@@ -170,7 +170,7 @@ fn solve(
     transition: &mut Transition,
     solver: &PublicKey,
     id: RoundId,
-    nonce: u64,
+    solution: &muster_puzzle::Solution,
 ) -> Result<(), Rejection> {
     let none = outcome::Rejection::NoRound { round: id };
     let found = transition.entry(round(id)).cloned().ok_or(none.clone())?;
@@ -180,14 +180,11 @@ fn solve(
     let design = transition.entry(design(id)).cloned().ok_or(none)?;
     let not_begun = outcome::Rejection::NotBegun { round: id };
     let begun_ms = found.beginning.ok_or(not_begun.clone())?.time_ms;
-    let task = found.task(&design, *solver).ok_or(not_begun)?;
+    let work = found.work(&design, solver).ok_or(not_begun)?;
     if found.solutions.iter().any(|solution| solution.solver == *solver) {
         return Err(outcome::Rejection::SolvedBefore { round: id }.into());
     }
-    if !task.is_solved_by(nonce) {
-        let difficulty = task.difficulty;
-        return Err(outcome::Rejection::Work { round: id, difficulty }.into());
-    }
+    work.check(solution).map_err(|refusal| outcome::Rejection::solution(id, refusal))?;
     let mut solved = (*found).clone();
     // What is late was closed when the block began.
     let after_ms = transition.clock().time_ms - begun_ms;

@@ -1,6 +1,7 @@
 //! What comes of presence rounds.
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use muster_puzzle::Refusal;
 
 use crate::crypto::{Hash, PublicKey};
 use crate::money::Grains;
@@ -68,11 +69,30 @@ pub enum Rejection {
     NotFirst { round: RoundId },
     #[error("round {round} has no prize, or it was claimed")]
     NoPrize { round: RoundId },
+    #[error("a proof of {bytes} bytes is one of no puzzle")]
+    ProofOfNone { bytes: u64 },
+    #[error("the proof has {bytes} bytes, those of the puzzle of round {round} have {wanted}")]
+    ProofLength { round: RoundId, bytes: u64, wanted: u64 },
+    #[error("the proof does not solve the puzzle of round {round} for this key and number")]
+    Proof { round: RoundId },
 }
 
 impl Rejection {
     /// A design is refused.
     pub(crate) fn design(error: &DesignError) -> Self {
         Self::Design { reason: error.to_string() }
+    }
+
+    /// A solution of a round is refused.
+    pub(crate) fn solution(round: RoundId, refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Difficulty { difficulty } => Self::Work { round, difficulty },
+            // No round of it can have been opened.
+            Refusal::NoDifficulty => Self::Work { round, difficulty: 0 },
+            Refusal::Length { found, wanted } => {
+                Self::ProofLength { round, bytes: found as u64, wanted: wanted as u64 }
+            }
+            Refusal::Proof => Self::Proof { round },
+        }
     }
 }

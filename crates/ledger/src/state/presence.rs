@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use muster_puzzle::Work;
 
 use super::slot::{Slot, entries, nothing};
 use crate::crypto::{Hash, PublicKey};
 use crate::money::Grains;
-use crate::presence::{Deadlines, Design, Task, Unlocks};
+use crate::presence::{Deadlines, Design, Unlocks, work};
 use crate::types::RoundId;
 
 entries! {
@@ -93,8 +94,7 @@ impl Round {
     }
 
     /// What a key has to solve, once the round has begun.
-    pub fn task(&self, design: &Design, solver: PublicKey) -> Option<Task> {
-        let Beginning { challenge, .. } = self.beginning?;
-        Some(Task { puzzle: design.puzzle, difficulty: design.difficulty, challenge, solver })
+    pub fn work(&self, design: &Design, solver: &PublicKey) -> Option<Work> {
+        work(design.puzzle, design.difficulty, &self.beginning?.challenge, solver)
     }
 }

@@ -7,12 +7,13 @@ use crate::crypto::{Claim, Hash, PublicKey};
 use crate::money::Grains;
 use crate::outcome::{Rejection, presence};
 use crate::parameters::Parameters;
-use crate::presence::{Design, Unlocks};
+use crate::presence::{Design, Puzzle, Solution, Unlocks};
 use crate::protocol::Version;
 use crate::types::RoundId;
 
-/// What a solution takes: a signature, a hash, two entries.
-const SOLVE_UNITS: u64 = 80;
+/// What a solution takes: a signature, the check of the puzzle that is the dearest to check (nine
+/// microseconds), two entries.
+const SOLVE_UNITS: u64 = 90;
 
 /// What one can do about rounds; from protocol version 3 on.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -33,8 +34,8 @@ pub enum Action {
     Solve {
         /// The round.
         round: RoundId,
-        /// A number that solves the key's task ([`crate::presence::Task`]).
-        nonce: u64,
+        /// What solves the key's work ([`crate::presence::work`]).
+        solution: Solution,
     },
     /// Takes the prize that the key which signs has earned; no account is needed.
     Claim {
@@ -55,7 +56,7 @@ impl Form for Action {
                     Unlocks::Payment { to, amount } => check_key(to).and(check_amount(*amount)),
                 }
             }
-            Self::Solve { .. } => Ok(()),
+            Self::Solve { solution, .. } => check_proof(&solution.proof),
             Self::Claim { to, .. } => check_key(to),
         }
     }
@@ -90,4 +91,12 @@ impl Form for Action {
             Self::Solve { .. } | Self::Claim { .. } => Grains::ZERO,
         }
     }
+}
+
+/// Whether a proof is as long as those of any puzzle: which one it must be, the round says.
+fn check_proof(proof: &[u8]) -> Result<(), Rejection> {
+    if Puzzle::ALL.iter().any(|puzzle| puzzle.proof_bytes() == proof.len()) {
+        return Ok(());
+    }
+    Err(presence::Rejection::ProofOfNone { bytes: proof.len() as u64 }.into())
 }

@@ -5,7 +5,7 @@ use muster_ledger::change::Change;
 use muster_ledger::crypto::hash;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::ParameterChange;
-use muster_ledger::presence::Unlocks;
+use muster_ledger::presence::{Design, Puzzle, Unlocks};
 use muster_ledger::protocol::{Switch, Version};
 use muster_ledger::state::governance::proposals;
 use muster_ledger::transaction::market::{
@@ -144,7 +144,8 @@ pub const KINDS: &[(&str, u32, Make)] = &[
             0 => Unlocks::Nothing,
             _ => Unlocks::Payment { to, amount: mst(1) },
         };
-        let design = Box::new(design());
+        let puzzle = if numbers.below(4) == 0 { Puzzle::Equihash } else { Puzzle::Sha256 };
+        let design = Box::new(Design { puzzle, ..design() });
         presence::Action::Open { design, unlocks, prize, deposit_max: mst(3) }.into()
     }),
     ("solve a round", 3, |chain, numbers, signer| {

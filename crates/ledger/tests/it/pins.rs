@@ -77,7 +77,7 @@ pub const PINNED: &[(&str, &str)] = &[
     ("transaction leave", "5eedf6093f17e52480c581c6134eb037cdf9ce66797774b3b1664ad0a8cc7ec2"),
     (
         "transaction open a round",
-        "c1b3cb65324d4c83100ee93ec724ba40bd53f3ff9d3aed39c3c7b0e90a45e37b",
+        "fbcd01ee333e234c2a2d4c6817f535857b149c9cfafce592d482bf84c5e54e37",
     ),
     (
         "transaction propose a parameter",
@@ -110,7 +110,7 @@ pub const PINNED: &[(&str, &str)] = &[
     ("transaction set weights", "79360f0e8a3b5d30786dfb3655cf27307ac433c5453642805c56f78c8aa36a73"),
     (
         "transaction solve a round",
-        "02f3dc0d0c863576c9c6042dc0e858c0aa3dfb9c7cbcb2e79f842ebf31652a84",
+        "3e8c1ff17e81f6a833c0bb1a0a9af6ee18b332f60e66dbfe3ed83a5dffbd9d64",
     ),
     ("transaction stake", "d778e4f9e99ca82e873fe127f37af9a8500ddb6c69808259ada4e352d23ad702"),
     ("transaction transfer", "e2b5c0fe45ca4d587a7cc4932e29bdfb5d79d960aea2fbc8ec3747c78c67fa4b"),
@@ -124,5 +124,5 @@ pub const PINNED: &[(&str, &str)] = &[
 pub const ROOTS: &[(Version, &str)] = &[
     (Version(1), "903f25a7bb82e2c30fc62776a588113f0da9b59bfbd9a1b1c7677710ad19db71"),
     (Version(2), "188bac2ed2326e394ae082d25d2b7fdf38c693c25cf811e0910d0e0d488e6489"),
-    (Version(3), "40e72ef936d229e35bbc44360d578610a93981b3d2706ee69ff498630f5715b1"),
+    (Version(3), "57fd81ba88bcf4d46fbbf9ccd2661a5ca5364957394501be2433b767b10920c6"),
 ];

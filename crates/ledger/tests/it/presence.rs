@@ -7,7 +7,9 @@ use muster_ledger::money::Grains;
 use muster_ledger::outcome::presence::{Event as Happened, Rejection as Refused};
 use muster_ledger::outcome::{Event, Rejection};
 use muster_ledger::parameters::Parameters;
-use muster_ledger::presence::{Belief, Deadlines, Design, DesignError, Payoff, Unlocks};
+use muster_ledger::presence::{
+    Belief, Deadlines, Design, DesignError, Payoff, Puzzle, Solution, Unlocks,
+};
 use muster_ledger::protocol::Version;
 use muster_ledger::state::presence::{Phase, Round, round, rounds};
 use muster_ledger::state::{Key, Value, presence as entries};
@@ -17,7 +19,7 @@ use muster_ledger::types::{Real, RoundId};
 use muster_mechanism::presence as mechanism;
 use proptest::prelude::*;
 
-use crate::support::{Chain, address, design, genesis, listed, mst, real, solve};
+use crate::support::{Chain, address, design, find, genesis, listed, mst, real, solve};
 
 const FIRST: RoundId = RoundId(0);
 
@@ -66,6 +68,11 @@ fn begun(design: Design) -> Chain {
     chain
 }
 
+/// A number that solves nothing, but by chance.
+fn guess(round: RoundId, nonce: u64) -> Action {
+    Action::Solve { round, solution: Solution { nonce, proof: Vec::new() } }
+}
+
 fn first(chain: &Chain) -> Round {
     chain.state.round(FIRST).unwrap().0.clone()
 }
@@ -94,7 +101,7 @@ fn a_round_is_opened_begins_with_the_next_block_and_is_solved_without_an_account
     let opened = first(&chain);
     assert_eq!((opened.beginning, opened.phase), (None, Phase::Open));
     assert_eq!((opened.deposit, opened.prize), (mst(1), mst(2)));
-    let refused = turned_away(&chain, "nobody", Action::Solve { round: FIRST, nonce: 0 });
+    let refused = turned_away(&chain, "nobody", guess(FIRST, 0));
     assert_eq!(refused, Refused::NotBegun { round: FIRST });
 
     let execution = chain.block(vec![]);
@@ -141,8 +148,7 @@ fn a_round_is_opened_begins_with_the_next_block_and_is_solved_without_an_account
 #[test]
 fn a_copied_solution_earns_its_thief_nothing() {
     let mut chain = begun(design());
-    let Action::Solve { nonce, .. } = solve(&chain, FIRST, "worker") else { panic!("it solves") };
-    let copied = Action::Solve { round: FIRST, nonce };
+    let copied = solve(&chain, FIRST, "worker");
     let refused = turned_away(&chain, "thief", copied);
     assert_eq!(refused, Refused::Work { round: FIRST, difficulty: 100 });
     chain.all(vec![chain.sign("worker", 0, solve(&chain, FIRST, "worker"))]);
@@ -153,10 +159,10 @@ fn a_copied_solution_earns_its_thief_nothing() {
 #[test]
 fn wrong_late_repeated_and_foreign_solutions_are_turned_away() {
     let mut chain = begun(Design { solutions: 2, ..design() });
-    let wrong = Action::Solve { round: FIRST, nonce: u64::MAX };
+    let wrong = guess(FIRST, u64::MAX);
     let expected = Refused::Work { round: FIRST, difficulty: 100 };
     assert_eq!(turned_away(&chain, "a", wrong), expected);
-    let unknown = Action::Solve { round: RoundId(7), nonce: 0 };
+    let unknown = guess(RoundId(7), 0);
     assert_eq!(turned_away(&chain, "a", unknown), Refused::NoRound { round: RoundId(7) });
 
     let execution = chain.block(vec![chain.sign("a", 0, solve(&chain, FIRST, "a"))]);
@@ -167,8 +173,10 @@ fn wrong_late_repeated_and_foreign_solutions_are_turned_away() {
     // Another round's solution is none of this one.
     chain.act("bob", open(design())).unwrap();
     chain.block(vec![]);
-    let Action::Solve { nonce, .. } = solve(&chain, RoundId(1), "b") else { panic!("it solves") };
-    assert_eq!(turned_away(&chain, "b", Action::Solve { round: FIRST, nonce }), expected);
+    let Action::Solve { solution, .. } = solve(&chain, RoundId(1), "b") else {
+        panic!("it solves")
+    };
+    assert_eq!(turned_away(&chain, "b", Action::Solve { round: FIRST, solution }), expected);
 
     // In time to the millisecond, and not a millisecond later.
     let late = solve(&chain, FIRST, "b");
@@ -178,6 +186,46 @@ fn wrong_late_repeated_and_foreign_solutions_are_turned_away() {
     let (included, execution) = chain.proposed_at(until + 1, vec![signed]);
     assert!(included.is_empty());
     assert!(happened(&execution).contains(&Happened::Lapsed { round: FIRST, solutions: 1 }));
+}
+
+#[test]
+fn a_round_that_takes_memory_is_solved_and_proofs_of_something_else_are_turned_away() {
+    let mut chain = begun(Design {
+        puzzle: Puzzle::Equihash,
+        difficulty: 1,
+        tries_per_second: real(0.05),
+        ..design()
+    });
+    let work = |by: &str| {
+        let (round, design) = chain.state.round(FIRST).unwrap();
+        round.work(design, &address(by)).unwrap()
+    };
+    let found = find(&work("worker"), 0);
+    let with = |proof: Vec<u8>| Action::Solve {
+        round: FIRST,
+        solution: Solution { nonce: found.nonce, proof },
+    };
+    // Of the length of no puzzle: it does not even enter a pool. Of another puzzle's: of a round.
+    let short = chain.sign("worker", 0, with(found.proof[1..].to_vec()));
+    let refused = short.check_form(&chain.state.limits());
+    assert_eq!(refusal(refused), Refused::ProofOfNone { bytes: 83 });
+    let none = turned_away(&chain, "worker", with(Vec::new()));
+    assert_eq!(none, Refused::ProofLength { round: FIRST, bytes: 0, wanted: 84 });
+    let mut wrong = found.proof.clone();
+    wrong[40] ^= 1;
+    let wrong = turned_away(&chain, "worker", with(wrong));
+    assert_eq!(wrong, Refused::Proof { round: FIRST });
+    let copied = turned_away(&chain, "thief", with(found.proof.clone()));
+    assert_eq!(copied, Refused::Proof { round: FIRST });
+    // A number of SHA-256's is none of this puzzle, nor the other way about.
+    chain.act("bob", open(design())).unwrap();
+    chain.block(vec![]);
+    let other = Action::Solve { round: RoundId(1), solution: found.clone() };
+    let refused = turned_away(&chain, "worker", other);
+    assert_eq!(refused, Refused::ProofLength { round: RoundId(1), bytes: 84, wanted: 0 });
+
+    let execution = chain.block(vec![chain.sign("worker", 0, with(found.proof))]);
+    assert!(happened(&execution).contains(&Happened::Acted { round: FIRST }));
 }
 
 #[test]

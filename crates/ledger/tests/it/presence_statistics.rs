@@ -12,7 +12,7 @@ use muster_ledger::execute::Execution;
 use muster_ledger::genesis::Genesis;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
-use muster_ledger::presence::{Belief, Design, Payoff, Unlocks};
+use muster_ledger::presence::{Belief, Design, Payoff, Solution, Unlocks};
 use muster_ledger::state::presence::Phase;
 use muster_ledger::transaction::SignedTransaction;
 use muster_ledger::transaction::presence::Action;
@@ -20,7 +20,7 @@ use muster_ledger::types::RoundId;
 use muster_mechanism::presence::{Game, Seconds};
 
 use crate::actions::Numbers;
-use crate::support::{Chain, address, genesis, listed, mst, real};
+use crate::support::{Chain, address, find, genesis, listed, mst, real};
 
 const SEED: u64 = 20_261_122;
 const ROUNDS: u64 = 2_000;
@@ -62,7 +62,7 @@ struct Machine {
     count: u32,
     /// Numbers tried so far, and the last of them for this key.
     tries: u64,
-    nonce: u64,
+    found: u64,
 }
 
 impl Eq for Machine {}
@@ -88,9 +88,9 @@ impl Machine {
     /// Searches on, with the next key.
     fn search(&mut self, chain: &Chain, id: RoundId) {
         let (round, design) = chain.state.round(id).unwrap();
-        let task = round.task(design, address(&self.key())).unwrap();
-        self.nonce = task.search(0, u64::MAX).unwrap();
-        self.tries += self.nonce + 1;
+        let work = round.work(design, &address(&self.key())).unwrap();
+        self.found = find(&work, 0).nonce;
+        self.tries += self.found + 1;
     }
 
     fn seconds(&self) -> f64 {
@@ -128,7 +128,7 @@ fn play(chain: &mut Chain, id: RoundId, players: usize, malicious: usize) -> Pla
     let mut heap: BinaryHeap<Machine> = (0..machines)
         .map(|index| {
             let name = format!("round {}, machine {index}", id.0);
-            let mut machine = Machine { name, count: 0, tries: 0, nonce: 0 };
+            let mut machine = Machine { name, count: 0, tries: 0, found: 0 };
             machine.search(chain, id);
             machine
         })
@@ -139,7 +139,8 @@ fn play(chain: &mut Chain, id: RoundId, players: usize, malicious: usize) -> Pla
         found = machine.seconds();
         let time_ms = began_ms + (found * 1_000.0).ceil() as u64;
         if time_ms - began_ms <= deadline_ms {
-            let action = Action::Solve { round: id, nonce: machine.nonce };
+            let solution = Solution { nonce: machine.found, proof: Vec::new() };
+            let action = Action::Solve { round: id, solution };
             let solution = chain.sign(&machine.key(), 0, action);
             block(chain, time_ms.max(chain.header.time_ms + 1), vec![solution]);
         }

@@ -12,13 +12,14 @@ use muster_ledger::genesis::{Genesis, GenesisPeer};
 use muster_ledger::money::Grains;
 use muster_ledger::outcome::{Receipt, Rejection};
 use muster_ledger::parameters::Parameters;
-use muster_ledger::presence::{Belief, Design, Payoff, Puzzle};
+use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Solution};
 use muster_ledger::protocol::Version;
 use muster_ledger::state::State;
 use muster_ledger::transaction::presence::Action as InRound;
 use muster_ledger::transaction::{Action, SignedTransaction, Transaction};
 use muster_ledger::tree;
 use muster_ledger::types::{Endpoint, Height, Modality, PeerId, Real, RoundId, Row, Share};
+use muster_puzzle::{Searcher, Work};
 
 /// The state tree in memory, all versions.
 #[derive(Default)]
@@ -79,12 +80,21 @@ pub fn design() -> Design {
     }
 }
 
-/// A solution of a round by a key, or a guess where the round has not begun.
+/// What first solves a work from a number on.
+pub fn find(work: &Work, from: u64) -> Solution {
+    Searcher::new(work.puzzle()).search(work, from..u64::MAX, &|| false).solution.unwrap()
+}
+
+/// A solution of a round by a key, or a guess where the round has not begun, or takes memory.
 pub fn solve(chain: &Chain, id: RoundId, signer: &str) -> InRound {
-    let task =
-        chain.state.round(id).and_then(|(round, design)| round.task(design, address(signer)));
-    let nonce = task.and_then(|task| task.search(0, 10_000)).unwrap_or(5);
-    InRound::Solve { round: id, nonce }
+    let found = chain.state.round(id);
+    let puzzle = found.map_or(Puzzle::Sha256, |(_, design)| design.puzzle);
+    let work = found.and_then(|(round, design)| round.work(design, &address(signer)));
+    let solution = match work.filter(|_| puzzle == Puzzle::Sha256) {
+        Some(work) => find(&work, 0),
+        None => Solution { nonce: 5, proof: vec![5; puzzle.proof_bytes()] },
+    };
+    InRound::Solve { round: id, solution }
 }
 
 pub fn key(name: &str) -> SecretKey {

@@ -5,11 +5,12 @@ use muster_api::presence::{Phase, RoundReport, Unlocks as Shown};
 use muster_ledger::crypto::SecretKey;
 use muster_ledger::light::Follower;
 use muster_ledger::money::Grains;
-use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Unlocks};
+use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Solution, Unlocks, work};
 use muster_ledger::state::{Key, Value, presence};
 use muster_ledger::transaction::presence::Action;
 use muster_ledger::types::{Real, RoundId};
 use muster_node::Gossip;
+use muster_puzzle::Searcher;
 
 use crate::network::{Network, PATIENCE, user_key};
 
@@ -50,14 +51,11 @@ async fn wait_for(network: &Network, round: u64, is: impl Fn(&RoundReport) -> bo
 fn solve(seen: &RoundReport, by: &SecretKey) -> Action {
     let found = seen.round.challenge.as_ref().expect("it has begun");
     let design = Design::try_from(&seen.design).expect("a design");
-    let task = muster_ledger::presence::Task {
-        puzzle: design.puzzle,
-        difficulty: design.difficulty,
-        challenge: found.0,
-        solver: by.public(),
-    };
-    let nonce = task.search(0, 1 << 26).expect("a number is found");
-    Action::Solve { round: RoundId(seen.round.id), nonce }
+    let Design { puzzle, difficulty, .. } = design;
+    let work = work(puzzle, difficulty, &found.0, &by.public()).expect("it takes tries");
+    let trial = Searcher::new(puzzle).search(&work, 0..u64::MAX, &|| false);
+    let solution = trial.solution.expect("a number is found");
+    Action::Solve { round: RoundId(seen.round.id), solution }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,7 +77,7 @@ async fn strangers_solve_prove_and_claim_a_round() {
     assert!(seen.acting_probability > 0.1 && seen.acting_probability < 1.0);
     let (client, stranger, thief) = (network.client(2), user_key(20), user_key(21));
     let solution = solve(&seen, &stranger);
-    let Action::Solve { round, nonce } = solution.clone() else { panic!("it solves") };
+    let Action::Solve { round, solution: found } = solution.clone() else { panic!("it solves") };
 
     // Stolen, wrong, and of no round at all: refused in words.
     let refused = async |by: &SecretKey, action: Action| {
@@ -89,9 +87,11 @@ async fn strangers_solve_prove_and_claim_a_round() {
     let (status, words) = refused(&thief, solution.clone()).await;
     assert_eq!(status, Some(422), "{words}");
     assert!(words.contains("does not solve round 0 for this key"), "{words}");
-    let (_, words) = refused(&stranger, Action::Solve { round, nonce: nonce + 1 }).await;
+    let next = Solution { nonce: found.nonce + 1, proof: Vec::new() };
+    let (_, words) = refused(&stranger, Action::Solve { round, solution: next }).await;
     assert!(words.contains("does not solve round 0"), "{words}");
-    let (_, words) = refused(&stranger, Action::Solve { round: RoundId(9), nonce }).await;
+    let elsewhere = Action::Solve { round: RoundId(9), solution: found };
+    let (_, words) = refused(&stranger, elsewhere).await;
     assert!(words.contains("there is no round 9"), "{words}");
 
     client.submit(&network.sign(&stranger, 0, solution.clone())).await.expect("taken");
@@ -113,10 +113,40 @@ async fn strangers_solve_prove_and_claim_a_round() {
     let paid = client.account(&user_key(2).public()).await.expect("an account").balance.grains();
     assert_eq!(paid, 1_001 * Grains::MST.0);
 
+    take_memory(&network).await;
     let seen = wait_for(&network, 1, |seen| seen.round.phase != Phase::Open).await;
     assert_eq!((seen.round.phase, seen.posterior), (Phase::Lapsed, None));
     let rounds = client.rounds().await.expect("rounds").rounds;
-    assert_eq!(rounds.iter().map(|round| round.id).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(rounds.iter().map(|round| round.id).collect::<Vec<_>>(), [0, 1, 2]);
+}
+
+/// A round of Equihash: proofs of another length, for another key and of nothing are refused in
+/// words, and the right one solves it.
+async fn take_memory(network: &Network) {
+    let design = Design { puzzle: Puzzle::Equihash, ..design(1, 0.005) };
+    open(network, 2, design, Unlocks::Nothing).await;
+    let seen = wait_for(network, 2, |seen| seen.round.began_ms.is_some()).await;
+    let (client, stranger) = (network.client(1), user_key(22));
+    let by_stranger = solve(&seen, &stranger);
+    let Action::Solve { round, solution } = by_stranger.clone() else { panic!("it solves") };
+    let refused = async |by: &SecretKey, proof: Vec<u8>| {
+        let action = Action::Solve { round, solution: Solution { proof, ..solution.clone() } };
+        let error = client.submit(&network.sign(by, 0, action)).await.expect_err("refused");
+        assert_eq!(error.status(), Some(422), "{error}");
+        error.to_string()
+    };
+    let words = refused(&stranger, solution.proof[1..].to_vec()).await;
+    assert!(words.contains("a proof of 83 bytes is one of no puzzle"), "{words}");
+    let words = refused(&stranger, Vec::new()).await;
+    assert!(words.contains("has 0 bytes, those of the puzzle of round 2 have 84"), "{words}");
+    let mut wrong = solution.proof.clone();
+    wrong[9] ^= 1;
+    let words = refused(&stranger, wrong).await;
+    assert!(words.contains("does not solve the puzzle of round 2 for this key"), "{words}");
+    let words = refused(&user_key(23), solution.proof.clone()).await;
+    assert!(words.contains("does not solve the puzzle of round 2 for this key"), "{words}");
+    client.submit(&network.sign(&stranger, 0, by_stranger)).await.expect("taken");
+    wait_for(network, 2, |seen| seen.round.phase == Phase::Acted).await;
 }
 
 /// A light client believes the solution from the genesis alone.

@@ -7,6 +7,7 @@ use muster_api::Client;
 use muster_api::presence::Phase;
 use muster_ledger::crypto::{SecretKey, hash};
 use muster_ledger::money::Grains;
+use muster_ledger::presence::{Puzzle, Solution};
 use muster_ledger::transaction::presence::Action;
 use muster_ledger::transaction::{SignedTransaction, Transaction};
 use muster_ledger::types::{Height, RoundId};
@@ -21,6 +22,7 @@ pub async fn flood(client: &Client, round: u64, keys: &[SecretKey]) -> Result<()
     let mut report = begun(client, round).await?;
     let mut looked = Instant::now();
     let (mut refused, mut taken, mut unanswered) = (0u64, 0u64, 0u64);
+    let puzzle = Puzzle::from(report.round.puzzle);
     let Some((chain, secret)) = client.pinned().zip(keys.first()) else { return Ok(()) };
     while report.round.phase == Phase::Open {
         tokio::time::sleep(PAUSE).await;
@@ -33,7 +35,11 @@ pub async fn flood(client: &Client, round: u64, keys: &[SecretKey]) -> Result<()
             nonce: 0,
             expires: Height(report.height.saturating_add(EXPIRY_BLOCKS)),
             tip: Grains::ZERO,
-            action: Action::Solve { round: RoundId(round), nonce: count }.into(),
+            action: Action::Solve {
+                round: RoundId(round),
+                solution: Solution { nonce: count, proof: vec![0; puzzle.proof_bytes()] },
+            }
+            .into(),
         };
         match client.submit(&SignedTransaction::sign(transaction, &key)).await {
             Ok(_) => taken += 1,

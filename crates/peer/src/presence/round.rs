@@ -147,7 +147,8 @@ impl Own {
         let signed = match &self.signed {
             Some(signed) => signed,
             None => {
-                let action = Action::Solve { round: RoundId(round), nonce: self.found.nonce };
+                let solution = self.found.solution.clone();
+                let action = Action::Solve { round: RoundId(round), solution };
                 let signed =
                     client.prepare(key, action.into(), Grains::ZERO, EXPIRY_BLOCKS).await?;
                 self.signed.insert(signed)

@@ -6,6 +6,7 @@ use muster_api::Client;
 use muster_api::presence::{Action as Said, Phase};
 use muster_ledger::crypto::SecretKey;
 use muster_ledger::money::Grains;
+use muster_ledger::presence::Solution;
 use muster_ledger::transaction::presence::Action;
 use muster_ledger::types::RoundId;
 
@@ -24,9 +25,9 @@ pub async fn steal(client: &Client, round: u64, keys: &[SecretKey]) -> Result<()
         while looked_at < report.height {
             let Ok(found) = solved(client, looked_at + 1, round).await else { break };
             looked_at += 1;
-            for nonce in found.into_iter().filter(|nonce| stolen.insert(*nonce)) {
+            for solution in found.into_iter().filter(|found| stolen.insert(found.nonce)) {
                 let Some(key) = keys.next() else { break };
-                let action = Action::Solve { round: RoundId(round), nonce };
+                let action = Action::Solve { round: RoundId(round), solution };
                 let signed =
                     client.prepare(key, action.into(), Grains::ZERO, EXPIRY_BLOCKS).await?;
                 match client.submit(&signed).await {
@@ -40,16 +41,16 @@ pub async fn steal(client: &Client, round: u64, keys: &[SecretKey]) -> Result<()
     Ok(())
 }
 
-/// The numbers with which a round was solved in a block.
+/// What solved a round in a block.
 async fn solved(
     client: &Client,
     height: u64,
     wanted: u64,
-) -> Result<Vec<u64>, muster_api::ClientError> {
+) -> Result<Vec<Solution>, muster_api::ClientError> {
     let items = client.block(height).await?.items;
     let solved = items.into_iter().filter_map(|item| match item.action {
-        muster_api::Action::Presence(Said::SolveRound { round, nonce }) if round == wanted => {
-            Some(nonce)
+        muster_api::Action::Presence(Said::SolveRound { round, nonce, proof }) => {
+            (round == wanted).then_some(Solution { nonce, proof: proof.0 })
         }
         _ => None,
     });

@@ -1,14 +1,15 @@
 //! The search: on threads of its own, at full power or as one machine among many.
 
+use std::fmt;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use muster_api::presence::RoundReport;
 use muster_ledger::crypto::SecretKey;
-use muster_ledger::presence::{Puzzle as LedgerPuzzle, WORK_DOMAIN};
-use muster_puzzle::{Pace, Puzzle, Searcher, Work, search_on_cores};
+use muster_ledger::presence::work;
+use muster_puzzle::{Pace, Puzzle, Searcher, Solution, Work, search_on_cores};
 use tokio::sync::mpsc;
 
 /// How much of its part of a core a search may save up.
@@ -28,18 +29,33 @@ pub enum Effort {
     },
 }
 
-/// The part of one core that all searches of a process take together.
-#[derive(Debug)]
+/// The part of one core that all searches of a process take together, and the memory that they take
+/// turns in: whoever opens many rounds of a puzzle that is bound by memory takes no more of it.
 pub struct Budget {
     cores: f64,
     searches: AtomicUsize,
+    searcher: Mutex<Searcher>,
+}
+
+impl fmt::Debug for Budget {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cores, searches, .. } = self;
+        write!(formatter, "{cores} cores for {searches:?} searches")
+    }
 }
 
 impl Budget {
     /// A part of one core, from 0 to 1.
     #[must_use]
     pub fn new(cores: f64) -> Arc<Self> {
-        Arc::new(Self { cores, searches: AtomicUsize::new(0) })
+        let searcher = Mutex::new(Searcher::new(Puzzle::Sha256));
+        Arc::new(Self { cores, searches: AtomicUsize::new(0), searcher })
+    }
+
+    /// What searches, when it is this one's turn. It takes the memory that a puzzle needs when it
+    /// searches first.
+    fn searcher(&self) -> MutexGuard<'_, Searcher> {
+        self.searcher.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What each search may take now.
@@ -60,7 +76,10 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.searches.fetch_sub(1, Ordering::Relaxed);
+        if self.0.searches.fetch_sub(1, Ordering::Relaxed) == 1 {
+            // The last one gives the memory back.
+            *self.0.searcher() = Searcher::new(Puzzle::Sha256);
+        }
     }
 }
 
@@ -85,12 +104,12 @@ impl Credit {
     }
 }
 
-/// A number that solves the round for a key.
+/// What solves the round for a key.
 pub struct Found {
     /// Place of the key in the list.
     pub key: usize,
-    /// The number.
-    pub nonce: u64,
+    /// The solution.
+    pub solution: Solution,
 }
 
 /// What a search did.
@@ -141,13 +160,13 @@ impl Search {
         let (counts, stop) = (Arc::new(Counts::default()), Arc::new(AtomicBool::new(false)));
         let search = Self { found, counts: counts.clone(), stop: stop.clone() };
         let works = works(report, keys);
-        let rate = report.design.tries_per_second;
+        let (puzzle, rate) = (report.design.puzzle.into(), report.design.tries_per_second);
         let run = move || {
-            let mut searcher = Machine::new(effort, rate, counts);
+            let mut searcher = Machine::new(effort, puzzle, rate, counts);
             let stopped = || stop.load(Ordering::Relaxed);
             for (key, work) in works {
-                let Some(nonce) = searcher.search(&work, &stopped) else { return };
-                if sender.send(Found { key, nonce }).is_err() {
+                let Some(solution) = searcher.search(&work, &stopped) else { return };
+                if sender.send(Found { key, solution }).is_err() {
                     return;
                 }
             }
@@ -162,17 +181,13 @@ impl Search {
 fn works(report: &RoundReport, keys: &[SecretKey]) -> Vec<(usize, Work)> {
     let round = &report.round;
     let Some(challenge) = &round.challenge else { return Vec::new() };
-    let puzzle = match round.puzzle.into() {
-        LedgerPuzzle::Sha256 => Puzzle::Sha256,
-    };
-    let work = |(key, secret): (usize, &SecretKey)| {
+    let due = |(key, secret): (usize, &SecretKey)| {
         let solver = secret.public();
         let solved = round.solutions.iter().any(|solution| solution.solver.0 == solver);
-        let (challenge, solver) = (challenge.0.0, solver.0);
-        let work = Work::new(puzzle, round.difficulty, *WORK_DOMAIN, challenge, solver).ok()?;
+        let work = work(round.puzzle.into(), round.difficulty, &challenge.0, &solver)?;
         (!solved).then_some((key, work))
     };
-    keys.iter().enumerate().filter_map(work).collect()
+    keys.iter().enumerate().filter_map(due).collect()
 }
 
 /// What searches, and how fast.
@@ -182,12 +197,11 @@ enum Machine {
 }
 
 impl Machine {
-    fn new(effort: Effort, tries_per_second: f64, counts: Arc<Counts>) -> Self {
+    fn new(effort: Effort, puzzle: Puzzle, tries_per_second: f64, counts: Arc<Counts>) -> Self {
         match effort {
             Effort::Cores(cores) => Self::Cores { cores, counts },
             Effort::Machines { count, budget } => Self::Paced(Box::new(Paced {
-                searcher: Searcher::new(Puzzle::Sha256),
-                pace: Pace::new(Puzzle::Sha256, tries_per_second * f64::from(count)),
+                pace: Pace::new(puzzle, tries_per_second * f64::from(count)),
                 place: Place::take(budget),
                 credit: Credit::default(),
                 begun: Instant::now(),
@@ -196,12 +210,12 @@ impl Machine {
         }
     }
 
-    fn search(&mut self, work: &Work, stopped: &(dyn Fn() -> bool + Sync)) -> Option<u64> {
+    fn search(&mut self, work: &Work, stopped: &(dyn Fn() -> bool + Sync)) -> Option<Solution> {
         match self {
             Self::Cores { cores, counts } => {
                 let trial = search_on_cores(work, 0..u64::MAX, *cores, stopped);
                 counts.tries.fetch_add(trial.tries, Ordering::Relaxed);
-                Some(trial.solution?.nonce)
+                trial.solution
             }
             Self::Paced(paced) => paced.search(work, stopped),
         }
@@ -210,7 +224,6 @@ impl Machine {
 
 /// A search at the rate that a round reckons with, within a budget.
 struct Paced {
-    searcher: Searcher,
     pace: Pace,
     place: Place,
     credit: Credit,
@@ -219,7 +232,7 @@ struct Paced {
 }
 
 impl Paced {
-    fn search(&mut self, work: &Work, stopped: &dyn Fn() -> bool) -> Option<u64> {
+    fn search(&mut self, work: &Work, stopped: &dyn Fn() -> bool) -> Option<Solution> {
         let mut from = 0u64;
         while !stopped() {
             let now = self.begun.elapsed();
@@ -230,12 +243,15 @@ impl Paced {
                 continue;
             }
             let to = from.saturating_add(due);
-            let trial = self.searcher.search(work, from..to, stopped);
-            self.credit.spend(self.begun.elapsed().saturating_sub(now));
+            let mut searcher = self.place.0.searcher();
+            let turn = Instant::now();
+            let trial = searcher.search(work, from..to, stopped);
+            self.credit.spend(turn.elapsed());
+            drop(searcher);
             self.pace.made(trial.tries);
             self.counts.tries.fetch_add(trial.tries, Ordering::Relaxed);
-            if let Some(solution) = trial.solution {
-                return Some(solution.nonce);
+            if trial.solution.is_some() {
+                return trial.solution;
             }
             from = to;
         }
@@ -245,29 +261,29 @@ impl Paced {
 
 #[cfg(test)]
 mod tests {
+    use muster_ledger::crypto::Hash;
+
     use super::*;
 
-    fn work(difficulty: u64) -> Work {
-        Work::new(Puzzle::Sha256, difficulty, *WORK_DOMAIN, [7; 32], [1; 32]).expect("difficult")
-    }
-
-    fn paced(rate: f64, budget: &Arc<Budget>) -> Machine {
+    fn paced(puzzle: Puzzle, rate: f64, budget: &Arc<Budget>) -> Machine {
         let effort = Effort::Machines { count: 2, budget: budget.clone() };
-        Machine::new(effort, rate, Arc::new(Counts::default()))
+        Machine::new(effort, puzzle, rate, Arc::new(Counts::default()))
     }
 
     #[test]
     fn whoever_searches_finds_what_solves_and_ends_when_told() {
-        let work = work(5_000);
-        let cores = Effort::Cores(NonZeroUsize::new(3).expect("three"));
+        let solver = SecretKey::from_seed([1; 32]).public();
+        let cores = || Effort::Cores(NonZeroUsize::new(2).expect("two"));
         let budget = Budget::new(1.0);
-        for mut machine in
-            [Machine::new(cores, 1.0, Arc::new(Counts::default())), paced(1e6, &budget)]
-        {
-            let nonce = machine.search(&work, &|| false).expect("there are numbers enough");
-            let solution = muster_puzzle::Solution { nonce, proof: Vec::new() };
-            assert_eq!(work.check(&solution), Ok(()));
-            assert_eq!(machine.search(&work, &|| true), None);
+        for (puzzle, difficulty) in [(Puzzle::Sha256, 5_000), (Puzzle::Equihash, 1)] {
+            let work = work(puzzle, difficulty, &Hash([7; 32]), &solver).expect("difficult");
+            let counts = Arc::new(Counts::default());
+            let free = Machine::new(cores(), puzzle, 1.0, counts);
+            for mut machine in [free, paced(puzzle, 1e6, &budget)] {
+                let solution = machine.search(&work, &|| false).expect("there are enough");
+                assert_eq!(work.check(&solution), Ok(()));
+                assert_eq!(machine.search(&work, &|| true), None);
+            }
         }
     }
 
@@ -275,7 +291,7 @@ mod tests {
     fn searches_divide_the_budget_among_them() {
         let budget = Budget::new(0.5);
         assert_eq!(budget.share(), 0.5);
-        let (one, two) = (paced(1.0, &budget), paced(1.0, &budget));
+        let (one, two) = (paced(Puzzle::Sha256, 1.0, &budget), paced(Puzzle::Sha256, 1.0, &budget));
         assert_eq!(budget.share(), 0.25);
         drop(one);
         assert_eq!(budget.share(), 0.5);

@@ -6,7 +6,7 @@ use muster_ledger::change::Change;
 use muster_ledger::crypto::SecretKey;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::{FIELDS, ParameterChange, Parameters};
-use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Unlocks};
+use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Solution, Unlocks};
 use muster_ledger::transaction::{
     Action, SignedTransaction, Transaction, account, governance, market, presence,
 };
@@ -168,7 +168,8 @@ pub fn solutions(scene: &Scene, tasks: &mut JoinSet<()>) -> Result<(), SiegeErro
             let round = RoundId(u64::max(opened, 1) - 1);
             let junk = |index: u64| {
                 let solver = orders.key(Role::Stranger, 1 + turn * SOLUTIONS + index);
-                let action = presence::Action::Solve { round, nonce: index };
+                let solution = Solution { nonce: index, proof: Vec::new() };
+                let action = presence::Action::Solve { round, solution };
                 orders.sign(&solver, 0, Grains(0), action.into(), now)
             };
             scene.hand_in(turn, &(0..SOLUTIONS).map(junk).collect::<Vec<_>>()).await;

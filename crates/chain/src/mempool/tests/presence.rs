@@ -4,11 +4,12 @@ use muster_ledger::crypto::SecretKey;
 use muster_ledger::money::Grains;
 use muster_ledger::outcome::{Rejection, presence as outcome};
 use muster_ledger::parameters::Parameters;
-use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Unlocks};
+use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Solution, Unlocks};
 use muster_ledger::state::presence::Phase;
 use muster_ledger::transaction::presence::Action;
 use muster_ledger::transaction::{SignedTransaction, Transaction};
 use muster_ledger::types::{Height, Real, RoundId};
+use muster_puzzle::Searcher;
 
 use super::market::{Market, genesis, key, pay, place};
 use crate::mempool::{MempoolLimits, Refusal};
@@ -65,17 +66,18 @@ fn sign(market: &Market, by: &SecretKey, expires: u64, action: Action) -> Signed
     SignedTransaction::sign(transaction, by)
 }
 
-/// The number that solves the round for a key.
-fn solved(market: &Market, by: &SecretKey) -> u64 {
+/// What first solves the round for a key, from a number on.
+fn solved(market: &Market, by: &SecretKey, from: u64) -> Solution {
     let (round, design) = market.state.round(FIRST).expect("it is there");
-    let task = round.task(design, by.public()).expect("it has begun");
-    task.search(0, 1 << 20).expect("a number is found")
+    let work = round.work(design, &by.public()).expect("it has begun");
+    let found = Searcher::new(design.puzzle).search(&work, from..u64::MAX, &|| false);
+    found.solution.expect("a number is found")
 }
 
 fn solution(market: &Market, index: u64) -> SignedTransaction {
     let by = stranger(index);
-    let nonce = solved(market, &by);
-    sign(market, &by, 100, Action::Solve { round: FIRST, nonce })
+    let solution = solved(market, &by, 0);
+    sign(market, &by, 100, Action::Solve { round: FIRST, solution })
 }
 
 fn refusal(answer: Result<muster_ledger::crypto::Hash, Refusal>) -> outcome::Rejection {
@@ -106,11 +108,12 @@ fn a_flood_of_junk_is_never_stored_and_its_signatures_are_never_looked_at() {
     let market = begun(MempoolLimits::default(), 1);
     let junk = |index: u64| {
         let by = stranger(index % 50);
-        let good = solved(&market, &by);
-        let mut junk = sign(&market, &by, 100, Action::Solve { round: FIRST, nonce: good + 1 });
+        let good = solved(&market, &by, 0);
+        let solution = Solution { nonce: good.nonce + 1, ..good };
+        let solve = Action::Solve { round: FIRST, solution };
+        let mut junk = sign(&market, &by, 100, solve.clone());
         // Forged as well: it would be said if it were looked at.
-        junk.signature =
-            sign(&market, &stranger(99), 100, Action::Solve { round: FIRST, nonce: 0 }).signature;
+        junk.signature = sign(&market, &stranger(99), 100, solve).signature;
         junk
     };
     let flood: Vec<_> = (0..2_000).map(junk).collect();
@@ -132,9 +135,9 @@ fn a_flood_of_junk_is_never_stored_and_its_signatures_are_never_looked_at() {
 fn a_stolen_solution_pays_its_thief_nothing() {
     let mut market = begun(MempoolLimits::default(), 1);
     let (worker, thief) = (stranger(0), key(8));
-    let nonce = solved(&market, &worker);
+    let copied = solved(&market, &worker, 0);
     // Seen in the pool, signed again, with a tip: the work is another key's.
-    let stolen = market.sign(8, 0, 1_000, Action::Solve { round: FIRST, nonce });
+    let stolen = market.sign(8, 0, 1_000, Action::Solve { round: FIRST, solution: copied });
     let refused = refusal(market.submit(stolen));
     assert_eq!(refused, outcome::Rejection::Work { round: FIRST, difficulty: 1_000 });
     market.submit(solution(&market, 0)).expect("taken");
@@ -159,15 +162,13 @@ fn one_solution_waits_of_each_key_and_a_few_of_each_round() {
     let limits = MempoolLimits { solutions_max: 5, ..MempoolLimits::default() };
     let mut market = begun(limits, 32);
     let worker = stranger(0);
-    let nonce = solved(&market, &worker);
+    let found = solved(&market, &worker, 0);
     market.submit(solution(&market, 0)).expect("taken");
     // The same work said otherwise: until another height, or with another number.
-    let solve = |nonce| Action::Solve { round: FIRST, nonce };
-    let other = market.submit(sign(&market, &worker, 99, solve(nonce)));
+    let solve = |solution| Action::Solve { round: FIRST, solution };
+    let second = solved(&market, &worker, found.nonce + 1);
+    let other = market.submit(sign(&market, &worker, 99, solve(found)));
     assert!(matches!(other, Err(Refusal::Replacement { .. })), "{other:?}");
-    let (round, design) = market.state.round(FIRST).expect("it is there");
-    let task = round.task(design, worker.public()).expect("it has begun");
-    let second = task.search(nonce + 1, 1 << 20).expect("a number is found");
     let other = market.submit(sign(&market, &worker, 100, solve(second)));
     assert!(matches!(other, Err(Refusal::Replacement { .. })), "{other:?}");
     for index in 1..5 {

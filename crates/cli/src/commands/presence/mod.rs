@@ -20,6 +20,7 @@ use muster_ledger::money::Grains;
 use muster_ledger::presence::{Deadlines, Design, Unlocks};
 use muster_ledger::transaction::presence::Action;
 use muster_ledger::types::RoundId;
+use muster_peer::presence::KEYS;
 
 use crate::calculator;
 use crate::keyring::{Keyring, Signer};
@@ -28,7 +29,7 @@ use crate::network::Network;
 use crate::output;
 use crate::perform::{Decision, decide, perform};
 
-pub use self::show::{mean, verdict};
+pub use self::show::{mean, quantile, verdict};
 
 use self::round::{key_name, seconds};
 
@@ -213,7 +214,7 @@ async fn claim(network: &Network, keyring: Keyring, round: u64, to: &str) -> Res
     let to = keyring.account(to, Some(network))?;
     let first = found.solutions.first();
     let solver = first.with_context(|| format!("nobody has solved round {round}"))?.solver;
-    for count in 0..=u32::from(u8::MAX) {
+    for count in 0..KEYS {
         let name = key_name(&chain, round, count);
         let (key, _) = keyring.key(&name, Some(network))?;
         if Address(key.public()) == solver {

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use muster_api::presence::{Phase, Round, RoundReport, Unlocks};
 use muster_ledger::money::Grains;
+use muster_ledger::presence::Puzzle;
 
 use super::round::seconds;
 use crate::network::Network;
@@ -56,13 +57,14 @@ pub async fn one(network: &Network, round: u64) -> Result<()> {
     let Round { deadline_ms, best_ms, largest_ms, difficulty, solutions, .. } = &seen.round;
     let mut text = verdict(&seen);
     text.push_str(&format!(
-        "\n\ndeadline {} (T° {}, T* {}), {} of {} solutions of {difficulty} tries each\n\
+        "\n\ndeadline {} (T° {}, T* {}), {} of {} solutions of {difficulty} tries of {} each\n\
          who was there expected it to be solved in time with a probability of {:.1}%\n",
         seconds(*deadline_ms),
         seconds(*best_ms),
         seconds(*largest_ms),
         solutions.len(),
         seen.round.solutions_wanted,
+        Puzzle::from(seen.round.puzzle).name(),
         100.0 * seen.acting_probability,
     ));
     text.push_str(&money(&seen.round));
@@ -169,15 +171,17 @@ pub fn mean(belief: &[f64]) -> f64 {
 
 /// Below which number a twentieth, half and nineteen twentieths of a belief lie.
 fn spread(belief: &[f64]) -> (usize, usize, usize) {
-    let below = |share: f64| {
-        let mut total = 0.0;
-        let reached = belief.iter().position(|p| {
-            total += p;
-            total >= share
-        });
-        reached.unwrap_or(belief.len().saturating_sub(1)) + 1
-    };
-    (below(0.05), below(0.5), below(0.95))
+    (quantile(belief, 0.05), quantile(belief, 0.5), quantile(belief, 0.95))
+}
+
+/// The least number of players, from 1, up to which this share of a belief lies.
+pub fn quantile(belief: &[f64], share: f64) -> usize {
+    let mut total = 0.0;
+    let reached = belief.iter().position(|p| {
+        total += p;
+        total >= share
+    });
+    reached.unwrap_or(belief.len().saturating_sub(1)) + 1
 }
 
 #[cfg(test)]
@@ -190,5 +194,8 @@ mod tests {
         assert_eq!(spread(&even), (5, 50, 95));
         assert!((mean(&even) - 50.5).abs() < 1e-9);
         assert_eq!(spread(&[1.0]), (1, 1, 1));
+        let belief = [0.02, 0.5, 0.45, 0.03];
+        assert!((mean(&belief) - 2.49).abs() < 1e-9);
+        assert_eq!((quantile(&belief, 0.025), quantile(&belief, 0.975)), (2, 4));
     }
 }
