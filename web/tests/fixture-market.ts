@@ -312,10 +312,13 @@ export class FixtureMarket {
       deadline_ms: 21_300,
       best_ms: 21_300,
       largest_ms: id === 1 ? 4e12 : 63_900,
-      unlocks:
-        id === 1
-          ? { kind: "nothing" }
-          : { kind: "payment", to: address("crowd"), amount: String(25n * MST) },
+      ...(id !== 1 && {
+        unlocks: {
+          action: { kind: "transfer", to: address("crowd"), amount: String(25n * MST) },
+          held: solved ? "0" : String(25n * MST),
+          carried_out: solved ? true : null,
+        },
+      }),
       prize: id === 1 ? "0" : String(2n * MST),
       deposit: "0",
       puzzle: "sha256",

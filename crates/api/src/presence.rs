@@ -3,13 +3,16 @@
 use muster_ledger::presence as ledger;
 use muster_ledger::state::State;
 use muster_ledger::state::chain::clock;
-use muster_ledger::state::presence::{Phase as LedgerPhase, Round as LedgerRound};
+use muster_ledger::state::presence::{
+    Phase as LedgerPhase, Round as LedgerRound, Unlocked as LedgerUnlocked,
+};
 use muster_ledger::types::{Real, RoundId};
 use muster_ledger::{outcome, transaction};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::scalar::{Address, Amount, Digest, HexBytes};
+use crate::{account, governance, market, stake};
 
 /// A belief about a number.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -262,8 +265,9 @@ pub struct Round {
     pub best_ms: u64,
     /// T*: the largest deadline at which acting upon a solution is an equilibrium.
     pub largest_ms: u64,
-    /// What happens once it is solved in time.
-    pub unlocks: Unlocks,
+    /// What happens once it is solved in time; none where the fact is all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unlocks: Option<Unlocked>,
     /// What the first solver can still claim, grains.
     pub prize: Amount,
     /// What the opener gets back when it is over, grains.
@@ -297,7 +301,7 @@ impl Round {
             deadline_ms: round.deadlines.chosen_ms,
             best_ms: round.deadlines.best_ms,
             largest_ms: round.deadlines.largest_ms,
-            unlocks: (&round.unlocks).into(),
+            unlocks: round.unlocks.as_ref().map(Into::into),
             prize: round.prize.into(),
             deposit: round.deposit.into(),
             puzzle: design.puzzle.into(),
@@ -314,28 +318,46 @@ impl Round {
     }
 }
 
-/// What happens once a round is solved in time.
+/// What a round unlocks, and what came of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Unlocks {
-    /// Nothing: the fact is all.
-    Nothing,
-    /// Money that was held goes to somebody.
-    Payment {
-        /// Who receives it.
-        to: Address,
-        /// How much, grains.
-        amount: Amount,
-    },
+pub struct Unlocked {
+    /// What is carried out in the opener's name once it is solved in time.
+    pub action: Unlocks,
+    /// The most that it may spend, held while the round is open, grains.
+    pub held: Amount,
+    /// Whether it was carried out, once the round has acted.
+    pub carried_out: Option<bool>,
 }
 
-impl From<&ledger::Unlocks> for Unlocks {
-    fn from(unlocks: &ledger::Unlocks) -> Self {
+impl From<&LedgerUnlocked> for Unlocked {
+    fn from(unlocked: &LedgerUnlocked) -> Self {
+        let LedgerUnlocked { action, held, carried_out } = unlocked;
+        Self { action: action.into(), held: (*held).into(), carried_out: *carried_out }
+    }
+}
+
+/// An action of another mechanism that a round unlocks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged, expecting = "not an action that a round can unlock")]
+pub enum Unlocks {
+    /// With an account's money.
+    Account(account::Action),
+    /// With the money behind peers.
+    Stake(stake::Action),
+    /// In the market.
+    Market(market::Action),
+    /// About the parameters.
+    Governance(governance::Action),
+}
+
+impl From<&transaction::presence::Unlocks> for Unlocks {
+    fn from(unlocks: &transaction::presence::Unlocks) -> Self {
+        use transaction::presence::Unlocks as U;
         match unlocks {
-            ledger::Unlocks::Nothing => Self::Nothing,
-            ledger::Unlocks::Payment { to, amount } => {
-                Self::Payment { to: (*to).into(), amount: (*amount).into() }
-            }
+            U::Account(action) => Self::Account(action.into()),
+            U::Stake(action) => Self::Stake(action.into()),
+            U::Market(action) => Self::Market(action.into()),
+            U::Governance(action) => Self::Governance(action.into()),
         }
     }
 }
@@ -349,8 +371,9 @@ pub enum Action {
     OpenRound {
         /// What it is designed for.
         design: Box<Design>,
-        /// What happens once it is solved in time.
-        unlocks: Unlocks,
+        /// What happens once it is solved in time; none where the fact is all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unlocks: Option<Unlocks>,
         /// What the first solution earns, grains.
         prize: Amount,
         /// The most that the signer is willing to deposit, grains.
@@ -381,7 +404,7 @@ impl From<&transaction::presence::Action> for Action {
         match action {
             A::Open { design, unlocks, prize, deposit_max } => Self::OpenRound {
                 design: Box::new(design.as_ref().into()),
-                unlocks: unlocks.into(),
+                unlocks: unlocks.as_ref().map(Into::into),
                 prize: (*prize).into(),
                 deposit_max: (*deposit_max).into(),
             },
@@ -401,12 +424,13 @@ impl From<&transaction::presence::Action> for Action {
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the fields are what each variant's sentence names")]
 pub enum Event {
-    /// A round was opened, to be solved by `deadline_ms` after its beginning.
+    /// A round was opened, to be solved by `deadline_ms` after its beginning; `held` is for what
+    /// it unlocks.
     RoundOpened {
         round: u64,
         opener: Address,
         deadline_ms: u64,
-        unlocks: Unlocks,
+        held: Amount,
         prize: Amount,
         deposit: Amount,
     },
@@ -416,8 +440,10 @@ pub enum Event {
     RoundSolved { round: u64, solver: Address, after_ms: u64, missing: u8 },
     /// A round was solved in time: those who are present act.
     RoundActed { round: u64 },
-    /// What was held for a round that was solved went where it was to go.
-    RoundUnlocked { round: u64, to: Address, amount: Amount },
+    /// What a round unlocks was carried out.
+    RoundUnlocked { round: u64 },
+    /// What a round unlocks was refused when it was solved, and left nothing.
+    RoundNotUnlocked { round: u64, reason: String },
     /// A round's deadline passed before it was solved.
     RoundLapsed { round: u64, solutions: u8 },
     /// The first solver took the prize.
@@ -434,6 +460,7 @@ impl Event {
             Self::RoundSolved { .. } => "round_solved",
             Self::RoundActed { .. } => "round_acted",
             Self::RoundUnlocked { .. } => "round_unlocked",
+            Self::RoundNotUnlocked { .. } => "round_not_unlocked",
             Self::RoundLapsed { .. } => "round_lapsed",
             Self::PrizeClaimed { .. } => "prize_claimed",
             Self::RoundForgotten { .. } => "round_forgotten",
@@ -445,11 +472,11 @@ impl From<&outcome::presence::Event> for Event {
     fn from(event: &outcome::presence::Event) -> Self {
         use outcome::presence::Event as E;
         match *event {
-            E::Opened { round, opener, deadlines, unlocks, prize, deposit } => Self::RoundOpened {
+            E::Opened { round, opener, deadlines, held, prize, deposit } => Self::RoundOpened {
                 round: round.0,
                 opener: opener.into(),
                 deadline_ms: deadlines.chosen_ms,
-                unlocks: (&unlocks).into(),
+                held: held.into(),
                 prize: prize.into(),
                 deposit: deposit.into(),
             },
@@ -460,8 +487,9 @@ impl From<&outcome::presence::Event> for Event {
                 Self::RoundSolved { round: round.0, solver: solver.into(), after_ms, missing }
             }
             E::Acted { round } => Self::RoundActed { round: round.0 },
-            E::Unlocked { round, to, amount } => {
-                Self::RoundUnlocked { round: round.0, to: to.into(), amount: amount.into() }
+            E::Unlocked { round } => Self::RoundUnlocked { round: round.0 },
+            E::NotUnlocked { round, ref reason } => {
+                Self::RoundNotUnlocked { round: round.0, reason: reason.clone() }
             }
             E::Lapsed { round, solutions } => Self::RoundLapsed { round: round.0, solutions },
             E::Claimed { round, solver, to, amount } => Self::PrizeClaimed {

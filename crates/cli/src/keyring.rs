@@ -77,6 +77,9 @@ pub struct Signer {
     /// Do not wait until the transaction is decided
     #[arg(long)]
     pub no_wait: bool,
+    /// Do nothing now: write the action to FILE, for `muster presence open --unlocks FILE`
+    #[arg(long, value_name = "FILE")]
+    pub for_round: Option<PathBuf>,
 }
 
 impl Signer {

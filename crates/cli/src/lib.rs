@@ -13,6 +13,7 @@ mod network;
 mod output;
 mod panic;
 mod perform;
+mod unlocks;
 mod up;
 mod wallet;
 

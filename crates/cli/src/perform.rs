@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use muster_api::Receipt;
 use muster_ledger::money::Grains;
 use muster_ledger::transaction::Action;
@@ -10,7 +10,7 @@ use muster_ledger::transaction::Action;
 use crate::keyring::Signer;
 use crate::meant::meant;
 use crate::network::Network;
-use crate::output;
+use crate::{output, unlocks};
 
 /// How many blocks a transaction may wait for its inclusion.
 const EXPIRY_BLOCKS: u64 = 100;
@@ -40,6 +40,14 @@ struct Done<'a> {
 
 /// Signs an action, hands it in, waits until it is decided, and says what came of it.
 pub async fn perform(network: &Network, signer: &Signer, action: Action, done: &str) -> Result<()> {
+    if let Some(file) = &signer.for_round {
+        unlocks::write(file, action)?;
+        return output::print(&format!(
+            "nothing is done now: `muster presence open ROUND --unlocks {}` opens a round that \
+             unlocks it",
+            file.display()
+        ));
+    }
     let decision = decide(network, signer, action).await?;
     let done = if decision.height.is_none() { "handed in" } else { done };
     decision.print(network, done)
@@ -47,6 +55,7 @@ pub async fn perform(network: &Network, signer: &Signer, action: Action, done: &
 
 /// Signs an action, hands it in, and waits until it is decided, unless the signer does not.
 pub async fn decide(network: &Network, signer: &Signer, action: Action) -> Result<Decision> {
+    ensure!(signer.for_round.is_none(), "--for-round: no round opens a round");
     let client = network.client()?;
     let (key, only) = signer.key(network)?;
     meant(network, &client, only).await?;

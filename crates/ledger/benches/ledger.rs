@@ -8,7 +8,7 @@ use muster_ledger::execute::{check, execute_verified, propose};
 use muster_ledger::genesis::{Genesis, GenesisPeer};
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::{MarketRule, Parameters};
-use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Solution, Unlocks};
+use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Solution};
 use muster_ledger::protocol::Version;
 use muster_ledger::state::State;
 use muster_ledger::transaction::{
@@ -214,7 +214,7 @@ fn presence(c: &mut Criterion) {
     };
     let open = presence::Action::Open {
         design: Box::new(hundred),
-        unlocks: Unlocks::Nothing,
+        unlocks: None,
         prize: Grains(0),
         deposit_max: Grains(u64::MAX / 2),
     };

@@ -12,7 +12,6 @@ use muster_puzzle::Work;
 pub use muster_puzzle::{Puzzle, Solution};
 
 use crate::crypto::{Hash, PublicKey};
-use crate::money::Grains;
 use crate::types::{Real, RoundId};
 
 /// Most players and units of malicious computing power of a design, together.
@@ -121,30 +120,6 @@ pub struct Design {
     pub solutions: u8,
     /// T, milliseconds; the best where none is given.
     pub deadline_ms: Option<u64>,
-}
-
-/// What happens once a round is solved in time, beyond that everybody knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub enum Unlocks {
-    /// Nothing: the fact is all.
-    Nothing,
-    /// Money, held since the round was opened, goes to somebody; if the round lapses, it goes back.
-    Payment {
-        /// Who receives it.
-        to: PublicKey,
-        /// How much.
-        amount: Grains,
-    },
-}
-
-impl Unlocks {
-    /// The money that is held for it.
-    pub fn amount(&self) -> Grains {
-        match self {
-            Self::Nothing => Grains::ZERO,
-            Self::Payment { amount, .. } => *amount,
-        }
-    }
 }
 
 /// What follows from a design.

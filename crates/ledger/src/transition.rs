@@ -96,6 +96,21 @@ impl Transition {
         self.events.truncate(self.events_kept);
     }
 
+    /// Does something of which nothing is left if it is refused, but all that the current action
+    /// did before.
+    pub(crate) fn attempt(
+        &mut self,
+        deed: impl FnOnce(&mut Self) -> Result<(), Rejection>,
+    ) -> Result<(), Rejection> {
+        let (action, events) = (self.action.clone(), self.events.len());
+        let done = deed(self);
+        if done.is_err() {
+            self.action = action;
+            self.events.truncate(events);
+        }
+        done
+    }
+
     /// Moves all changes into the state below, for scans over it.
     pub(crate) fn flush(&mut self) -> &State {
         self.commit();

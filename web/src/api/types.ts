@@ -179,7 +179,7 @@ const round = object({
   best_ms: number,
   largest_ms: number,
   /** What it does once it is solved in time. */
-  unlocks: variant,
+  unlocks: optional(object({ action: variant, held: amount, carried_out: optional(truth) })),
   prize: amount,
   puzzle: text,
   difficulty: number,

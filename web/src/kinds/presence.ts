@@ -1,8 +1,12 @@
 /** Presence: rounds that count an anonymous crowd by its work. */
 
 import type { Fields } from "../api/decode.ts";
-import { decimal, duration } from "../format.ts";
-import { address, grains, type Kinds, plain } from "./kind.ts";
+import { decimal, duration, words } from "../format.ts";
+import { account } from "./account.ts";
+import { governance } from "./governance.ts";
+import { address, grains, inner, type Kinds, type NameOf, plain } from "./kind.ts";
+import { market } from "./market.ts";
+import { stake } from "./stake.ts";
 
 /** A field in milliseconds, as people say it. */
 const span = (fields: Fields, name: string) => {
@@ -11,9 +15,23 @@ const span = (fields: Fields, name: string) => {
   return value < 10_000 ? `${decimal(value / 1000)} s` : duration(value / 1000);
 };
 
+/** What a round can unlock: actions of all other mechanisms. */
+const UNLOCKS = new Map(
+  [account, stake, market, governance].flatMap(({ actions }) => Object.entries(actions)),
+);
+
+/** What a round unlocks; the opener's name stands before the sentence. */
+const unlocking = (fields: Fields, nameOf: NameOf) => {
+  const unlocks = inner(fields, "unlocks");
+  const { kind } = unlocks;
+  if (typeof kind !== "string") return "";
+  return `, and once it is solved ${UNLOCKS.get(kind)?.(unlocks, nameOf) ?? words(kind)}`;
+};
+
 export const presence: Kinds = {
   actions: {
-    open_round: (fields) => `opens a presence round, with a prize of ${grains(fields, "prize")}`,
+    open_round: (fields, nameOf) =>
+      `opens a presence round, with a prize of ${grains(fields, "prize")}${unlocking(fields, nameOf)}`,
     solve_round: (fields) => `solves presence round ${plain(fields, "round", 12)}`,
     claim_prize: (fields) =>
       `takes the prize of presence round ${plain(fields, "round", 12)} to ${address(fields, "to")}`,
@@ -27,7 +45,9 @@ export const presence: Kinds = {
     round_acted: (fields) =>
       `Presence round ${plain(fields, "round")} was solved in time: those who are there act`,
     round_unlocked: (fields) =>
-      `Presence round ${plain(fields, "round")} unlocked ${grains(fields, "amount")} for ${address(fields, "to")}`,
+      `What presence round ${plain(fields, "round")} unlocks was carried out`,
+    round_not_unlocked: (fields) =>
+      `What presence round ${plain(fields, "round")} unlocks was refused: ${plain(fields, "reason", 300)}`,
     round_lapsed: (fields) =>
       `Presence round ${plain(fields, "round")} passed its deadline: too few are there`,
     prize_claimed: (fields) =>
@@ -35,6 +55,6 @@ export const presence: Kinds = {
     round_forgotten: (fields) =>
       `Presence round ${plain(fields, "round")} was forgotten; ${grains(fields, "returned")} went back`,
   },
-  amounts: ["prize", "deposit", "deposit_max", "amount", "returned"],
+  amounts: ["prize", "deposit", "deposit_max", "held", "amount", "returned"],
   peers: [],
 };

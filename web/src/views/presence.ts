@@ -3,8 +3,10 @@
 import type { Round, RoundReport } from "../api/types.ts";
 import { type Child, h, keyed, pane, svg } from "../dom.ts";
 import { decimal, duration, integer, label, percent } from "../format.ts";
-import { grains, plain } from "../kinds/kind.ts";
-import { addressLink, money } from "./facts.ts";
+import { actionText } from "../kinds/describe.ts";
+import { nameOf, signerName } from "../names.ts";
+import type { State } from "../state/store.ts";
+import { money } from "./facts.ts";
 import type { View } from "./view.ts";
 
 /** Bars of a belief; longer ones are drawn by sums of neighbours. */
@@ -141,16 +143,21 @@ function beliefs({ prior, posterior }: RoundReport): Element {
   );
 }
 
-/** Deposit and prize, and what the round unlocks. */
-function moneyOf(round: Round): Child[] {
+/** What a round unlocks, and what came of it; nothing where the fact is all. */
+export function unlockedText(round: Round, peers: State["peers"]): string | undefined {
+  if (round.unlocks === undefined) return undefined;
+  const { action, carried_out } = round.unlocks;
+  const what = `${signerName(round.opener, peers)} ${actionText(action, (id) => nameOf(id, peers))}`;
+  if (round.phase === "open") return `Unlocks: ${what}`;
+  if (round.phase === "lapsed") return `Not unlocked: ${what}`;
+  return carried_out === true ? `Unlocked: ${what}` : `Refused when it was solved: ${what}`;
+}
+
+/** The prize, and what the round unlocks. */
+function gains(round: Round, peers: State["peers"]): Child[] {
   const told: Child[] = [];
-  const { kind, fields } = round.unlocks;
-  if (kind === "payment") {
-    const verb = { acted: "Unlocked", lapsed: "Went back: held" }[round.phase] ?? "Unlocks";
-    told.push(
-      h("p", {}, `${verb} ${grains(fields, "amount")} for `, addressLink(plain(fields, "to", 64))),
-    );
-  }
+  const unlocked = unlockedText(round, peers);
+  if (unlocked !== undefined) told.push(h("p", {}, unlocked));
   if (round.prize > 0n) {
     const whose = round.solutions.length > 0 ? "to be claimed by" : "for";
     told.push(h("p", {}, `${money(round.prize)} ${whose} the first solver`));
@@ -159,7 +166,7 @@ function moneyOf(round: Round): Child[] {
 }
 
 /** What one round shows; made anew when something of it changes. */
-function content(report: RoundReport): Node[] {
+function content(report: RoundReport, peers: State["peers"]): Node[] {
   const { round } = report;
   return [
     h(
@@ -174,11 +181,11 @@ function content(report: RoundReport): Node[] {
       "p",
       { class: "note" },
       `deadline ${seconds(round.deadline_ms)}, T° ${seconds(round.best_ms)}, T* ${seconds(round.largest_ms)}; ` +
-        `${round.solutions_wanted} of ${integer(round.difficulty)} tries of ${round.puzzle} each; ` +
+        `${round.solutions_wanted} ${round.solutions_wanted === 1 ? "solution" : "solutions"} of ${integer(round.difficulty)} tries of ${round.puzzle} each; ` +
         `who was there gave it ${percent(report.acting_probability)} to be solved in time`,
     ),
     beliefs(report),
-    ...moneyOf(round).filter((child): child is Element => child instanceof Element),
+    ...gains(round, peers).filter((child): child is Element => child instanceof Element),
   ];
 }
 
@@ -203,7 +210,7 @@ export function presenceView(): View {
   const shown = new WeakMap<Element, string>();
   return {
     element,
-    update({ rounds, failures }) {
+    update({ rounds, peers, failures }) {
       // A market without rounds has no pane for them.
       element.hidden = (rounds ?? []).length === 0;
       failure.hidden = failures.rounds === undefined;
@@ -217,7 +224,7 @@ export function presenceView(): View {
           const wanted = stamp(report);
           if (shown.get(article) === wanted) return;
           shown.set(article, wanted);
-          article.replaceChildren(...content(report));
+          article.replaceChildren(...content(report, peers));
         },
       );
     },

@@ -12,7 +12,14 @@ import { edgesOf, graphView, layout, readout } from "../../src/views/graph.ts";
 import { headerView } from "../../src/views/header.ts";
 import { notice } from "../../src/views/notice.ts";
 import { COLUMNS, peersView, sortRows } from "../../src/views/peers.ts";
-import { bars, elapsed, mean, presenceView, standing } from "../../src/views/presence.ts";
+import {
+  bars,
+  elapsed,
+  mean,
+  presenceView,
+  standing,
+  unlockedText,
+} from "../../src/views/presence.ts";
 import { epochProgress, tilesView } from "../../src/views/tiles.ts";
 import { validatorsView } from "../../src/views/validators.ts";
 import { FixtureMarket, HOSTILE_NAMES } from "../fixture-market.ts";
@@ -289,6 +296,18 @@ describe("presence rounds", () => {
     expect(standing(late)).toBe("0.0 s left, 0 of 2 solutions");
   });
 
+  it("tell what they unlock, and what came of it", () => {
+    const { unlocks } = solved.round;
+    if (unlocks === undefined) throw new Error();
+    const told = (phase: string, carried_out?: boolean) =>
+      unlockedText({ ...solved.round, phase, unlocks: { ...unlocks, carried_out } }, undefined);
+    expect(told("open")).toMatch(/^Unlocks: .* sends 25 MST/);
+    expect(told("acted", true)).toMatch(/^Unlocked: /);
+    expect(told("acted", false)).toMatch(/^Refused when it was solved: /);
+    expect(told("lapsed")).toMatch(/^Not unlocked: /);
+    expect(unlockedText(lapsed.round, undefined)).toBe(undefined);
+  });
+
   it("are drawn by sums where there are many players", () => {
     const { step, heights } = bars(Array.from({ length: 10_000 }, () => 1e-4));
     expect(step * heights.length).toBeGreaterThanOrEqual(10_000);
@@ -304,11 +323,11 @@ describe("presence rounds", () => {
     view.update(stateOf(market(false)));
     expect((view.element as HTMLElement).hidden).toBe(false);
     const [first, second, third] = view.element.querySelectorAll(".round");
-    expect(first?.textContent).toContain("Unlocks 25 MST for");
-    expect(first?.textContent).toContain("2 of 30,000,000,000 tries of sha256 each");
+    expect(first?.textContent).toMatch(/Unlocks: .* sends 25 MST to/);
+    expect(first?.textContent).toContain("2 solutions of 30,000,000,000 tries of sha256 each");
     expect(second?.textContent).toContain("nobody acts");
     expect(second?.textContent).not.toContain("once solved");
-    expect(third?.textContent).toContain("Unlocked 25 MST for");
+    expect(third?.textContent).toMatch(/Unlocked: .* sends 25 MST to/);
     expect(third?.textContent).toContain("once solved: ");
     expect(third?.querySelectorAll(".round-after").length).toBe(40);
     view.update(stateOf(market(false)));

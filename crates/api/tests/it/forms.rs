@@ -8,7 +8,8 @@ use muster_ledger::change::Change;
 use muster_ledger::crypto::{Hash, SecretKey};
 use muster_ledger::money::Grains;
 use muster_ledger::parameters as ledger;
-use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Solution, Unlocks};
+use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Solution};
+use muster_ledger::transaction::presence::Unlocks;
 use muster_ledger::types::{Endpoint, Modality, PeerId, Real, RoundId, Row, Share};
 use muster_ledger::{outcome, transaction};
 use serde_json::json;
@@ -109,7 +110,7 @@ fn actions() -> Vec<(transaction::Action, serde_json::Value)> {
         (
             presence::Action::Open {
                 design: Box::new(design()),
-                unlocks: Unlocks::Payment { to, amount },
+                unlocks: Some(Unlocks::Account(account::Action::Transfer { to, amount })),
                 prize: amount,
                 deposit_max: amount,
             }
@@ -127,7 +128,7 @@ fn actions() -> Vec<(transaction::Action, serde_json::Value)> {
                     "solutions": 2,
                     "deadline_ms": 5_000,
                 },
-                "unlocks": { "kind": "payment", "to": to.to_string(), "amount": "5" },
+                "unlocks": { "kind": "transfer", "to": to.to_string(), "amount": "5" },
                 "prize": "5",
                 "deposit_max": "5",
             }),

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use muster_api::Client;
-use muster_api::presence::{Phase, Round, RoundReport, Unlocks as Said};
+use muster_api::presence::{Phase, Round, RoundReport, Unlocked, Unlocks as Said};
 use muster_ledger::crypto::PublicKey;
 use muster_ledger::money::Grains;
-use muster_ledger::presence::{Design, Unlocks};
-use muster_ledger::transaction::presence::Action;
+use muster_ledger::presence::Design;
+use muster_ledger::transaction::account;
+use muster_ledger::transaction::presence::{Action, Unlocks};
 use muster_peer::Behaviour;
 use muster_peer::presence::{Part, solver_keys};
 use serde::Serialize;
@@ -58,7 +59,7 @@ pub struct Course {
     pub solved_at: Option<f64>,
     /// Whether it was solved in time, so that what it unlocks happened.
     pub acted: bool,
-    /// What it unlocked, grains; absent where it unlocks nothing but the fact.
+    /// What was paid because of it, grains; absent where it unlocks no payment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unlocked: Option<u64>,
     /// With what probability it was expected to be solved in time.
@@ -227,13 +228,14 @@ impl Opener {
             Some((name, amount)) => {
                 let found = self.peers.iter().find(|(peer, _)| peer == name);
                 let (_, to) = *found.with_context(|| format!("there is no peer `{name}`"))?;
-                Unlocks::Payment { to, amount: *amount }
+                Some(Unlocks::Account(account::Action::Transfer { to, amount: *amount }))
             }
-            None => Unlocks::Nothing,
+            None => None,
         };
         let design = Box::new(Design::try_from(&wanted.design)?);
         let balance = self.client.account(&key.public()).await?.balance.grains();
-        let held = wanted.prize.0.saturating_add(unlocks.amount().0);
+        let paid = wanted.pay.as_ref().map_or(0, |(_, amount)| amount.0);
+        let held = wanted.prize.0.saturating_add(paid);
         // What is left, but for the fee.
         let deposit_max = Grains(balance.saturating_sub(held) / 2);
         let action = Action::Open { design, unlocks, prize: wanted.prize, deposit_max };
@@ -282,7 +284,11 @@ fn course(report: &RoundReport) -> Course {
         solved_at: round.solutions.last().filter(|_| acted).map(|last| seconds(last.after_ms)),
         acted,
         unlocked: match &round.unlocks {
-            Said::Payment { amount, .. } if acted => Some(amount.grains()),
+            Some(Unlocked {
+                action: Said::Account(muster_api::account::Action::Transfer { amount, .. }),
+                carried_out: Some(true),
+                ..
+            }) => Some(amount.grains()),
             _ => None,
         },
         acting_probability: report.acting_probability,

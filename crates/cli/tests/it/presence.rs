@@ -92,16 +92,32 @@ pub fn rounds(home: &str, data: &Path) {
     let joined = json(&run(&["presence", "join", "1", "--cores", "1", "--json"]));
     assert_eq!((&joined["acted"], &joined["solutions"]), (&false.into(), &0.into()), "{joined:#}");
 
+    // What a round unlocks may be any action: here the user stakes on a peer, once it is solved.
+    let action = data.join("action.json");
+    let action = action.to_str().expect("a plain path");
+    let staked = || {
+        let account = json(&run(&["query", "account", "user", "--json"]));
+        let delegations = account["delegations"].as_array().expect("a list").clone();
+        let grains = |one: &Value| one["amount"].as_str().and_then(|text| text.parse::<u64>().ok());
+        delegations.iter().filter_map(grains).sum::<u64>()
+    };
+    let before = staked();
+    let said = stdout(&run(&["stake", "add", "0", "7", "--for-round", action]));
+    assert!(said.contains("nothing is done now"), "{said}");
+
     // One that takes memory, of which nearly every run has a solution.
     written(json!({
         "puzzle": "equihash", "difficulty": 1, "tries_per_second": 0.005, "solutions": 1,
     }));
-    let opened = json(&run(&["presence", "open", path, "--json"]));
+    let opened = json(&run(&["presence", "open", path, "--unlocks", action, "--json"]));
     assert_eq!(opened["round"], 2, "{opened:#}");
+    let shown = stdout(&run(&["presence", "show", "2"]));
+    assert!(shown.contains("it unlocks stake, amount 7000000000, peer 0"), "{shown}");
     let joined = json(&run(&["presence", "join", "2", "--cores", "1", "--json"]));
     assert_eq!((&joined["acted"], &joined["first"]), (&true.into(), &true.into()), "{joined:#}");
     let shown = stdout(&run(&["presence", "show", "2"]));
-    assert!(shown.contains("tries of equihash"), "{shown}");
+    assert!(shown.contains("tries of equihash") && shown.contains("it unlocked stake"), "{shown}");
+    assert!(staked() >= before + 6_999_999_999, "{} after {before}", staked());
     let listed = stdout(&run(&["presence", "list"]));
     assert!(listed.contains("lapsed") && listed.contains("solved after"), "{listed}");
 }

@@ -8,20 +8,24 @@
 //!
 //! A solution is bound to the key that signs it. Whoever copies one from others' transactions has
 //! copied the key along, and the prize goes where that key says.
+//!
+//! What a round unlocks is carried out with the last solution, by the rules for every other action,
+//! with the money that was held for it since the round was opened. If it is refused then, the round
+//! has acted all the same.
 
 use std::sync::Arc;
 
-use super::{account, agenda};
+use super::{account, agenda, governance, market, stake};
 use crate::crypto::{Hash, PublicKey};
 use crate::money::Grains;
 use crate::outcome::Rejection;
 use crate::outcome::presence::{self as outcome, Event};
-use crate::presence::{Deadlines, Design, Unlocks, challenge};
+use crate::presence::{Deadlines, Design, challenge};
 use crate::state::presence::{
-    Beginning, Due, Phase, Round, Rounds, Solution, design, round, rounds,
+    Beginning, Due, Phase, Round, Rounds, Solution, Unlocked, design, round, rounds,
 };
 use crate::state::{Read, chain};
-use crate::transaction::presence::Action;
+use crate::transaction::presence::{Action, Unlocks};
 use crate::transition::Transition;
 use crate::types::RoundId;
 
@@ -33,9 +37,8 @@ pub(crate) fn act(
 ) -> Result<(), Rejection> {
     match action {
         Action::Open { design, unlocks, prize, deposit_max } => {
-            let terms =
-                OpeningTerms { unlocks: *unlocks, prize: *prize, deposit_max: *deposit_max };
-            open(transition, signer, design, terms)
+            let (unlocks, prize, deposit_max) = (unlocks.clone(), *prize, *deposit_max);
+            open(transition, signer, design, OpeningTerms { unlocks, prize, deposit_max })
         }
         Action::Solve { round, solution } => solve(transition, signer, *round, solution),
         Action::Claim { round, to } => claim(transition, signer, *round, to),
@@ -84,7 +87,7 @@ pub(crate) fn due(transition: &mut Transition, due: Due) -> Result<(), Rejection
 
 /// On what terms a round is opened, beside its design.
 struct OpeningTerms {
-    unlocks: Unlocks,
+    unlocks: Option<Unlocks>,
     prize: Grains,
     deposit_max: Grains,
 }
@@ -110,12 +113,14 @@ fn open(
     if !prize.is_zero() && prize < least {
         return Err(outcome::Rejection::Prize { prize, deposit: least }.into());
     }
-    if let Unlocks::Payment { to, amount } = &unlocks {
-        account::check_receiver(transition, to, *amount)?;
-    }
     let deadlines = deadlines(transition, wanted)?;
-    let held = deposit.checked_add(prize).and_then(|held| held.checked_add(unlocks.amount()));
-    transition.debit(opener, held.ok_or(Rejection::Overflow)?)?;
+    let unlocks = unlocks.map(|action| {
+        let held = action.spends(transition.parameters());
+        Unlocked { action, held, carried_out: None }
+    });
+    let held = unlocks.as_ref().map_or(Grains::ZERO, |unlocked| unlocked.held);
+    let taken = deposit.checked_add(prize).and_then(|taken| taken.checked_add(held));
+    transition.debit(opener, taken.ok_or(Rejection::Overflow)?)?;
     let id = all.next;
     all.next = RoundId(id.0.checked_add(1).ok_or(Rejection::Overflow)?);
     all.open.push(id);
@@ -133,7 +138,7 @@ fn open(
     };
     transition.put(round(id), Arc::new(opened));
     transition.put(design(id), Arc::new(wanted.clone()));
-    transition.event(Event::Opened { round: id, opener, deadlines, unlocks, prize, deposit });
+    transition.event(Event::Opened { round: id, opener, deadlines, held, prize, deposit });
     Ok(())
 }
 
@@ -199,8 +204,8 @@ fn solve(
     close(transition, id, solved, Phase::Acted)
 }
 
-/// Ends a round: the deposit goes back, and so does the prize where nobody solved anything. What it
-/// unlocks goes where it was to go, or back.
+/// Ends a round: the deposit goes back, and so does the prize where nobody solved anything. So does
+/// what was held for what it unlocks, which is then carried out where the round has acted.
 fn close(
     transition: &mut Transition,
     id: RoundId,
@@ -216,12 +221,12 @@ fn close(
         let prize = std::mem::take(&mut closed.prize);
         transition.credit(&closed.opener, prize)?;
     }
-    let (unlocks, opener) = (closed.unlocks, closed.opener);
-    if let Unlocks::Payment { to, amount } = unlocks {
-        let acted = phase == Phase::Acted;
-        transition.credit(if acted { &to } else { &opener }, amount)?;
-        if acted {
-            transition.event(Event::Unlocked { round: id, to, amount });
+    let opener = closed.opener;
+    if let Some(unlocked) = &mut closed.unlocks {
+        let held = std::mem::take(&mut unlocked.held);
+        transition.credit(&opener, held)?;
+        if phase == Phase::Acted {
+            unlocked.carried_out = Some(unlock(transition, id, &opener, &unlocked.action, held));
         }
     }
     closed.phase = phase;
@@ -229,6 +234,34 @@ fn close(
     let height = transition.clock().height.after(transition.parameters().presence_keep_blocks);
     agenda::add(transition, height, chain::Due::Presence(Due::Forgetting(id)));
     Ok(())
+}
+
+/// Carries out what a round unlocks, for no more than was held for it, and says what came of it.
+fn unlock(
+    transition: &mut Transition,
+    id: RoundId,
+    opener: &PublicKey,
+    action: &Unlocks,
+    held: Grains,
+) -> bool {
+    let done = transition.attempt(|transition| {
+        // A vote may have made it dearer since.
+        let needed = action.spends(transition.parameters());
+        if needed > held {
+            return Err(outcome::Rejection::Dearer { needed, held }.into());
+        }
+        match action {
+            Unlocks::Account(action) => account::act(transition, opener, action),
+            Unlocks::Stake(action) => stake::act(transition, opener, action),
+            Unlocks::Market(action) => market::act(transition, opener, action),
+            Unlocks::Governance(action) => governance::act(transition, opener, action),
+        }
+    });
+    transition.event(match &done {
+        Ok(()) => Event::Unlocked { round: id },
+        Err(refused) => Event::NotUnlocked { round: id, reason: refused.to_string() },
+    });
+    done.is_ok()
 }
 
 /// Pays the prize to whom the first solver names.

@@ -5,19 +5,19 @@ use muster_puzzle::Refusal;
 
 use crate::crypto::{Hash, PublicKey};
 use crate::money::Grains;
-use crate::presence::{Deadlines, DesignError, Unlocks};
+use crate::presence::{Deadlines, DesignError};
 use crate::types::RoundId;
 
 /// Something that happened to rounds.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs, reason = "the fields are what each variant's sentence names")]
 pub enum Event {
-    /// A round was opened.
+    /// A round was opened; `held` is for what it unlocks.
     Opened {
         round: RoundId,
         opener: PublicKey,
         deadlines: Deadlines,
-        unlocks: Unlocks,
+        held: Grains,
         prize: Grains,
         deposit: Grains,
     },
@@ -27,14 +27,16 @@ pub enum Event {
     Solved { round: RoundId, solver: PublicKey, after_ms: u64, missing: u8 },
     /// A round was solved in time: those who are present act.
     Acted { round: RoundId },
-    /// What was held for a round that was solved went where it was to go.
-    Unlocked { round: RoundId, to: PublicKey, amount: Grains },
+    /// What a round unlocks was carried out.
+    Unlocked { round: RoundId },
     /// A round's deadline passed before it was solved.
     Lapsed { round: RoundId, solutions: u8 },
     /// The first solver took the prize.
     Claimed { round: RoundId, solver: PublicKey, to: PublicKey, amount: Grains },
     /// A round was forgotten; what nobody had claimed went back to its opener.
     Forgotten { round: RoundId, returned: Grains },
+    /// What a round unlocks was refused when it was solved, and left nothing.
+    NotUnlocked { round: RoundId, reason: String },
 }
 
 /// Why something about a round is refused.
@@ -75,6 +77,13 @@ pub enum Rejection {
     ProofLength { round: RoundId, bytes: u64, wanted: u64 },
     #[error("the proof does not solve the puzzle of round {round} for this key and number")]
     Proof { round: RoundId },
+    #[error(
+        "a round unlocks what its opener's account pays for and money can be held for: not the end \
+         of that account, nothing that a hot key does, nothing that work pays for"
+    )]
+    Unlocks,
+    #[error("it takes {needed} by now, {held} were held for it when the round was opened")]
+    Dearer { needed: Grains, held: Grains },
 }
 
 impl Rejection {

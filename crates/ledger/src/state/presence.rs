@@ -8,7 +8,8 @@ use muster_puzzle::Work;
 use super::slot::{Slot, entries, nothing};
 use crate::crypto::{Hash, PublicKey};
 use crate::money::Grains;
-use crate::presence::{Deadlines, Design, Unlocks, work};
+use crate::presence::{Deadlines, Design, work};
+use crate::transaction::presence::Unlocks;
 use crate::types::RoundId;
 
 entries! {
@@ -36,8 +37,8 @@ pub struct Round {
     pub opener: PublicKey,
     /// Its deadlines, after its beginning.
     pub deadlines: Deadlines,
-    /// What happens when it is solved in time; its money is held while the round is open.
-    pub unlocks: Unlocks,
+    /// What happens when it is solved in time.
+    pub unlocks: Option<Unlocked>,
     /// What the opener gets back when it is over; nothing from then on.
     pub deposit: Grains,
     /// What the first solver can claim; nothing once it went to somebody.
@@ -48,6 +49,17 @@ pub struct Round {
     pub solutions: Vec<Solution>,
     /// How it stands.
     pub phase: Phase,
+}
+
+/// What a round unlocks.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Unlocked {
+    /// What is carried out in the opener's name.
+    pub action: Unlocks,
+    /// The most that it may spend, while the round is open; nothing from then on.
+    pub held: Grains,
+    /// Whether it was carried out, once the round has acted.
+    pub carried_out: Option<bool>,
 }
 
 /// How a round began.
@@ -89,7 +101,7 @@ pub enum Due {
 impl Round {
     /// The money that it holds: all taken from one account, so that the sum is a number.
     fn held(&self) -> u128 {
-        let locked = if self.phase == Phase::Open { self.unlocks.amount() } else { Grains::ZERO };
+        let locked = self.unlocks.as_ref().map_or(Grains::ZERO, |unlocked| unlocked.held);
         [self.deposit, self.prize, locked].map(u128::from).into_iter().sum()
     }
 

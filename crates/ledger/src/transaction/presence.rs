@@ -2,18 +2,60 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use super::form::{Form, Limits, Payer, Terms, check_amount, check_key};
+use super::form::{Form, Limits, Payer, Terms, check_key};
+use super::{account, governance, market, stake};
 use crate::crypto::{Claim, Hash, PublicKey};
 use crate::money::Grains;
 use crate::outcome::{Rejection, presence};
 use crate::parameters::Parameters;
-use crate::presence::{Design, Puzzle, Solution, Unlocks};
+use crate::presence::{Design, Puzzle, Solution};
 use crate::protocol::Version;
 use crate::types::RoundId;
 
+/// The version that brought rounds.
+const SINCE: Version = Version(3);
 /// What a solution takes: a signature, the check of the puzzle that is the dearest to check (nine
 /// microseconds), two entries.
 const SOLVE_UNITS: u64 = 90;
+
+/// What a round unlocks: an action that is carried out in the name of whoever opened it, at the
+/// moment at which it is solved. It is one of another mechanism, so that no round opens a round.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Unlocks {
+    /// On accounts.
+    Account(account::Action),
+    /// On stake.
+    Stake(stake::Action),
+    /// In the market.
+    Market(market::Action),
+    /// On the parameters and rules.
+    Governance(governance::Action),
+}
+
+impl Unlocks {
+    fn form(&self) -> &dyn Form {
+        match self {
+            Self::Account(action) => action,
+            Self::Stake(action) => action,
+            Self::Market(action) => action,
+            Self::Governance(action) => action,
+        }
+    }
+
+    /// The most that it takes from the account of whoever opened the round.
+    pub fn spends(&self, parameters: &Parameters) -> Grains {
+        self.form().spends(parameters)
+    }
+
+    /// That the opener's account pays for it, that the most it takes can be held, and its own form.
+    fn check(&self, opener: &PublicKey, limits: &Limits) -> Result<(), Rejection> {
+        let closes = matches!(self, Self::Account(account::Action::Close { .. }));
+        if closes || self.form().terms().payer != Payer::Account {
+            return Err(presence::Rejection::Unlocks.into());
+        }
+        self.form().check(opener, limits)
+    }
+}
 
 /// What one can do about rounds; from protocol version 3 on.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -22,8 +64,8 @@ pub enum Action {
     Open {
         /// What it is designed for; boxed, because it is longer than any other action.
         design: Box<Design>,
-        /// What happens once it is solved in time.
-        unlocks: Unlocks,
+        /// What happens once it is solved in time, beyond that everybody knows it.
+        unlocks: Option<Unlocks>,
         /// What the first solution earns.
         prize: Grains,
         /// The most that the signer is willing to deposit: each open round makes the next dearer.
@@ -47,46 +89,46 @@ pub enum Action {
 }
 
 impl Form for Action {
-    fn check(&self, _: &PublicKey, _: &Limits) -> Result<(), Rejection> {
+    fn check(&self, signer: &PublicKey, limits: &Limits) -> Result<(), Rejection> {
         match self {
             Self::Open { design, unlocks, .. } => {
                 design.check_form().map_err(|error| presence::Rejection::design(&error))?;
-                match unlocks {
-                    Unlocks::Nothing => Ok(()),
-                    Unlocks::Payment { to, amount } => check_key(to).and(check_amount(*amount)),
-                }
+                unlocks.as_ref().map_or(Ok(()), |unlocks| unlocks.check(signer, limits))
             }
             Self::Solve { solution, .. } => check_proof(&solution.proof),
             Self::Claim { to, .. } => check_key(to),
         }
     }
 
-    fn claim(&self, _: &Hash) -> Option<Claim> {
+    fn claim(&self, chain: &Hash) -> Option<Claim> {
         match self {
-            Self::Open { .. } | Self::Solve { .. } | Self::Claim { .. } => None,
+            Self::Open { unlocks, .. } => unlocks.as_ref()?.form().claim(chain),
+            Self::Solve { .. } | Self::Claim { .. } => None,
         }
     }
 
     fn terms(&self) -> Terms {
         match self {
             // Each number that a design speaks of is looked at some hundred times; and what is
-            // included for nothing later is paid for here.
-            Self::Open { design, .. } => {
+            // included or carried out for nothing later is paid for here.
+            Self::Open { design, unlocks, .. } => {
                 let solutions = SOLVE_UNITS * u64::from(design.solutions);
                 let units = 300 + design.headcount_max() as u64 / 4 + solutions;
-                Terms { since: Version(3), ..Terms::new(Payer::Account, units) }
+                let unlocked = unlocks.as_ref().map(|unlocks| unlocks.form().terms());
+                let (since, more) = unlocked.map_or((SINCE, 0), |terms| (terms.since, terms.units));
+                Terms { since: SINCE.max(since), ..Terms::new(Payer::Account, units + more) }
             }
             Self::Solve { .. } | Self::Claim { .. } => {
-                Terms { since: Version(3), ..Terms::new(Payer::Work, SOLVE_UNITS) }
+                Terms { since: SINCE, ..Terms::new(Payer::Work, SOLVE_UNITS) }
             }
         }
     }
 
-    fn spends(&self, _: &Parameters) -> Grains {
+    fn spends(&self, parameters: &Parameters) -> Grains {
         match self {
             Self::Open { unlocks, prize, deposit_max, .. } => {
-                let held = prize.0.saturating_add(deposit_max.0);
-                Grains(held.saturating_add(unlocks.amount().0))
+                let more = unlocks.as_ref().map_or(0, |unlocks| unlocks.spends(parameters).0);
+                Grains(prize.0.saturating_add(deposit_max.0).saturating_add(more))
             }
             Self::Solve { .. } | Self::Claim { .. } => Grains::ZERO,
         }

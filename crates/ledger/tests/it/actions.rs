@@ -5,12 +5,13 @@ use muster_ledger::change::Change;
 use muster_ledger::crypto::hash;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::ParameterChange;
-use muster_ledger::presence::{Design, Puzzle, Unlocks};
+use muster_ledger::presence::{Design, Puzzle};
 use muster_ledger::protocol::{Switch, Version};
 use muster_ledger::state::governance::proposals;
 use muster_ledger::transaction::market::{
     HotKeyReplacement, Payment, Registration, find_work, weights_commitment,
 };
+use muster_ledger::transaction::presence::Unlocks;
 use muster_ledger::transaction::{Action, account, governance, market, presence, stake};
 use muster_ledger::types::{PeerId, RoundId, Row, Share};
 
@@ -137,13 +138,9 @@ pub const KINDS: &[(&str, u32, Make)] = &[
         let approve = numbers.below(4) > 0;
         governance::Action::Vote { proposal, approve }.into()
     }),
-    ("open a round", 3, |_, numbers, _| {
+    ("open a round", 3, |chain, numbers, signer| {
         let prize = mst(numbers.below(3));
-        let to = address(PEOPLE[numbers.below(12) as usize]);
-        let unlocks = match numbers.below(2) {
-            0 => Unlocks::Nothing,
-            _ => Unlocks::Payment { to, amount: mst(1) },
-        };
+        let unlocks = unlocks(chain, numbers, signer);
         let puzzle = if numbers.below(4) == 0 { Puzzle::Equihash } else { Puzzle::Sha256 };
         let design = Box::new(Design { puzzle, ..design() });
         presence::Action::Open { design, unlocks, prize, deposit_max: mst(3) }.into()
@@ -164,6 +161,32 @@ pub const KINDS: &[(&str, u32, Make)] = &[
         presence::Action::Claim { round, to }.into()
     }),
 ];
+
+/// What a round of this signer unlocks: nothing, or an action of any kind but those about rounds.
+pub fn unlocks(chain: &Chain, numbers: &mut Numbers, signer: &str) -> Option<Unlocks> {
+    // Those that are paid for by an account, and closing one, which is refused.
+    const ACTIONS: [&str; 10] = [
+        "transfer",
+        "close",
+        "stake",
+        "unstake",
+        "register by burning",
+        "replace hot key",
+        "leave",
+        "propose a parameter",
+        "propose an upgrade",
+        "vote",
+    ];
+    let kind = ACTIONS.get(numbers.below(12) as usize)?;
+    let (_, _, make) = KINDS.iter().find(|(name, _, _)| name == kind)?;
+    match make(chain, numbers, signer) {
+        Action::Account(action) => Some(Unlocks::Account(action)),
+        Action::Stake(action) => Some(Unlocks::Stake(action)),
+        Action::Market(action) => Some(Unlocks::Market(action)),
+        Action::Governance(action) => Some(Unlocks::Governance(action)),
+        Action::Presence(_) => None,
+    }
+}
 
 /// Which kind an action is.
 pub fn name(action: &Action) -> &'static str {

@@ -24,3 +24,4 @@ mod staking;
 mod support;
 mod tree;
 mod types;
+mod unlocks;

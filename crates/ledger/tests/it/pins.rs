@@ -9,7 +9,7 @@ pub const PARAMETERS: &str = "d557045b4e744b9b8c68dfbf8bafbc4ab49178a5a5c298df11
 /// Hashes of the encodings of one sample each. A change means that old data can no longer be
 /// read; to regenerate, run the test and copy what it prints.
 pub const PINNED: &[(&str, &str)] = &[
-    ("block", "3510e142ccc54576c9112d518f7da4660acd8147b3659ddc7ae64a4e0dc3c6fa"),
+    ("block", "7817e0f5c53ec854168c42150845843a74ab5cb6bde90eaf4116d8576c01e2a6"),
     ("entry Account Account", "d4ebc8e3748f08dc3bd01455baede23e0948078f42a473555e9b0b1f88e95e69"),
     ("entry Chain Clock", "46ca00ed65de76589a3c7c26c220c45f649c346bad26c9a273ec7446df29bf75"),
     ("entry Chain Committee", "189b5ffbe734bf7cdd7a1ff2eb83ab7bdf9336ef8a53a0a183a46163de928671"),
@@ -19,7 +19,7 @@ pub const PINNED: &[(&str, &str)] = &[
     ("entry Chain EscrowFor", "f398797ed25792b04d1746fae05e84bd71070aa14898138ad242649fbe182b67"),
     ("entry Chain Parameters", "f8539101ef4ab1f07c7df0a98a438b6d0e9e4b627e416daa9cb5678e7a1171d0"),
     ("entry Chain Protocol", "c1e4b7fbc050d42f3b828f52b15672663410c0e4f7bbf6373f46a2ff2c5e2051"),
-    ("entry Chain Supply", "dcbc2c232cd6ed6b0935fcf845dddb53465fc0487a2400090331f9214daefc76"),
+    ("entry Chain Supply", "78ca3a1f0a6ff629fab5ba49d1ce2dc3e917493d6e7776efd26357e20de2d209"),
     ("entry Chain Validators", "f8aa8b7099cd9a49956453b49920c3ceada863c345fc574b1f59ba097563a811"),
     ("entry Governance Agreed", "bf039f1e09b5bdba0dca943f423109a8df5214510491304326cbe36b6b5e849d"),
     (
@@ -49,7 +49,7 @@ pub const PINNED: &[(&str, &str)] = &[
     ("entry Market Weights", "75febc93eab110079056d687e82445a57b3d0e8136dac9cc959ee5a9aa7166ca"),
     ("entry Market Worked", "4be336f4dc59669bf230b4348e532a89a2d94350ac211fb9a971ead7a3099f33"),
     ("entry Presence Design", "540892f47fd7da3e59e0eb694ea3a39a8be2e14c532ab875e9bf31bc50f14945"),
-    ("entry Presence Round", "d745c7f92297ec74b9663836e62dc6f0ca9b72e5e56f7308bc65a01bd82257a2"),
+    ("entry Presence Round", "dc218e63d9ac9eab9b29c1062bbeb87e1537e35e703ce2a83169e315c3ff969d"),
     ("entry Presence Rounds", "8b688937287c87fdf3915435e4d14685db3f35c55d7fd16ec48566c033bf5c77"),
     ("entry Stake Delegation", "e04f723f2394d13a5db570a0b164822420783642347567f2fd7056d4b4a72538"),
     (
@@ -59,9 +59,9 @@ pub const PINNED: &[(&str, &str)] = &[
     ("entry Stake Retired", "cb56930bc3b987e325ca97bf3791cb29bc838d827b194729e8e211f491bec428"),
     ("event", "2e01d3300cd27a54ee6214970f038de866ccbab5ed9246c42b42df0e47b616eb"),
     ("genesis", "670e73fab6e79bd5d8cdd02e8e387a21a28ef8d5dce55a840073cccf71bd2105"),
-    ("header", "1d51a74f5fe261df3abe265427843fba997551eb8168eb4ebac0365105f889b7"),
+    ("header", "bb306591f88d721a7c2012843648bfb257e27563b32341d98950b19ab6caeb00"),
     ("parameters", "12f5fe8dbe71c9201586502c9ba983061089c43fab20d8734c4369f6213a106e"),
-    ("proof", "2dc7f9a0b91e757e6def5eac4704cd9bed3e424a82e4f0acbc3dde0dfdb48e8d"),
+    ("proof", "97894416b4e4518abef624cc2f30c602e4e5a126619b5e31a6d49aa15b6e9ac6"),
     ("receipt", "04746fe92f49e8086cc8c6430918ec101a664420e9bd1475b496fe1f96c21d55"),
     ("receipts", "93298c463b11b15ac381a63269f42f95049d5598811ba71db31995a671829387"),
     (
@@ -124,5 +124,5 @@ pub const PINNED: &[(&str, &str)] = &[
 pub const ROOTS: &[(Version, &str)] = &[
     (Version(1), "903f25a7bb82e2c30fc62776a588113f0da9b59bfbd9a1b1c7677710ad19db71"),
     (Version(2), "188bac2ed2326e394ae082d25d2b7fdf38c693c25cf811e0910d0e0d488e6489"),
-    (Version(3), "57fd81ba88bcf4d46fbbf9ccd2661a5ca5364957394501be2433b767b10920c6"),
+    (Version(3), "0a9cce37fb0ccc5e5b7339889883fc02948997860516e2af6aa1fcb1c08d6f0f"),
 ];

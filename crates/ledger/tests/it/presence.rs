@@ -7,9 +7,7 @@ use muster_ledger::money::Grains;
 use muster_ledger::outcome::presence::{Event as Happened, Rejection as Refused};
 use muster_ledger::outcome::{Event, Rejection};
 use muster_ledger::parameters::Parameters;
-use muster_ledger::presence::{
-    Belief, Deadlines, Design, DesignError, Payoff, Puzzle, Solution, Unlocks,
-};
+use muster_ledger::presence::{Belief, Deadlines, Design, DesignError, Payoff, Puzzle, Solution};
 use muster_ledger::protocol::Version;
 use muster_ledger::state::presence::{Phase, Round, round, rounds};
 use muster_ledger::state::{Key, Value, presence as entries};
@@ -24,11 +22,11 @@ use crate::support::{Chain, address, design, find, genesis, listed, mst, real, s
 const FIRST: RoundId = RoundId(0);
 
 fn open(design: Design) -> Action {
-    opening(design, Unlocks::Nothing, mst(2), mst(100))
+    opening(design, mst(2), mst(100))
 }
 
-fn opening(design: Design, unlocks: Unlocks, prize: Grains, deposit_max: Grains) -> Action {
-    Action::Open { design: Box::new(design), unlocks, prize, deposit_max }
+fn opening(design: Design, prize: Grains, deposit_max: Grains) -> Action {
+    Action::Open { design: Box::new(design), unlocks: None, prize, deposit_max }
 }
 
 /// Which rounds are open.
@@ -326,11 +324,11 @@ fn open_rounds_make_the_next_dearer_and_have_an_end() {
     let mut chain = Chain::with(2, parameters);
     chain.act("alice", open(design())).unwrap();
     assert_eq!(refusal(chain.act("alice", open(design()))), Refused::Own { round: FIRST });
-    let cheap = opening(design(), Unlocks::Nothing, mst(0), mst(1));
+    let cheap = opening(design(), mst(0), mst(1));
     let refused = refusal(chain.act("bob", cheap));
     assert_eq!(refused, Refused::Deposit { needed: mst(2), deposit_max: mst(1) });
     let prize = Grains(9_999_999);
-    let small = opening(design(), Unlocks::Nothing, prize, mst(3));
+    let small = opening(design(), prize, mst(3));
     assert!(matches!(refusal(chain.act("bob", small)), Refused::Prize { .. }));
     chain.act("bob", open(design())).unwrap();
     let full = refusal(chain.act("hot-0", open(design())));
@@ -383,41 +381,6 @@ fn a_round_is_read_as_it_was_written() {
     let (found, wanted) = chain.state.round(FIRST).unwrap();
     assert_eq!(*wanted, design());
     assert_eq!(chain.state.entry(round(FIRST)).map(|one| one.as_ref()), Some(found));
-}
-
-#[test]
-fn what_a_round_unlocks_is_held_and_goes_where_it_was_to_go_or_back() {
-    let pay = |amount| Unlocks::Payment { to: address("carol"), amount };
-    let opened = |amount| {
-        let mut chain = Chain::with(0, Parameters::default());
-        chain.act("alice", opening(design(), pay(amount), mst(0), mst(1))).unwrap();
-        chain.block(vec![]);
-        chain
-    };
-    let mut solved = opened(mst(3));
-    let execution = solved.block(vec![solved.sign("w", 0, solve(&solved, FIRST, "w"))]);
-    let paid = Happened::Unlocked { round: FIRST, to: address("carol"), amount: mst(3) };
-    assert!(happened(&execution).contains(&paid));
-    assert_eq!(solved.state.account(&address("carol")).total(), mst(3));
-
-    let mut lapsed = opened(mst(3));
-    let before = lapsed.state.account(&address("alice")).balance;
-    while first(&lapsed).phase == Phase::Open {
-        lapsed.block(vec![]);
-    }
-    let back = lapsed.state.account(&address("alice")).balance.0 - before.0;
-    assert_eq!(back, mst(4).0, "the deposit and what was held");
-    assert_eq!(lapsed.state.account(&address("carol")).total(), mst(0));
-
-    // Too little to open an account with, none at all, more than there is.
-    let mut chain = Chain::with(0, Parameters::default());
-    let little = chain.act("alice", opening(design(), pay(Grains(5)), mst(0), mst(1)));
-    assert!(matches!(little, Err(Rejection::Account(_))), "{little:?}");
-    let nothing = chain.sign("alice", 0, opening(design(), pay(mst(0)), mst(0), mst(1)));
-    assert_eq!(nothing.check_form(&chain.state.limits()), Err(Rejection::Nothing));
-    let all = Unlocks::Payment { to: address("bob"), amount: Grains(u64::MAX) };
-    let much = chain.act("alice", opening(design(), all, mst(0), mst(1)));
-    assert_eq!(much, Err(Rejection::Overflow));
 }
 
 #[test]

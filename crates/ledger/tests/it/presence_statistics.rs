@@ -12,7 +12,7 @@ use muster_ledger::execute::Execution;
 use muster_ledger::genesis::Genesis;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::Parameters;
-use muster_ledger::presence::{Belief, Design, Payoff, Solution, Unlocks};
+use muster_ledger::presence::{Belief, Design, Payoff, Solution};
 use muster_ledger::state::presence::Phase;
 use muster_ledger::transaction::SignedTransaction;
 use muster_ledger::transaction::presence::Action;
@@ -114,7 +114,7 @@ fn block(chain: &mut Chain, time_ms: u64, candidates: Vec<SignedTransaction>) ->
 fn play(chain: &mut Chain, id: RoundId, players: usize, malicious: usize) -> Played {
     let open = Action::Open {
         design: Box::new(design()),
-        unlocks: Unlocks::Nothing,
+        unlocks: None,
         prize: Grains::ZERO,
         deposit_max: mst(1),
     };

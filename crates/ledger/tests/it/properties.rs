@@ -165,6 +165,11 @@ fn check_state(chain: &Chain) {
                 assert_eq!(over, is_due(state, forgotten));
                 assert!(!over || round.deposit.is_zero());
                 assert!(over || round.solutions.len() < 32);
+                if let Some(unlocked) = &round.unlocks {
+                    assert!(!over || unlocked.held.is_zero());
+                    let acted = round.phase == presence::Phase::Acted;
+                    assert_eq!(unlocked.carried_out.is_some(), acted);
+                }
             }
             Key::Presence(presence::Key::Design(id)) => assert!(state.round(id).is_some()),
         }

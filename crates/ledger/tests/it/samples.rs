@@ -8,10 +8,10 @@ use muster_ledger::encoding::encode;
 use muster_ledger::money::Grains;
 use muster_ledger::outcome::{self, Event, Receipt, Rejection};
 use muster_ledger::parameters::{FIELDS, ParameterChange, Parameters};
-use muster_ledger::presence::Unlocks;
 use muster_ledger::state::market::RegistrationTerms;
 use muster_ledger::state::{Key, chain};
 use muster_ledger::transaction::market::{HotKeyReplacement, Payment, Registration, find_work};
+use muster_ledger::transaction::presence::Unlocks;
 use muster_ledger::transaction::{Action, account, governance, market, presence, stake};
 use muster_ledger::tree::prove;
 use muster_ledger::types::PeerId;
@@ -67,9 +67,10 @@ pub fn busy() -> Chain {
     let nonce = find_work(&id, &challenge, &hot.public(), &owner, difficulty, 0, 1 << 20).unwrap();
     let payment = Payment::Work { nonce };
     let registration = Box::new(Registration::agree(&id, &hot, owner, endpoint("w"), payment));
+    let transfer = account::Action::Transfer { to: address("carol"), amount: mst(1) };
     let open = presence::Action::Open {
         design: Box::new(design()),
-        unlocks: Unlocks::Payment { to: address("carol"), amount: mst(1) },
+        unlocks: Some(Unlocks::Account(transfer)),
         prize: mst(1),
         deposit_max: mst(1),
     };

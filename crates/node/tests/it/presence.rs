@@ -5,9 +5,10 @@ use muster_api::presence::{Phase, RoundReport, Unlocks as Shown};
 use muster_ledger::crypto::SecretKey;
 use muster_ledger::light::Follower;
 use muster_ledger::money::Grains;
-use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Solution, Unlocks, work};
+use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Solution, work};
 use muster_ledger::state::{Key, Value, presence};
-use muster_ledger::transaction::presence::Action;
+use muster_ledger::transaction::account;
+use muster_ledger::transaction::presence::{Action, Unlocks};
 use muster_ledger::types::{Real, RoundId};
 use muster_node::Gossip;
 use muster_puzzle::Searcher;
@@ -32,7 +33,7 @@ fn design(difficulty: u64, tries_per_second: f64) -> Design {
     }
 }
 
-async fn open(network: &Network, user: usize, design: Design, unlocks: Unlocks) {
+async fn open(network: &Network, user: usize, design: Design, unlocks: Option<Unlocks>) {
     let prize = Grains::MST;
     let deposit_max = Grains(10 * Grains::MST.0);
     let action = Action::Open { design: Box::new(design), unlocks, prize, deposit_max };
@@ -65,11 +66,12 @@ async fn strangers_solve_prove_and_claim_a_round() {
     network.wait_height(0, 1).await;
     let to = user_key(3).public();
     let amount = Grains(7 * Grains::MST.0);
+    let payment = Unlocks::Account(account::Action::Transfer { to, amount });
     // A minute for a million tries: it is solved whatever else the machine does. Another number
     // solves it by chance once in a million.
-    open(&network, 0, design(1 << 20, 5_000.0), Unlocks::Payment { to, amount }).await;
+    open(&network, 0, design(1 << 20, 5_000.0), Some(payment.clone())).await;
     // Too hard for any machine within its half second: nobody solves it.
-    open(&network, 1, design(1 << 50, 0.5 * 2_f64.powi(50)), Unlocks::Nothing).await;
+    open(&network, 1, design(1 << 50, 0.5 * 2_f64.powi(50)), None).await;
 
     let seen = wait_for(&network, 0, |seen| seen.round.began_ms.is_some()).await;
     assert_eq!((seen.round.phase, seen.posterior.clone()), (Phase::Open, None));
@@ -100,7 +102,9 @@ async fn strangers_solve_prove_and_claim_a_round() {
     assert!((posterior.iter().sum::<f64>() - 1.0).abs() < 1e-9);
     assert!(posterior[2] > seen.prior[2], "solved at once: many are there");
     assert_eq!(seen.round.solutions[0].solver.0, stranger.public());
-    assert_eq!(seen.round.unlocks, Shown::Payment { to: to.into(), amount: amount.into() });
+    let unlocked = seen.round.unlocks.expect("it unlocks a payment");
+    assert_eq!(unlocked.action, Shown::from(&payment));
+    assert_eq!((unlocked.held.grains(), unlocked.carried_out), (0, Some(true)));
     let paid = client.account(&to).await.expect("an account").balance.grains();
     assert_eq!(paid, 1_007 * Grains::MST.0);
     let (_, words) = refused(&stranger, solution).await;
@@ -124,7 +128,7 @@ async fn strangers_solve_prove_and_claim_a_round() {
 /// words, and the right one solves it.
 async fn take_memory(network: &Network) {
     let design = Design { puzzle: Puzzle::Equihash, ..design(1, 0.005) };
-    open(network, 2, design, Unlocks::Nothing).await;
+    open(network, 2, design, None).await;
     let seen = wait_for(network, 2, |seen| seen.round.began_ms.is_some()).await;
     let (client, stranger) = (network.client(1), user_key(22));
     let by_stranger = solve(&seen, &stranger);

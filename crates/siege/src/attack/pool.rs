@@ -6,7 +6,7 @@ use muster_ledger::change::Change;
 use muster_ledger::crypto::SecretKey;
 use muster_ledger::money::Grains;
 use muster_ledger::parameters::{FIELDS, ParameterChange, Parameters};
-use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Solution, Unlocks};
+use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Solution};
 use muster_ledger::transaction::{
     Action, SignedTransaction, Transaction, account, governance, market, presence,
 };
@@ -194,7 +194,7 @@ fn opening() -> presence::Action {
     };
     presence::Action::Open {
         design: Box::new(design),
-        unlocks: Unlocks::Nothing,
+        unlocks: None,
         prize: Grains(0),
         deposit_max: Grains(100 * Grains::MST.0),
     }

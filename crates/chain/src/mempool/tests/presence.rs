@@ -4,7 +4,7 @@ use muster_ledger::crypto::SecretKey;
 use muster_ledger::money::Grains;
 use muster_ledger::outcome::{Rejection, presence as outcome};
 use muster_ledger::parameters::Parameters;
-use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Solution, Unlocks};
+use muster_ledger::presence::{Belief, Design, Payoff, Puzzle, Solution};
 use muster_ledger::state::presence::Phase;
 use muster_ledger::transaction::presence::Action;
 use muster_ledger::transaction::{SignedTransaction, Transaction};
@@ -44,7 +44,7 @@ fn begun(limits: MempoolLimits, solutions: u8) -> Market {
     let mut market = Market::with(limits, &genesis(Grains::MST, Parameters::default()));
     let open = Action::Open {
         design: Box::new(design(solutions)),
-        unlocks: Unlocks::Nothing,
+        unlocks: None,
         prize: Grains::MST,
         deposit_max: Grains::MST,
     };

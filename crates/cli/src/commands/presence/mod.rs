@@ -17,8 +17,9 @@ use clap::{Args, Subcommand};
 use muster_api::Address;
 use muster_api::presence as api;
 use muster_ledger::money::Grains;
-use muster_ledger::presence::{Deadlines, Design, Unlocks};
-use muster_ledger::transaction::presence::Action;
+use muster_ledger::presence::{Deadlines, Design};
+use muster_ledger::transaction::account;
+use muster_ledger::transaction::presence::{Action, Unlocks};
 use muster_ledger::types::RoundId;
 use muster_peer::presence::KEYS;
 
@@ -28,6 +29,7 @@ use crate::meant::meant;
 use crate::network::Network;
 use crate::output;
 use crate::perform::{Decision, decide, perform};
+use crate::unlocks;
 
 pub use self::show::{mean, quantile, verdict};
 
@@ -65,6 +67,10 @@ enum Round {
         /// Whom that is paid to: an address, or the name of a key in the wallet
         #[arg(long, value_name = "ADDRESS", requires = "pay")]
         pay_to: Option<String>,
+        /// What is done in the signer's name once it is solved in time: a file that the command
+        /// which does it writes with --for-round; what it may spend is held until then
+        #[arg(long, value_name = "FILE", conflicts_with = "pay")]
+        unlocks: Option<PathBuf>,
         /// The most that may be asked as a deposit: each open round makes the next dearer (MST)
         #[arg(long, value_name = "AMOUNT", default_value = "10")]
         deposit_max: Grains,
@@ -121,13 +127,15 @@ pub fn run(options: Options) -> Result<()> {
 
 async fn on_network(verb: Round) -> Result<()> {
     match verb {
-        Round::Open { file, prize, pay, pay_to, deposit_max, signer, network } => {
+        Round::Open { file, prize, pay, pay_to, unlocks, deposit_max, signer, network } => {
             let design = read(&file)?;
-            let unlocks = match pay.zip(pay_to) {
-                Some((amount, to)) => {
-                    Unlocks::Payment { to: signer.keyring.account(&to, Some(&network))?, amount }
+            let unlocks = match (pay.zip(pay_to), unlocks) {
+                (Some((amount, to)), _) => {
+                    let to = signer.keyring.account(&to, Some(&network))?;
+                    Some(Unlocks::Account(account::Action::Transfer { to, amount }))
                 }
-                None => Unlocks::Nothing,
+                (None, Some(file)) => Some(unlocks::read(&file)?),
+                (None, None) => None,
             };
             let action = Action::Open { design: Box::new(design), unlocks, prize, deposit_max };
             open(&network, &signer, action).await
@@ -218,8 +226,14 @@ async fn claim(network: &Network, keyring: Keyring, round: u64, to: &str) -> Res
         let name = key_name(&chain, round, count);
         let (key, _) = keyring.key(&name, Some(network))?;
         if Address(key.public()) == solver {
-            let signer =
-                Signer { keyring, key: name, key_file: None, tip: Grains::ZERO, no_wait: false };
+            let signer = Signer {
+                keyring,
+                key: name,
+                key_file: None,
+                tip: Grains::ZERO,
+                no_wait: false,
+                for_round: None,
+            };
             let action = Action::Claim { round: RoundId(round), to };
             let amount = Grains(found.prize.grains());
             let done = format!("claimed {amount} for solving round {round}, paid to {to}");

@@ -1,13 +1,15 @@
 //! Rounds as people read them.
 
 use anyhow::Result;
-use muster_api::presence::{Phase, Round, RoundReport, Unlocks};
+use muster_api::account;
+use muster_api::presence::{Phase, Round, RoundReport, Unlocked, Unlocks};
 use muster_ledger::money::Grains;
 use muster_ledger::presence::Puzzle;
 
 use super::round::seconds;
 use crate::network::Network;
 use crate::output::{self, Align, Table, mst};
+use crate::unlocks::words;
 
 /// Beliefs of so many numbers are shown one by one; longer ones by what half of it lies below.
 const ROWS_MAX: usize = 24;
@@ -67,7 +69,7 @@ pub async fn one(network: &Network, round: u64) -> Result<()> {
         Puzzle::from(seen.round.puzzle).name(),
         100.0 * seen.acting_probability,
     ));
-    text.push_str(&money(&seen.round));
+    text.push_str(&money(&seen.round)?);
     output::print(&text)?;
     beliefs(&seen)
 }
@@ -115,21 +117,27 @@ fn state(round: &Round) -> String {
 }
 
 /// Deposit, prize, and what it unlocks.
-fn money(round: &Round) -> String {
+fn money(round: &Round) -> Result<String> {
     let mut lines = Vec::new();
-    if let Unlocks::Payment { to, amount } = &round.unlocks {
-        let amount = Grains(amount.grains());
-        lines.push(match round.phase {
-            Phase::Open => format!("it unlocks {amount} for {to}"),
-            Phase::Acted => format!("it unlocked {amount} for {to}"),
-            Phase::Lapsed => format!("{amount} for {to} went back to the opener"),
+    if let Some(Unlocked { action, carried_out, .. }) = &round.unlocks {
+        let what = match action {
+            Unlocks::Account(account::Action::Transfer { to, amount }) => {
+                format!("{} for {to}", Grains(amount.grains()))
+            }
+            other => words(other)?,
+        };
+        lines.push(match (round.phase, carried_out) {
+            (Phase::Open, _) => format!("it unlocks {what}"),
+            (Phase::Acted, Some(true)) => format!("it unlocked {what}"),
+            (Phase::Acted, _) => format!("it was to unlock {what}, which was refused then"),
+            (Phase::Lapsed, _) => format!("it was to unlock {what}, and did not"),
         });
     }
     let prize = round.prize.grains();
     if prize > 0 {
         lines.push(format!("the prize of the first solution is {}", Grains(prize)));
     }
-    lines.join("\n")
+    Ok(lines.join("\n"))
 }
 
 /// The number of players, before and after.
