@@ -26,17 +26,20 @@ pub fn source(request: &Request) -> Source {
     Source::of(request.extensions())
 }
 
-/// Counts requests, turns away those over the rate, takes their bodies in, and makes problem
-/// documents of the refusals of the layers and extractors below.
+/// What an asker over its rate is told, before anything else is done for it. The connection ends
+/// with it: whoever goes on asking is turned away where connections are accepted, which costs a
+/// part of an answer.
+pub fn too_many(guard: &Guard) -> Response {
+    guard.metrics.http_limited.fetch_add(1, Ordering::Relaxed);
+    let detail = "too many or too costly requests from this address: wait a second";
+    let headers = [(header::RETRY_AFTER, "1"), (header::CONNECTION, "close")];
+    secured((headers, HttpProblem::too_many(detail)).into_response())
+}
+
+/// Counts requests, takes their bodies in, and makes problem documents of the refusals of the
+/// layers and extractors below.
 pub async fn admit(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     let source = source(&request);
-    if !guard.rate.admit(source, 1.0, Instant::now()) {
-        guard.metrics.http_limited.fetch_add(1, Ordering::Relaxed);
-        let problem = HttpProblem::too_many(
-            "too many or too costly requests from this address: wait a second",
-        );
-        return secured(([(header::RETRY_AFTER, "1")], problem).into_response());
-    }
     guard.metrics.http_requests.fetch_add(1, Ordering::Relaxed);
     let (request, _share) = match received(&guard, source, request).await {
         Ok(received) => received,

@@ -6,7 +6,7 @@ use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
+use super::admission::too_many;
 use super::guard::Guard;
 use super::limits::{DRAIN, HANDSHAKE_TIMEOUT, HEAD_BYTES_MAX, HEAD_TIMEOUT, HEADERS_MAX, PACE};
 use super::pace::Paced;
@@ -36,6 +37,9 @@ const SEND_BUFFER: u32 = 128 << 10;
 const BACKLOG: u32 = 1_024;
 /// How many requests a handshake of TLS counts as: it takes a signature.
 const HANDSHAKE_TOKENS: f64 = 4.0;
+/// What a connection counts as that was closed because others needed its place, before anything was
+/// asked over it: whoever makes them again and again is soon not let in.
+const UNUSED_TOKENS: f64 = 25.0;
 
 /// Where connections come in.
 pub struct Door {
@@ -151,7 +155,9 @@ impl Serving {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let asked = AtomicBool::new(false);
         let service = service_fn(|request: hyper::Request<Incoming>| {
+            asked.store(true, Ordering::Relaxed);
             let busy = Arc::new(place.occupy());
             let source = self.proxies.asker(address, request.headers());
             self.answer(request, source, busy)
@@ -165,7 +171,13 @@ impl Serving {
         let mut stopped = self.stopped.clone();
         let ended = tokio::select! {
             ended = connection.as_mut() => Some(ended),
-            () = place.wanted() => return,
+            () = place.wanted() => {
+                let holder = self.proxies.holder(address);
+                if holder != Source::Local && !asked.load(Ordering::Relaxed) {
+                    self.guard.rate.charge(holder, UNUSED_TOKENS, Instant::now());
+                }
+                return;
+            }
             () = ended(&mut stopped) => None,
         };
         let ended = match ended {
@@ -186,6 +198,9 @@ impl Serving {
         source: Source,
         busy: Arc<Busy>,
     ) -> Result<Response, Infallible> {
+        if !self.guard.rate.admit(source, 1.0, Instant::now()) {
+            return Ok(too_many(&self.guard));
+        }
         let mut request: Request = request.map(Body::new);
         request.extensions_mut().insert(source);
         request.extensions_mut().insert(busy.clone());

@@ -3,7 +3,7 @@
 //! longest, of whoever holds most.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -23,7 +23,9 @@ struct Held {
     /// Numbers places, and moments at which one became idle.
     next: u64,
     places: HashMap<u64, Entry>,
-    of: HashMap<Source, usize>,
+    holders: HashMap<Source, Holder>,
+    /// Holders of idle places, whoever has to give way first at the end.
+    ranks: BTreeSet<Rank>,
 }
 
 #[derive(Debug)]
@@ -36,31 +38,94 @@ struct Entry {
     wanted: Arc<Notify>,
 }
 
+/// What one asker holds.
+#[derive(Debug, Default)]
+struct Holder {
+    held: usize,
+    /// The places that are idle, by when they became so.
+    idle: BTreeMap<u64, u64>,
+}
+
+/// How many places an asker holds, and when the first of those that are idle became so.
+type Rank = (usize, Reverse<u64>, Source);
+
+impl Holder {
+    fn rank(&self, source: Source) -> Option<Rank> {
+        let (since, _) = self.idle.first_key_value()?;
+        Some((self.held, Reverse(*since), source))
+    }
+}
+
 impl Held {
     fn tick(&mut self) -> u64 {
         self.next += 1;
         self.next
     }
 
+    /// Changes what an asker holds.
+    fn change(&mut self, source: Source, change: impl FnOnce(&mut Holder)) {
+        let holder = self.holders.entry(source).or_default();
+        if let Some(rank) = holder.rank(source) {
+            self.ranks.remove(&rank);
+        }
+        change(holder);
+        self.ranks.extend(holder.rank(source));
+        if holder.held == 0 {
+            self.holders.remove(&source);
+        }
+    }
+
+    fn insert(&mut self, source: Source, wanted: Arc<Notify>) -> u64 {
+        let number = self.tick();
+        self.places.insert(number, Entry { source, busy: 0, idle_since: number, wanted });
+        self.change(source, |holder| {
+            holder.held += 1;
+            holder.idle.insert(number, number);
+        });
+        number
+    }
+
     fn remove(&mut self, number: u64) -> Option<Entry> {
         let entry = self.places.remove(&number)?;
-        if let Some(count) = self.of.get_mut(&entry.source) {
-            *count -= 1;
-            if *count == 0 {
-                self.of.remove(&entry.source);
-            }
-        }
+        self.change(entry.source, |holder| {
+            holder.held -= 1;
+            holder.idle.remove(&entry.idle_since);
+        });
         Some(entry)
+    }
+
+    /// One request more that is answered over a place.
+    fn occupy(&mut self, number: u64) {
+        let Some(entry) = self.places.get_mut(&number) else { return };
+        entry.busy += 1;
+        let (source, since) = (entry.source, entry.idle_since);
+        self.change(source, |holder| {
+            holder.idle.remove(&since);
+        });
+    }
+
+    /// One less; without any it is idle from now on.
+    fn leave(&mut self, number: u64) {
+        let now = self.tick();
+        let Some(entry) = self.places.get_mut(&number) else { return };
+        entry.busy -= 1;
+        if entry.busy > 0 {
+            return;
+        }
+        entry.idle_since = now;
+        let source = entry.source;
+        self.change(source, |holder| {
+            holder.idle.insert(now, number);
+        });
     }
 
     /// The idle place, of `source` or of whoever holds most, that has been so longest.
     fn to_give_way(&self, source: Option<Source>) -> Option<u64> {
-        let idle = self.places.iter().filter(|(_, entry)| entry.busy == 0);
-        idle.filter(|(_, entry)| source.is_none_or(|source| entry.source == source))
-            .max_by_key(|(_, entry)| {
-                (self.of.get(&entry.source).copied(), Reverse(entry.idle_since))
-            })
-            .map(|(number, _)| *number)
+        let source = match source {
+            Some(source) => source,
+            None => self.ranks.last()?.2,
+        };
+        self.holders.get(&source)?.idle.first_key_value().map(|(_, number)| *number)
     }
 }
 
@@ -74,7 +139,7 @@ impl Places {
     /// A place, if there is one or somebody has to give way.
     pub fn enter(self: &Arc<Self>, source: Source) -> Option<Place> {
         let mut held = self.lock();
-        let of_source = held.of.get(&source).copied().unwrap_or(0);
+        let of_source = held.holders.get(&source).map_or(0, |holder| holder.held);
         if source != Source::Local && of_source >= self.source_max {
             let victim = held.to_give_way(Some(source))?;
             held.remove(victim)?.wanted.notify_one();
@@ -82,11 +147,8 @@ impl Places {
             let victim = held.to_give_way(None)?;
             held.remove(victim)?.wanted.notify_one();
         }
-        let number = held.tick();
         let wanted = Arc::new(Notify::new());
-        let entry = Entry { source, busy: 0, idle_since: number, wanted: wanted.clone() };
-        held.places.insert(number, entry);
-        *held.of.entry(source).or_insert(0) += 1;
+        let number = held.insert(source, wanted.clone());
         Some(Place { places: self.clone(), number, wanted })
     }
 
@@ -117,9 +179,7 @@ impl Place {
 
     /// Marks it as in use until the answer is dropped: it does not give way meanwhile.
     pub fn occupy(&self) -> Busy {
-        if let Some(entry) = self.places.lock().places.get_mut(&self.number) {
-            entry.busy += 1;
-        }
+        self.places.lock().occupy(self.number);
         Busy { places: self.places.clone(), number: self.number }
     }
 }
@@ -139,17 +199,14 @@ pub struct Busy {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        let mut held = self.places.lock();
-        let now = held.tick();
-        if let Some(entry) = held.places.get_mut(&self.number) {
-            entry.busy -= 1;
-            entry.idle_since = now;
-        }
+        self.places.lock().leave(self.number);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Whether the holder of a place was told to leave.
@@ -183,7 +240,41 @@ mod tests {
         }
         drop((first, held, fifth, sixth, seventh));
         assert_eq!(places.held(), 0);
-        assert!(places.lock().of.is_empty(), "nobody is remembered who holds nothing");
+        let held = places.lock();
+        assert!(held.holders.is_empty() && held.ranks.is_empty(), "nobody is remembered");
+    }
+
+    /// What gives way is what a look at all places finds.
+    fn scanned(held: &Held, source: Option<Source>) -> Option<u64> {
+        let idle = held.places.iter().filter(|(_, entry)| entry.busy == 0);
+        let idle = idle.filter(|(_, entry)| source.is_none_or(|source| entry.source == source));
+        let count = |of: Source| held.places.values().filter(|entry| entry.source == of).count();
+        idle.max_by_key(|(_, entry)| (count(entry.source), Reverse(entry.idle_since)))
+            .map(|(number, _)| *number)
+    }
+
+    proptest! {
+        #[test]
+        fn who_gives_way_is_known_without_looking_at_all(
+            steps in prop::collection::vec((0..4_u8, 0..5_u64, 0..12_usize), 0..80),
+        ) {
+            let places = Places::new(8, 4);
+            let (mut held, mut busy) = (Vec::new(), Vec::new());
+            for (what, source, which) in steps {
+                match what {
+                    0 | 1 => held.extend(places.enter(Source::V6(source))),
+                    2 if which < held.len() => drop(held.swap_remove(which)),
+                    3 if which % 2 == 0 => busy.extend(held.get(which).map(Place::occupy)),
+                    _ if which < busy.len() => drop(busy.swap_remove(which)),
+                    _ => {}
+                }
+                let all = places.lock();
+                for source in [None, Some(Source::V6(source))] {
+                    prop_assert_eq!(all.to_give_way(source), scanned(&all, source));
+                }
+                prop_assert!(all.places.len() <= 8);
+            }
+        }
     }
 
     #[tokio::test]

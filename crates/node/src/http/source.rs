@@ -15,7 +15,7 @@ use axum::http::{Extensions, HeaderMap};
 const FORWARDED: &str = "x-forwarded-for";
 
 /// One asker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
     /// This machine, or a proxy in front of it: no limits but those for all together.
     Local,
