@@ -323,6 +323,7 @@ export class FixtureMarket {
       deposit: "0",
       puzzle: "sha256",
       difficulty: 30_000_000_000,
+      tries_per_second: 1e7,
       solutions_wanted: 2,
       challenge: hash(`round ${id}`),
       began_ms,
@@ -352,7 +353,11 @@ export class FixtureMarket {
 
   rounds(after = -1) {
     const ids = [0, 1, 2].filter((id) => id > after);
-    return { height: this.height, rounds: ids.map((id) => this.round(id).round) };
+    return {
+      height: this.height,
+      time_ms: START_MS + this.height * 1003,
+      rounds: ids.map((id) => this.round(id).round),
+    };
   }
 
   account(of: string) {

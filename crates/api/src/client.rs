@@ -267,22 +267,6 @@ impl Client {
         self.get(&format!("v1/proofs/account/{address}"), &[]).await
     }
 
-    /// `GET /v1/rounds/{id}`.
-    ///
-    /// # Errors
-    /// See [`ClientError`].
-    pub async fn round(&self, id: u64) -> Result<RoundReport, ClientError> {
-        self.get(&format!("v1/rounds/{id}"), &[]).await
-    }
-
-    /// `GET /v1/proofs/round/{id}`.
-    ///
-    /// # Errors
-    /// See [`ClientError`].
-    pub async fn prove_round(&self, id: u64) -> Result<Proof, ClientError> {
-        self.get(&format!("v1/proofs/round/{id}"), &[]).await
-    }
-
     /// `GET /v1/proofs/peer/{id}`.
     ///
     /// # Errors
@@ -300,6 +284,22 @@ impl Client {
         let accepted: Accepted =
             self.post("v1/transactions", "application/octet-stream", body).await?;
         Ok(accepted.hash)
+    }
+
+    /// `GET /v1/rounds/{id}`.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn round(&self, id: u64) -> Result<RoundReport, ClientError> {
+        self.get(&format!("v1/rounds/{id}"), &[]).await
+    }
+
+    /// `GET /v1/proofs/round/{id}`.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn prove_round(&self, id: u64) -> Result<Proof, ClientError> {
+        self.get(&format!("v1/proofs/round/{id}"), &[]).await
     }
 
     /// An action signed by a key, with the next nonce of its account and after the transactions

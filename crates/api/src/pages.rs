@@ -102,7 +102,28 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub async fn rounds(&self) -> Result<Rounds, ClientError> {
-        self.all("v1/rounds", None).await
+        self.rounds_after(None).await
+    }
+
+    /// The same, from behind the round `after` on.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn rounds_after(&self, after: Option<u64>) -> Result<Rounds, ClientError> {
+        self.all("v1/rounds", after).await
+    }
+
+    /// How one round stands, without what it was designed for, which may be long: a page with this
+    /// round, or with none where it is not there.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn round_alone(&self, id: u64) -> Result<Rounds, ClientError> {
+        let mut query = vec![("limit", "1".to_owned())];
+        query.extend(id.checked_sub(1).map(|before| ("after", before.to_string())));
+        let mut page: Rounds = self.get("v1/rounds", &query).await?;
+        page.rounds.retain(|round| round.id == id);
+        Ok(page)
     }
 
     /// `GET /v1/history`: all epochs after `after`, oldest first.

@@ -202,6 +202,8 @@ pub struct Solution {
 pub struct Rounds {
     /// The height of the state.
     pub height: u64,
+    /// The time of its block, milliseconds since 1970: the rounds' clock.
+    pub time_ms: u64,
     /// The rounds.
     pub rounds: Vec<Round>,
     /// Where the next page begins, if there is one.
@@ -276,6 +278,8 @@ pub struct Round {
     pub puzzle: Puzzle,
     /// How many tries a solution takes on average.
     pub difficulty: u64,
+    /// How many tries a second the round reckons with that a machine makes.
+    pub tries_per_second: f64,
     /// How many solutions count as solved.
     pub solutions_wanted: u8,
     /// What its puzzle is made from; none before it began.
@@ -306,6 +310,7 @@ impl Round {
             deposit: round.deposit.into(),
             puzzle: design.puzzle.into(),
             difficulty: design.difficulty,
+            tries_per_second: design.tries_per_second.get(),
             solutions_wanted: design.solutions,
             challenge: round.beginning.map(|beginning| beginning.challenge.into()),
             began_ms: round.beginning.map(|beginning| beginning.time_ms),

@@ -115,6 +115,7 @@ impl Homes {
             cache_mib: 16,
             keep_blocks,
             snapshot_blocks: SNAPSHOT,
+            presence_cores: 0.0,
             protocol_version_max: Version::NEWEST,
             tls: None,
         };

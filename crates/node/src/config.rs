@@ -60,7 +60,7 @@ impl FromStr for Gossip {
 pub struct UnknownGossip;
 
 /// The configuration of a node. Relative paths are relative to the file that it came from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodeConfig {
     /// A name for people.
@@ -108,6 +108,10 @@ pub struct NodeConfig {
     /// never removed.
     #[serde(default = "snapshot_blocks")]
     pub snapshot_blocks: u64,
+    /// Part of one core that presence rounds may take while the node's key is in the committee, in
+    /// [0, 1]; 0: it takes part in none.
+    #[serde(default = "presence_cores")]
+    pub presence_cores: f64,
     /// The newest protocol version that this node goes along with; where the chain switches to a
     /// later one, it stops. Unless said, the newest that the program knows.
     #[serde(default = "newest")]
@@ -127,6 +131,10 @@ fn newest() -> Version {
 
 fn snapshot_blocks() -> u64 {
     5_000
+}
+
+fn presence_cores() -> f64 {
+    0.1
 }
 
 fn cache_mib() -> u32 {
@@ -194,6 +202,10 @@ impl NodeConfig {
         }
         if !(4..=65_536).contains(&self.cache_mib) {
             return Err(setting("cache_mib", &self.cache_mib, "it must be from 4 to 65536"));
+        }
+        if !(0.0..=1.0).contains(&self.presence_cores) {
+            let reason = "it must be between 0 and 1, a part of one core";
+            return Err(setting("presence_cores", &self.presence_cores, reason));
         }
         if let Some(blocks) = self.keep_blocks.filter(|blocks| *blocks < KEEP_BLOCKS_MIN) {
             let reason = format!("it must be at least {KEEP_BLOCKS_MIN}, or left out to keep all");

@@ -13,6 +13,7 @@ pub mod gossip;
 pub mod http;
 pub mod join;
 pub mod launch;
+pub mod presence;
 pub mod telemetry;
 
 use std::fs;
@@ -32,9 +33,10 @@ use muster_chain::metrics::Metrics;
 use muster_chain::snapshots::Snapshots;
 use muster_chain::store::Store;
 use muster_chain::upkeep::Upkeep;
-use muster_ledger::crypto::SecretKey;
+use muster_ledger::crypto::{Hash, SecretKey};
 use muster_ledger::genesis::Genesis;
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
 
 use consensus::{Application, EngineSettings};
 use http::listen::Door;
@@ -100,7 +102,7 @@ async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), Node
     let signer = ValidatorSigner::new(settings.chain, key.clone());
     let verifier = ChainVerifier { chain: settings.chain };
     let host = Host::new(chain, signer, verifier, metrics.clone(), equivocations.clone());
-    let engine = consensus::start(&settings, key, Some(host.inlet())).await?;
+    let engine = consensus::start(&settings, key.clone(), Some(host.inlet())).await?;
     // Only now: a node that cannot start leaves nobody behind who holds its database.
     let upkeep = Upkeep {
         store: store.clone(),
@@ -113,7 +115,6 @@ async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), Node
     let (application, mut stopper) = Application::new(engine, host, metrics.clone());
     let application = spawn_application(application);
 
-    let gossip = gossip::Gossip::start(&config.api_peers, config.forward_hops);
     let parts = ApiParts {
         name: config.name.clone(),
         genesis,
@@ -122,10 +123,11 @@ async fn live(mut config: NodeConfig, shutdown: Shutdown<'_>) -> Result<(), Node
         snapshots,
         mempool,
         metrics,
-        gossip,
+        gossip: gossip::Gossip::start(&config.api_peers, config.forward_hops),
         equivocations,
         connections_max: door.connections_max,
     };
+    let _present = keep_present(&config, &key, settings.chain, &parts);
     let (stop_http, stopped) = watch::channel(false);
     let server = serve_api(door, parts, stopped)?;
     tracing::info!(api = %config.api, consensus = %config.listen, "listening");
@@ -236,6 +238,26 @@ fn spawn_application(application: Application) -> oneshot::Receiver<Result<(), C
         })
         .expect("the system gives a thread at start");
     receiver
+}
+
+/// Takes part in presence rounds until what is returned is dropped.
+fn keep_present(
+    config: &NodeConfig,
+    key: &SecretKey,
+    chain: Hash,
+    parts: &ApiParts,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    if config.presence_cores > 0.0 {
+        let own = presence::Own {
+            chain,
+            tip: parts.tip.clone(),
+            mempool: parts.mempool.clone(),
+            gossip: parts.gossip.clone(),
+        };
+        tasks.spawn(presence::keep_present(own, key.clone(), config.presence_cores));
+    }
+    tasks
 }
 
 /// Serves the API until `stopped` says so.

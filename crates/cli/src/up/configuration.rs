@@ -82,7 +82,7 @@ fn node(home: &Home, addresses: &Addresses, index: usize) -> toml::Table {
         list(others.map(|(_, address)| format!("{prefix}{address}")))
     };
     let folder = home.folder(&name);
-    toml::Table::from_iter([
+    let mut table = toml::Table::from_iter([
         ("name".into(), toml::Value::String(name)),
         ("home".into(), path(&folder)),
         ("genesis".into(), path(&home.path.join("genesis.json"))),
@@ -91,7 +91,11 @@ fn node(home: &Home, addresses: &Addresses, index: usize) -> toml::Table {
         ("api".into(), toml::Value::String(addresses.api[index].to_string())),
         ("peers".into(), others(&addresses.consensus, "")),
         ("api_peers".into(), others(&addresses.api, "http://")),
-    ])
+    ]);
+    if !home.scenario.validators_present {
+        table.insert("presence_cores".into(), toml::Value::Float(0.0));
+    }
+    table
 }
 
 /// `peer.toml` of a peer.

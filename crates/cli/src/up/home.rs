@@ -328,6 +328,8 @@ fn same_market(path: &Path, wanted: &Scenario, stored: &Scenario) -> Result<()> 
         ))
     } else if wanted.validators != stored.validators {
         Some(format!("{} validators, not {}", stored.validators, wanted.validators))
+    } else if wanted.validators_present != stored.validators_present {
+        Some(format!("validators_present = {}", stored.validators_present))
     } else if groups(wanted) != groups(stored) {
         Some(format!("the peers {}, not {}", groups(stored), groups(wanted)))
     } else if canonical(&wanted.text) != canonical(&stored.text) {

@@ -110,13 +110,7 @@ impl Document<'_> {
             match item.0 {
                 "seed" => scenario.seed = Some(self.integer(item)?.cast_unsigned()),
                 "duration" => scenario.duration = Some(self.duration(item)?),
-                "control" => {
-                    scenario.control = item
-                        .1
-                        .get_ref()
-                        .as_bool()
-                        .ok_or_else(|| self.wrong(item, "true or false"))?;
-                }
+                "control" => scenario.control = self.truth(item)?,
                 "text" => scenario.text = self.paths(item)?,
                 "network" => self.network(item, &mut scenario)?,
                 "peer" => {
@@ -147,6 +141,10 @@ impl Document<'_> {
         Ok(scenario)
     }
 
+    fn truth(&self, item: Item<'_>) -> Result<bool> {
+        item.1.get_ref().as_bool().ok_or_else(|| self.wrong(item, "true or false"))
+    }
+
     /// `[network]`: the number of validators, and any genesis parameter by its name.
     fn network(&self, item: Item<'_>, scenario: &mut Scenario) -> Result<()> {
         let Some(table) = item.1.get_ref().as_table() else {
@@ -157,12 +155,16 @@ impl Document<'_> {
             serde_json::Value::Object(fields) => fields.keys().cloned().collect::<Vec<_>>(),
             _ => Vec::new(),
         };
-        let mut known = vec!["validators", "block_time"];
+        let mut known = vec!["validators", "validators_present", "block_time"];
         known.extend(names.iter().map(String::as_str));
         for item in self.items(table, "in [network]", &known)? {
             let (key, value) = match item.0 {
                 "validators" => {
                     scenario.validators = self.count(item, 1, VALIDATORS_MAX)?;
+                    continue;
+                }
+                "validators_present" => {
+                    scenario.validators_present = self.truth(item)?;
                     continue;
                 }
                 "block_time" => {

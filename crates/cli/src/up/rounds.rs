@@ -15,12 +15,13 @@ use muster_ledger::presence::Design;
 use muster_ledger::transaction::account;
 use muster_ledger::transaction::presence::{Action, Unlocks};
 use muster_peer::Behaviour;
-use muster_peer::presence::{Part, solver_keys};
+use muster_peer::presence::Part;
+use muster_presence::solver_keys;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::home::Home;
-use super::scenario::{NamedPeer, PresenceRound};
+use super::scenario::PresenceRound;
 use crate::commands::presence::{mean, verdict};
 use crate::wallet::WalletFile;
 
@@ -43,6 +44,8 @@ pub struct RoundSummary {
     pub refused: Option<String>,
     /// How many peers were there by the scenario, each as one machine.
     pub present: usize,
+    /// How many validators were, each as one machine.
+    pub validators: usize,
     /// Machines of farms by the scenario.
     pub farmed: u32,
     /// How it went.
@@ -145,10 +148,15 @@ impl Rounds {
 
     /// How they went, and what each peer earned, in the order of the peers.
     pub async fn told(&self, home: &Home) -> Result<(Vec<RoundSummary>, Vec<u64>)> {
-        let secrets = home
-            .peers
-            .iter()
-            .map(|peer| Ok(muster_keys::read_key(&home.folder(&peer.name).join("hot.key"))?))
+        // Peers first, so that places are those of the peers.
+        let peers = home.peers.iter().map(|peer| (peer.name.clone(), "hot.key"));
+        let validators = home.validators().into_iter().map(|name| (name, "key"));
+        let present = peers
+            .chain(validators)
+            .map(|(name, file)| {
+                let secret = muster_keys::read_key(&home.folder(&name).join(file))?;
+                Ok((name, secret))
+            })
             .collect::<Result<Vec<_>>>()?;
         let ids: Vec<Option<u64>> = lock(&self.records).iter().map(Record::id).collect();
         for (place, id) in ids.iter().enumerate() {
@@ -161,23 +169,25 @@ impl Rounds {
         let chain = home.genesis.chain_id();
         let mut rounds = Vec::new();
         for record in lock(&self.records).iter() {
-            let mut summary = record.summary(&home.peers);
+            let mut summary = record.summary(home);
             if let (Some(report), Some(course)) = (&record.report, &mut summary.course) {
-                for (place, secret) in secrets.iter().enumerate() {
+                for (place, (name, secret)) in present.iter().enumerate() {
                     let keys = solver_keys(secret, &chain, report.round.id);
                     let own = |solver: &PublicKey| keys.iter().any(|key| key.public() == *solver);
                     let solvers = report.round.solutions.iter().map(|one| one.solver.0);
                     let count = solvers.clone().filter(own).count();
                     if count > 0 {
-                        course.solutions.insert(home.peers[place].name.clone(), count);
+                        course.solutions.insert(name.clone(), count);
                     }
                     // What was claimed is no longer there, and only the first could claim it.
                     let claimed = record.wanted.prize > Grains::ZERO
                         && report.round.prize.grains() == 0
                         && solvers.clone().next().as_ref().is_some_and(own);
                     if claimed {
-                        earned[place] = earned[place].saturating_add(record.wanted.prize.0);
-                        course.prize_of = Some(home.peers[place].name.clone());
+                        course.prize_of = Some(name.clone());
+                        if let Some(earned) = earned.get_mut(place) {
+                            *earned = earned.saturating_add(record.wanted.prize.0);
+                        }
                     }
                 }
             }
@@ -255,9 +265,9 @@ impl Record {
         self.report.as_ref().map(|report| report.round.id)
     }
 
-    fn summary(&self, peers: &[NamedPeer]) -> RoundSummary {
+    fn summary(&self, home: &Home) -> RoundSummary {
         let (mut present, mut farmed) = (0, 0);
-        for peer in peers {
+        for peer in &home.peers {
             match peer.behaviour.part(peer.power) {
                 Part::Machines(_) if peer.behaviour != Behaviour::Farm => present += 1,
                 Part::Machines(count) => farmed += count,
@@ -269,6 +279,7 @@ impl Record {
             id: self.id(),
             refused: self.refused.clone(),
             present,
+            validators: if home.scenario.validators_present { home.scenario.validators } else { 0 },
             farmed,
             course: self.report.as_ref().map(course),
         }
@@ -308,9 +319,16 @@ impl RoundSummary {
             return format!("presence round at {at} s: not opened: {why}");
         };
         let id = self.id.unwrap_or_default();
-        let machines = match self.farmed {
-            0 => format!("{} peers were there", self.present),
-            farmed => format!("{} peers and {farmed} machines of farms were there", self.present),
+        let machines = [
+            (self.present, "peers"),
+            (self.validators, "validators"),
+            (self.farmed as usize, "machines of farms"),
+        ];
+        let machines = machines.iter().filter(|(count, _)| *count > 0);
+        let machines = machines.map(|(count, what)| format!("{count} {what}"));
+        let machines = match machines.collect::<Vec<_>>().as_slice() {
+            [] => "nobody was there".to_owned(),
+            there => format!("{} were there", there.join(" and ")),
         };
         let Course { deadline, expected_before, .. } = course;
         let outcome = match (course.solved_at, course.expected_after) {

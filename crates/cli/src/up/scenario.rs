@@ -91,6 +91,8 @@ pub struct Scenario {
     pub duration: Option<Duration>,
     /// Number of validators.
     pub validators: usize,
+    /// Whether validators take part in presence rounds.
+    pub validators_present: bool,
     /// Genesis parameters.
     pub parameters: Parameters,
     /// The peers.
@@ -111,6 +113,7 @@ impl Default for Scenario {
             seed: None,
             duration: None,
             validators: 4,
+            validators_present: true,
             parameters: Parameters::default(),
             groups: vec![group(6, Behaviour::Honest)],
             text: Vec::new(),
@@ -264,6 +267,7 @@ impl Scenario {
         writeln!(text, "control = {}", self.control)?;
         writeln!(text, "text = {}", path_list(&self.text))?;
         writeln!(text, "\n[network]\nvalidators = {}", self.validators)?;
+        writeln!(text, "validators_present = {}", self.validators_present)?;
         let parameters = serde_json::to_value(&self.parameters)?;
         let parameters: toml::Table = serde_json::from_value(parameters)?;
         let (tables, values): (Vec<_>, Vec<_>) =

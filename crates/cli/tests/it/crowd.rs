@@ -82,6 +82,7 @@ fn a_crowd_is_counted_and_who_steals_or_floods_earns_nothing() {
     let solved = &summary["presence"][1];
     assert_eq!((&solved["id"], &solved["acted"]), (&0.into(), &true.into()), "{solved:#}");
     assert_eq!((&solved["present"], &solved["farmed"]), (&2.into(), &100.into()), "{solved:#}");
+    assert_eq!(solved["validators"], 4, "{solved:#}");
     assert_eq!(solved["unlocked"], 3_000_000_000_u64, "{solved:#}");
     assert!(solved["solved_at"].as_f64() <= solved["deadline"].as_f64(), "{solved:#}");
     let before = solved["expected_before"].as_f64().expect("a number");

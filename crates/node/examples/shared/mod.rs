@@ -170,6 +170,7 @@ impl Network {
                 cache_mib: argument("--cache-mib", 16),
                 keep_blocks: None,
                 snapshot_blocks: 0,
+                presence_cores: 0.0,
                 protocol_version_max: Version::NEWEST,
                 tls: None,
             };

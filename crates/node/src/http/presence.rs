@@ -36,7 +36,7 @@ pub async fn rounds(
             Some(Round::of(id, round, design))
         });
         let (rounds, next) = page(rounds, query.limit, |round| round.id);
-        Ok(Rounds { height: tip.height(), rounds, next })
+        Ok(Rounds { height: tip.height(), time_ms: tip.header.time_ms, rounds, next })
     })
     .await
 }

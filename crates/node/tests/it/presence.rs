@@ -13,7 +13,7 @@ use muster_ledger::types::{Real, RoundId};
 use muster_node::Gossip;
 use muster_puzzle::Searcher;
 
-use crate::network::{Network, PATIENCE, user_key};
+use crate::network::{Network, PATIENCE, user_key, validator_key};
 
 /// Up to three players who need each other, and a solution of so many tries, of which a machine is
 /// said to make so many a second.
@@ -167,4 +167,43 @@ async fn prove(network: &Network, stranger: &SecretKey) {
     };
     let proved = network.wait("a proof", look).await;
     assert_eq!(proved.solutions[0].solver, stranger.public());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn validators_take_part_and_claim_what_they_win() {
+    let mut network = Network::new(4, 100, Gossip::Relay);
+    for validator in 0..4 {
+        network.change(validator, |config| config.presence_cores = 0.2);
+    }
+    network.start_all();
+    network.wait_height(0, 1).await;
+    let keys: Vec<_> = (0..4).map(|index| validator_key(index).public()).collect();
+    let held = async || {
+        let mut held = 0;
+        for key in &keys {
+            held += network.client(0).account(key).await.expect("an answer").balance.grains();
+        }
+        held
+    };
+    let before = held().await;
+    // Little more than acting is worth without a puzzle, so that there is time for many solutions.
+    let null_payoff = Real::new(1.801).expect("finite");
+    let design = Design { null_payoff, ..design(4_096, 1_000.0) };
+    let longest = design.deadlines(100).expect("a game").largest_ms;
+    let design = Design { deadline_ms: Some(longest), ..design };
+    open(&network, 0, design, None).await;
+
+    let seen = wait_for(&network, 0, |seen| seen.round.phase != Phase::Open).await;
+    assert_eq!(seen.round.phase, Phase::Acted, "{:?}", seen.round);
+    let solver = seen.round.solutions[0].solver.0;
+    let chain = network.chain();
+    let owner = (0..4).map(validator_key).find(|secret| {
+        muster_presence::solver_keys(secret, &chain, 0).iter().any(|key| key.public() == solver)
+    });
+    assert!(owner.is_some(), "a validator solved it: nobody else works");
+    wait_for(&network, 0, |seen| seen.round.prize.grains() == 0).await;
+    // Some of it is kept as the new account's deposit; and the node that is asked may be a block
+    // behind the one that said so.
+    let paid = async || (held().await > before).then_some(());
+    network.wait("the prize on a validator's account", paid).await;
 }

@@ -38,6 +38,7 @@ fn home(directory: &Path) -> NodeConfig {
         cache_mib: 4,
         keep_blocks: None,
         snapshot_blocks: 0,
+        presence_cores: 0.0,
         protocol_version_max: muster_ledger::protocol::Version::NEWEST,
         tls: None,
     }
@@ -104,6 +105,8 @@ async fn what_cannot_be_used_is_named() {
     check(&refusal(&config).await, &["peers", "host:port"]);
     let config = NodeConfig { keep_blocks: Some(999), ..good.clone() };
     check(&refusal(&config).await, &["keep_blocks", "at least 1000"]);
+    let config = NodeConfig { presence_cores: 1.5, ..good.clone() };
+    check(&refusal(&config).await, &["presence_cores", "a part of one core"]);
     let config = NodeConfig { snapshot_blocks: 99, ..good.clone() };
     check(&refusal(&config).await, &["snapshot_blocks", "at least 100"]);
 }
@@ -301,6 +304,7 @@ async fn requests_of_all_kinds_get_an_answer() {
     ] {
         let (found, body) = get(path).await;
         assert_eq!(found, status, "{path}: {body}");
+        assert!(status != 405 || body.contains("see /openapi.json"), "{body}");
         if found >= 400 {
             let problem: muster_api::Problem = serde_json::from_str(&body).expect("a problem");
             assert_eq!(problem.status, status);

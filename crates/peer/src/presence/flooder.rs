@@ -12,19 +12,20 @@ use muster_ledger::transaction::presence::Action;
 use muster_ledger::transaction::{SignedTransaction, Transaction};
 use muster_ledger::types::{Height, RoundId};
 
-use super::round::{EXPIRY_BLOCKS, LOOK_INTERVAL, PresenceError, begun, look};
+use muster_presence::board::EXPIRY_BLOCKS;
+use muster_presence::round::{LOOK_INTERVAL, PresenceError, begun, look};
 
 /// How long it waits between two numbers.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Floods a round until it is over, and says what came of it.
 pub async fn flood(client: &Client, round: u64, keys: &[SecretKey]) -> Result<(), PresenceError> {
-    let mut report = begun(client, round).await?;
+    let mut standing = begun(client, round).await?;
     let mut looked = Instant::now();
     let (mut refused, mut taken, mut unanswered) = (0u64, 0u64, 0u64);
-    let puzzle = Puzzle::from(report.round.puzzle);
+    let puzzle = Puzzle::from(standing.round.puzzle);
     let Some((chain, secret)) = client.pinned().zip(keys.first()) else { return Ok(()) };
-    while report.round.phase == Phase::Open {
+    while standing.round.phase == Phase::Open {
         tokio::time::sleep(PAUSE).await;
         let count = refused + taken + unanswered;
         let seed = hash("junk solver", &[&secret.seed()[..], &count.to_le_bytes()]);
@@ -33,7 +34,7 @@ pub async fn flood(client: &Client, round: u64, keys: &[SecretKey]) -> Result<()
             chain,
             signer: key.public(),
             nonce: 0,
-            expires: Height(report.height.saturating_add(EXPIRY_BLOCKS)),
+            expires: Height(standing.height.saturating_add(EXPIRY_BLOCKS)),
             tip: Grains::ZERO,
             action: Action::Solve {
                 round: RoundId(round),
@@ -48,7 +49,7 @@ pub async fn flood(client: &Client, round: u64, keys: &[SecretKey]) -> Result<()
         }
         if looked.elapsed() >= LOOK_INTERVAL {
             looked = Instant::now();
-            report = look(client, round).await?.unwrap_or(report);
+            standing = look(client, round).await?.unwrap_or(standing);
         }
     }
     tracing::info!(round, refused, taken, unanswered, "a presence round is over for a flooder");

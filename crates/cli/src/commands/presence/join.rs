@@ -5,7 +5,8 @@ use std::num::NonZeroUsize;
 use anyhow::Result;
 use muster_api::presence::{Phase, RoundReport};
 use muster_ledger::money::Grains;
-use muster_peer::presence::{Effort, KEYS, participate};
+use muster_presence::board::Standing;
+use muster_presence::{Effort, KEYS, participate};
 
 use super::round::{key_name, seconds};
 use crate::keyring::Keyring;
@@ -41,11 +42,10 @@ pub async fn run(
     let key = |count| Ok(keyring.key(&key_name(&chain, round, count), Some(network))?.0);
     let keys = (0..KEYS).map(key).collect::<Result<Vec<_>>>()?;
     let done = participate(&client, round, Effort::Cores(cores), &keys, show).await?;
-    let seen = &done.report;
-    let first = seen.round.solutions.first();
+    let first = done.round.solutions.first();
     let joined = Joined {
         round,
-        acted: seen.round.phase == Phase::Acted,
+        acted: done.round.phase == Phase::Acted,
         cores: cores.get(),
         tries: done.tries,
         tries_per_second: done.tries as f64 / done.worked.as_secs_f64().max(1e-3),
@@ -55,19 +55,20 @@ pub async fn run(
     if network.json {
         return output::print_json(&joined);
     }
-    output::print(&told(&joined, seen))
+    output::print(&told(&joined, &client.round(round).await?))
 }
 
 /// Shows how a round stands.
-fn show(seen: &RoundReport) {
-    let began = seen.round.began_ms.unwrap_or(seen.time_ms);
-    let until = began.saturating_add(seen.round.deadline_ms);
+fn show(standing: &Standing) {
+    let Standing { time_ms, round, .. } = standing;
+    let began = round.began_ms.unwrap_or(*time_ms);
+    let until = began.saturating_add(round.deadline_ms);
     output::progress(&format!(
         "round {}: {} left, {} of {} solutions",
-        seen.round.id,
-        seconds(until.saturating_sub(seen.time_ms)),
-        seen.round.solutions.len(),
-        seen.round.solutions_wanted,
+        round.id,
+        seconds(until.saturating_sub(*time_ms)),
+        round.solutions.len(),
+        round.solutions_wanted,
     ));
 }
 

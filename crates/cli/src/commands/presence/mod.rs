@@ -21,7 +21,7 @@ use muster_ledger::presence::{Deadlines, Design};
 use muster_ledger::transaction::account;
 use muster_ledger::transaction::presence::{Action, Unlocks};
 use muster_ledger::types::RoundId;
-use muster_peer::presence::KEYS;
+use muster_presence::KEYS;
 
 use crate::calculator;
 use crate::keyring::{Keyring, Signer};

@@ -2,20 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use muster_api::presence::{Phase, Round, RoundReport, Solution};
-use muster_api::{Client, ClientError};
+use muster_api::presence::{Phase, Round, Solution};
 use muster_ledger::crypto::SecretKey;
-use muster_ledger::money::Grains;
 use muster_ledger::transaction::SignedTransaction;
 use muster_ledger::transaction::presence::Action;
 use muster_ledger::types::RoundId;
 
-use super::work::{Effort, Found, Search};
+use crate::board::{Board, BoardError, Standing};
+use crate::work::{Effort, Found, Search};
 
 /// How often a round is looked at that is worked on.
-pub(super) const LOOK_INTERVAL: Duration = Duration::from_millis(250);
-/// How many blocks a transaction may wait for its inclusion.
-pub(super) const EXPIRY_BLOCKS: u64 = 20;
+pub const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 /// How long a solution is waited for before it is handed in again.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -24,7 +21,13 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub enum PresenceError {
     /// No node answers, or one refuses.
     #[error(transparent)]
-    Ledger(#[from] ClientError),
+    Board(#[from] BoardError),
+    /// The round is not there.
+    #[error("there is no round {round}, or it is over and forgotten")]
+    NoRound {
+        /// Its number.
+        round: u64,
+    },
     /// The system gives no thread to search on.
     #[error("no thread to search for solutions on: {0}; there may be too many processes")]
     Thread(#[from] std::io::Error),
@@ -34,7 +37,7 @@ pub enum PresenceError {
 #[derive(Clone, Debug)]
 pub struct Participation {
     /// The round when it was over.
-    pub report: RoundReport,
+    pub round: Round,
     /// Numbers tried.
     pub tries: u64,
     /// Numbers that were due and could not be tried.
@@ -47,7 +50,7 @@ impl Participation {
     /// The round's solutions that are of one of the keys.
     pub fn solutions<'a>(&'a self, keys: &'a [SecretKey]) -> impl Iterator<Item = &'a Solution> {
         let own = |solution: &&Solution| keys.iter().any(|key| key.public() == solution.solver.0);
-        self.report.round.solutions.iter().filter(own)
+        self.round.solutions.iter().filter(own)
     }
 }
 
@@ -55,56 +58,60 @@ impl Participation {
 /// stands. Dropping the future ends the work.
 ///
 /// # Errors
-/// [`PresenceError`]; a node that does not answer while work goes on is none.
-pub async fn participate(
-    client: &Client,
+/// [`PresenceError`]; a ledger that does not answer while work goes on is none.
+pub async fn participate<B: Board>(
+    board: &B,
     round: u64,
     effort: Effort,
     keys: &[SecretKey],
-    mut seen: impl FnMut(&RoundReport),
+    mut seen: impl FnMut(&Standing),
 ) -> Result<Participation, PresenceError> {
-    let mut report = begun(client, round).await?;
+    let mut standing = begun(board, round).await?;
     let start = Instant::now();
-    let mut search = Search::start(&report, keys, effort)?;
+    let mut search = Search::start(&standing.round, keys, effort)?;
     let mut waiting = Vec::new();
-    while report.round.phase == Phase::Open {
+    while standing.round.phase == Phase::Open {
         tokio::select! {
             Some(found) = search.found.recv() => waiting.push(Own::new(found)),
             () = tokio::time::sleep(LOOK_INTERVAL) => {
-                if let Some(newer) = look(client, round).await? {
-                    report = newer;
-                    seen(&report);
+                if let Some(newer) = look(board, round).await? {
+                    standing = newer;
+                    seen(&standing);
                 }
             }
         }
         for own in &mut waiting {
-            own.hand_in(client, &report.round, keys).await;
+            own.hand_in(board, &standing.round, keys).await;
         }
     }
     let worked = start.elapsed();
     let (tries, lost) = (search.counts.tries(), search.counts.lost());
-    Ok(Participation { report, tries, lost, worked })
+    Ok(Participation { round: standing.round, tries, lost, worked })
 }
 
-/// How a round stands; nothing where no node answers for the moment.
-pub(super) async fn look(
-    client: &Client,
-    round: u64,
-) -> Result<Option<RoundReport>, PresenceError> {
-    match client.round(round).await {
-        Ok(report) => Ok(Some(report)),
-        // It is forgotten, or this is no node.
-        Err(error) if error.status() == Some(404) => Err(error.into()),
-        Err(_) => Ok(None),
+/// How a round stands; nothing where the ledger does not answer for the moment.
+///
+/// # Errors
+/// [`PresenceError::NoRound`], or what the ledger refuses with.
+pub async fn look<B: Board>(board: &B, round: u64) -> Result<Option<Standing>, PresenceError> {
+    match board.standing(round).await {
+        Ok(Some(standing)) => Ok(Some(standing)),
+        Ok(None) => Err(PresenceError::NoRound { round }),
+        Err(BoardError::Unanswered(_)) => Ok(None),
+        Err(error @ BoardError::Refused(_)) => Err(error.into()),
     }
 }
 
 /// Waits until a round has begun.
-pub(super) async fn begun(client: &Client, round: u64) -> Result<RoundReport, ClientError> {
+///
+/// # Errors
+/// See [`PresenceError`].
+pub async fn begun<B: Board>(board: &B, round: u64) -> Result<Standing, PresenceError> {
     loop {
-        let report = client.round(round).await?;
-        if report.round.began_ms.is_some() || report.round.phase != Phase::Open {
-            return Ok(report);
+        let found = board.standing(round).await?;
+        let standing = found.ok_or(PresenceError::NoRound { round })?;
+        if standing.round.began_ms.is_some() || standing.round.phase != Phase::Open {
+            return Ok(standing);
         }
         tokio::time::sleep(LOOK_INTERVAL).await;
     }
@@ -123,7 +130,7 @@ impl Own {
     }
 
     /// Hands it in if it is not there, at first and after every while.
-    async fn hand_in(&mut self, client: &Client, round: &Round, keys: &[SecretKey]) {
+    async fn hand_in<B: Board>(&mut self, board: &B, round: &Round, keys: &[SecretKey]) {
         let key = &keys[self.found.key];
         let there = round.solutions.iter().any(|solution| solution.solver.0 == key.public());
         let early = self.handed_in.is_some_and(|last| last.elapsed() < PATIENCE);
@@ -131,29 +138,27 @@ impl Own {
             return;
         }
         self.handed_in = Some(Instant::now());
-        if let Err(error) = self.submit(client, round.id, key).await {
+        if let Err(error) = self.submit(board, round.id, key).await {
             // Whether others were faster is looked at next.
             tracing::debug!(round = round.id, %error, "a solution was not taken");
             self.signed = None;
         }
     }
 
-    async fn submit(
+    async fn submit<B: Board>(
         &mut self,
-        client: &Client,
+        board: &B,
         round: u64,
         key: &SecretKey,
-    ) -> Result<(), ClientError> {
+    ) -> Result<(), BoardError> {
         let signed = match &self.signed {
             Some(signed) => signed,
             None => {
                 let solution = self.found.solution.clone();
                 let action = Action::Solve { round: RoundId(round), solution };
-                let signed =
-                    client.prepare(key, action.into(), Grains::ZERO, EXPIRY_BLOCKS).await?;
-                self.signed.insert(signed)
+                self.signed.insert(board.prepare(key, action).await?)
             }
         };
-        client.submit(signed).await.map(drop)
+        board.submit(signed).await
     }
 }

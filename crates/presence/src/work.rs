@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use muster_api::presence::RoundReport;
+use muster_api::presence::Round;
 use muster_ledger::crypto::SecretKey;
 use muster_ledger::presence::work;
 use muster_puzzle::{Pace, Puzzle, Searcher, Solution, Work, search_on_cores};
@@ -151,16 +151,12 @@ impl Search {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(
-        report: &RoundReport,
-        keys: &[SecretKey],
-        effort: Effort,
-    ) -> std::io::Result<Self> {
+    pub fn start(round: &Round, keys: &[SecretKey], effort: Effort) -> std::io::Result<Self> {
         let (sender, found) = mpsc::unbounded_channel();
         let (counts, stop) = (Arc::new(Counts::default()), Arc::new(AtomicBool::new(false)));
         let search = Self { found, counts: counts.clone(), stop: stop.clone() };
-        let works = works(report, keys);
-        let (puzzle, rate) = (report.design.puzzle.into(), report.design.tries_per_second);
+        let works = works(round, keys);
+        let (puzzle, rate) = (round.puzzle.into(), round.tries_per_second);
         let run = move || {
             let mut searcher = Machine::new(effort, puzzle, rate, counts);
             let stopped = || stop.load(Ordering::Relaxed);
@@ -178,8 +174,7 @@ impl Search {
 
 /// What each key has to solve. A round of no difficulty cannot have been opened, and gives nothing
 /// to do.
-fn works(report: &RoundReport, keys: &[SecretKey]) -> Vec<(usize, Work)> {
-    let round = &report.round;
+fn works(round: &Round, keys: &[SecretKey]) -> Vec<(usize, Work)> {
     let Some(challenge) = &round.challenge else { return Vec::new() };
     let due = |(key, secret): (usize, &SecretKey)| {
         let solver = secret.public();
