@@ -45,14 +45,16 @@ impl Pace {
         Self { tries_per_second, step, begun: Duration::ZERO, made: 0.0, lost: 0.0 }
     }
 
-    /// How many tries to make now; none where the search is ahead of its rate. What a machine did
-    /// not make within two seconds is lost.
+    /// How many tries to make now; none before their time has passed, so that a slow machine does
+    /// not begin with one that it would have made at last. What it did not make within two seconds
+    /// is lost.
     pub fn due(&mut self, now: Duration) -> u64 {
         let owed = self.tries_per_second * now.saturating_sub(self.begun).as_secs_f64() - self.made;
-        if owed <= 0.0 {
+        let step = self.step as f64;
+        if owed < step {
             return 0;
         }
-        if owed > self.tries_per_second * CATCH_UP.as_secs_f64() {
+        if owed > step + self.tries_per_second * CATCH_UP.as_secs_f64() {
             self.lost += owed;
             (self.begun, self.made) = (now, 0.0);
         }
