@@ -1,7 +1,10 @@
 //! What strangers hand in as transactions: what nobody signed, what can never be executed, what
 //! nobody can pay for, and what nobody wants decided.
 
+use std::time::Duration;
+
 use muster_api::Client;
+use muster_api::presence::{Phase, Round};
 use muster_ledger::change::Change;
 use muster_ledger::crypto::SecretKey;
 use muster_ledger::money::Grains;
@@ -27,8 +30,10 @@ const BEHIND_GAP: u64 = 341;
 const PROMISED: u64 = 1_024;
 /// Solutions in a batch, of which none solves anything.
 const SOLUTIONS: u64 = 250;
-/// After how many batches somebody tries to open another round; one is open for half an hour.
+/// After how many batches it is looked whether the round is still open; one is for half an hour.
 const ROUND_TURNS: u64 = 400;
+/// How long a round that is opened is waited for.
+const PATIENCE: Duration = Duration::from_secs(8);
 /// How many blocks ahead all of them are good.
 const EXPIRY_BLOCKS: u64 = 900;
 /// Those who promise one balance; the others hand in behind gaps.
@@ -150,22 +155,16 @@ pub fn solutions(scene: &Scene, tasks: &mut JoinSet<()>) -> Result<(), SiegeErro
     tasks.spawn(async move {
         let orders = &scene.orders;
         let rich = orders.key(Role::Rich, 2);
-        let mut opened = 0;
+        let mut open = None;
         let mut beat = scene.beat(scene.rate);
         loop {
             let turn = beat.next().await;
-            if turn % ROUND_TURNS == 0 {
-                // As long as the last one is open, no other is taken.
-                let action = opening().into();
-                let prepared = client.prepare(&rich, action, Grains(0), EXPIRY_BLOCKS).await;
-                if let Ok(transaction) = prepared
-                    && client.submit(&transaction).await.is_ok()
-                {
-                    opened += 1;
-                }
+            if open.is_none() || turn % ROUND_TURNS == 0 {
+                open = open_round(&client, &rich).await;
             }
+            // Solutions of no round are refused for less: none is handed in, and none counted.
+            let Some(round) = open else { continue };
             let now = scene.height().await;
-            let round = RoundId(u64::max(opened, 1) - 1);
             let junk = |index: u64| {
                 let solver = orders.key(Role::Stranger, 1 + turn * SOLUTIONS + index);
                 let solution = Solution { nonce: index, proof: Vec::new() };
@@ -176,6 +175,25 @@ pub fn solutions(scene: &Scene, tasks: &mut JoinSet<()>) -> Result<(), SiegeErro
         }
     });
     Ok(())
+}
+
+/// A round that is open and has begun; where there is none, one is opened.
+async fn open_round(client: &Client, rich: &SecretKey) -> Option<RoundId> {
+    let is_open = |round: &Round| round.phase == Phase::Open && round.began_ms.is_some();
+    let find = async || {
+        let rounds = client.rounds().await.ok()?.rounds;
+        rounds.into_iter().find(is_open).map(|round| RoundId(round.id))
+    };
+    if let Some(found) = find().await {
+        return Some(found);
+    }
+    let action = opening().into();
+    let opened = client.prepare(rich, action, Grains(0), EXPIRY_BLOCKS).await.ok()?;
+    let hash = client.submit(&opened).await.ok()?;
+    client.wait(&hash, PATIENCE).await.ok()?;
+    // It begins with the next block.
+    tokio::time::sleep(PATIENCE / 4).await;
+    find().await
 }
 
 /// Opens a round for half an hour, in which nobody finds anything by guessing.
