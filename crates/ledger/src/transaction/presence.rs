@@ -109,11 +109,14 @@ impl Form for Action {
 
     fn terms(&self) -> Terms {
         match self {
-            // Each number that a design speaks of is looked at some hundred times; and what is
-            // included or carried out for nothing later is paid for here.
+            // Each number that a design speaks of is looked at some hundred times, and each time
+            // the more often the more solutions are asked for; and what is included or carried out
+            // for nothing later is paid for here.
             Self::Open { design, unlocks, .. } => {
                 let solutions = SOLVE_UNITS * u64::from(design.solutions);
-                let units = 300 + design.headcount_max() as u64 / 4 + solutions;
+                let square = u64::from(design.solutions).pow(2).max(16);
+                let headcount = design.headcount_max() as u64 * square / 64;
+                let units = 300 + headcount + solutions;
                 let unlocked = unlocks.as_ref().map(|unlocks| unlocks.form().terms());
                 let (since, more) = unlocked.map_or((SINCE, 0), |terms| (terms.since, terms.units));
                 Terms { since: SINCE.max(since), ..Terms::new(Payer::Account, units + more) }
